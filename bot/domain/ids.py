@@ -1,0 +1,93 @@
+"""Every id that Slack keeps for us: action ids, callback ids, block ids, and what button values hold.
+
+An `action_id` is `<verb>[.<thing>]:v1`; a released id keeps its meaning. Confirm, approve and run carry a plan's
+single-use secret; every other control carries a short key only (option values hold 150 characters).
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+
+COMMAND = "/dragonfly"
+METADATA_EVENT = "dragonfly"
+
+ACK = "ack:v1"
+ESCALATE = "escalate:v1"
+RESOLVE = "resolve:v1"
+MORE = "more:v1"
+REFRESH = "refresh:v1"
+SHARE = "share:v1"
+
+READ_STATUS = "read.status:v1"
+READ_STUCK = "read.stuck:v1"
+READ_RUNBOOK = "read.runbook:v1"
+READ_TIMELINE = "read.timeline:v1"
+READ_ALERTS = "read.alerts:v1"
+READ_ONCALL = "read.oncall:v1"
+READ_HELP = "read.help:v1"
+READ_PLAN = "read.plan:v1"
+
+PLAN_RESET = "plan.reset-stuck:v1"
+
+CONFIRM = "confirm:v1"
+CANCEL = "cancel:v1"
+ASK = "ask:v1"
+APPROVE = "approve:v1"
+DENY = "deny:v1"
+RUN = "run:v1"
+WITHDRAW = "withdraw:v1"
+
+OPEN_PLAN = "open.plan:v1"
+OPEN_CARD = "open.card:v1"
+
+INPUT_REASON = "reason:v1"
+INPUT_TYPED = "typed:v1"
+
+VIEW_PLAN = "plan.all"
+VIEW_ASK = "danger.request"
+VIEW_TYPED = "danger.typed"
+VIEW_RESOLVE = "alert.resolve"
+VIEW_WORKING = "working"
+
+_VALUE = re.compile(r"^v1\.(?P<plan>[0-9A-Z]{4,8})\.(?P<secret>[A-Za-z0-9_-]{43})$")
+_SHORT = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""No 0/O, 1/I/L or U: read aloud at night without doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretValue:
+    """The value of a button that acts: which plan, and the secret that proves the press came from its card."""
+
+    plan: str
+    secret: str
+
+    def encode(self) -> str:
+        """Return the button's value."""
+        return f"v1.{self.plan}.{self.secret}"
+
+
+def decode(value: str) -> SecretValue | None:
+    """Return what a button's value holds, or None if it is not one of ours."""
+    found = _VALUE.match(value)
+    return SecretValue(found["plan"], found["secret"]) if found else None
+
+
+def new_plan_id() -> str:
+    """Return a random plan id, such as `7F3K`."""
+    return "".join(secrets.choice(_SHORT) for _ in range(4))
+
+
+def new_secret() -> str:
+    """Return 256 random bits as URL-safe text (§8)."""
+    return secrets.token_urlsafe(32)
+
+
+def alert_key(alert_id: int) -> str:
+    """Return an alert's id as people say it, such as `A31`."""
+    return f"A{alert_id}"
+
+
+def parse_alert_key(text: str) -> int | None:
+    """Return the number of an alert key, or None."""
+    found = re.fullmatch(r"[Aa]?(\d{1,12})", text.strip())
+    return int(found[1]) if found else None

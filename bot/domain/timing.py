@@ -1,0 +1,99 @@
+"""Every duration of the specification, once.
+
+The defaults are the production numbers; `FAST` is the sandbox's profile (design, D15).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+
+def _seconds(value: float) -> timedelta:
+    return timedelta(seconds=value)
+
+
+def _minutes(value: float) -> timedelta:
+    return timedelta(minutes=value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long things may take before they mean something."""
+
+    offline_after: timedelta = _seconds(60)
+    """A worker type with no `running` heartbeat for this long is offline (§2)."""
+    check_interval: timedelta = _seconds(15)
+    """Between two looks of one check."""
+    check_deadline: timedelta = _seconds(5)
+    """A look that takes longer is `unknown` (O3)."""
+    pending_for: timedelta = _seconds(30)
+    """How long a check must be bad before its alert fires (`for`)."""
+    keep_firing_for: timedelta = _seconds(60)
+    """How long a check must be well before its alert is resolved."""
+    reopen_window: timedelta = _minutes(15)
+    """A resolved alert that turns bad again within this reopens on the same card."""
+    refire_after_manual: timedelta = _minutes(10)
+    """Resolved by hand and still bad after this: it fires anew."""
+    flap_window: timedelta = _minutes(30)
+    flap_quiet: timedelta = _minutes(15)
+    """Four changes within the window: unsteady until this long without a break."""
+    ack_reminder: timedelta = _minutes(30)
+    ack_lapses: timedelta = _minutes(60)
+    escalate_second: timedelta = _minutes(5)
+    escalate_third: timedelta = _minutes(15)
+    stuck_after: timedelta = _minutes(5)
+    """`processing` for longer is stuck."""
+    dead_after: timedelta = _seconds(180)
+    """An owner silent for this long is dead (§12.2)."""
+    start_guard: timedelta = _seconds(180)
+    """Nobody is judged dead this soon after a database start or a gap in our own looking (§12.4)."""
+    unknown_after_start: timedelta = _seconds(90)
+    """Heartbeats older than the database's start are `unknown` for this long after it."""
+    stopped_after: timedelta = _seconds(60)
+    """A worker that said `stopped` is gone after this."""
+    mass_window: timedelta = _minutes(15)
+    """Workers that beat this shortly before the newest dead one count when judging "over half at once"."""
+    vanished_after: timedelta = _minutes(15)
+    """A job whose owner never wrote a heartbeat row is judged by age alone after this."""
+    second_look: timedelta = _seconds(30)
+    """Between the two looks at a vanished owner."""
+    backoff_base: timedelta = _seconds(30)
+    backoff_most: timedelta = timedelta(hours=1)
+    plan_life: timedelta = _minutes(5)
+    run_life: timedelta = _seconds(120)
+    """How long an approved plan may wait for its requester."""
+    approval_life: timedelta = _minutes(15)
+    begin_within: timedelta = _seconds(60)
+    """A confirmed run that has not begun by then is aborted (K4)."""
+    proof_limit: timedelta = _minutes(5)
+    numbers_edit: timedelta = _seconds(60)
+    """A card whose numbers alone changed is edited no more often than this."""
+    edit_gap: timedelta = _seconds(3)
+    """Two edits of one message are at least this far apart."""
+    catalog_age: timedelta = _seconds(60)
+    """How old our knowledge of the target's catalog may be."""
+
+
+PLAYBOOK = Timing()
+
+FAST = replace(
+    PLAYBOOK,
+    offline_after=_seconds(4),
+    check_interval=_seconds(1),
+    pending_for=_seconds(2),
+    keep_firing_for=_seconds(5),
+    stuck_after=_seconds(10),
+    dead_after=_seconds(8),
+    start_guard=_seconds(8),
+    unknown_after_start=_seconds(8),
+    stopped_after=_seconds(4),
+    mass_window=_seconds(8),
+    vanished_after=_seconds(20),
+    second_look=_seconds(5),
+    backoff_base=_seconds(2),
+    escalate_second=_seconds(30),
+    escalate_third=_seconds(90),
+    proof_limit=_seconds(60),
+    numbers_edit=_seconds(5),
+)
+
+PROFILES = {"playbook": PLAYBOOK, "fast": FAST}

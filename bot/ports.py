@@ -1,0 +1,169 @@
+"""What the operations need of the world besides Postgres: Slack, its directory, the target's API, a renderer.
+
+Postgres has no port: it is always real, in tests too (docs/decisions/0012). Each protocol here has one implementation
+in the product; the other side of the wire is simulated in tests and in the sandbox.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from bot.domain.messages import Message
+from bot.domain.workers import SourceVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A message ready for Slack: the notification text, and blocks (none = plain text)."""
+
+    text: str
+    blocks: tuple[Mapping[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """A message of ours found in a channel's history."""
+
+    ts: str
+    outbox_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What the directory says of a Slack user."""
+
+    user_id: str
+    team_id: str
+    name: str = ""
+    is_member: bool = False
+    """A full member of our own team: no guest, bot, deleted or external account."""
+    why_not: str = ""
+
+
+class Renderer(Protocol):
+    """Messages to something Slack shows."""
+
+    def card(self, message: Message) -> Rendered:
+        """Return a message's blocks and fallback text."""
+        ...
+
+    def plain(self, message: Message) -> Rendered:
+        """Return a message as text of at most 2,000 characters."""
+        ...
+
+    def view(self, message: Message) -> Mapping[str, object]:
+        """Return a modal or Home view."""
+        ...
+
+
+class Chat(Protocol):
+    """Slack's Web API as far as we use it.
+
+    Every method raises `RateLimited`, `DeliveryTransient` (certainly not sent), `DeliveryAmbiguous` (may have been
+    sent) or `DeliveryPermanent`; `slack_error` is Slack's word for it.
+    """
+
+    def post(
+        self, channel: str, content: Rendered, *, thread_ts: str = "", broadcast: bool = False, outbox_id: str = ""
+    ) -> str:
+        """Post a message once and return its ts."""
+        ...
+
+    def update(self, channel: str, ts: str, content: Rendered, *, outbox_id: str = "") -> None:
+        """Replace a message of ours."""
+        ...
+
+    def ephemeral(self, channel: str, user: str, content: Rendered, *, thread_ts: str = "") -> None:
+        """Show a message to one person."""
+        ...
+
+    def respond(self, response_url: str, content: Rendered, *, replace: bool = False) -> None:
+        """Answer one person through the address that came with a command or a press."""
+        ...
+
+    def open_view(self, trigger_id: str, view: Mapping[str, object]) -> str:
+        """Open a modal and return its id; the trigger is good for three seconds."""
+        ...
+
+    def update_view(self, view_id: str, view: Mapping[str, object]) -> None:
+        """Replace a modal's contents."""
+        ...
+
+    def publish_home(self, user: str, view: Mapping[str, object]) -> None:
+        """Replace a person's Home."""
+        ...
+
+    def history(self, channel: str, since: datetime, *, thread_ts: str = "") -> Sequence[Posted]:
+        """Return our own recent messages of a channel or thread, found by their metadata."""
+        ...
+
+    def link(self, channel: str, ts: str) -> str:
+        """Return a message's address, or an empty string while it is not known."""
+        ...
+
+    def check(self) -> None:
+        """Ask Slack who we are; raises when it does not answer or refuses the token."""
+        ...
+
+
+class Directory(Protocol):
+    """Who a Slack user is, and which groups they are in."""
+
+    def identify(self, user_id: str, *, fresh: bool) -> Identity:
+        """Return who a user is; `fresh` = at most 60 s old, else up to 15 min.
+
+        Raises:
+            DeliveryError: the directory cannot be asked and nothing recent enough is known.
+        """
+        ...
+
+    def members(self, group_or_user: str, *, fresh: bool) -> frozenset[str]:
+        """Return the user ids behind a user-group id (or the user itself)."""
+        ...
+
+
+class HealthApi(Protocol):
+    """The target's own status endpoint."""
+
+    def worker_verdicts(self) -> Mapping[str, SourceVerdict]:
+        """Return what `/api/v1/system/status` says by worker type; `unknown` when it cannot tell."""
+        ...
+
+
+class Wake(Protocol):
+    """Tell this process's loops that there is work now (design, D3); the loops find it anyway."""
+
+    def __call__(self, what: str) -> None:
+        """Wake `inbox`, `runs` or `delivery`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """One inbound delivery from Slack, reduced to what handlers need."""
+
+    key: str
+    kind: str
+    """`command`, `action`, `submission` or `event`."""
+    team_id: str
+    user_id: str
+    channel_id: str = ""
+    user_name: str = ""
+    text: str = ""
+    """A command's words, or a mention's."""
+    action_id: str = ""
+    value: str = ""
+    message_ts: str = ""
+    thread_ts: str = ""
+    is_ephemeral: bool = False
+    trigger_id: str = ""
+    response_url: str = ""
+    view_id: str = ""
+    callback_id: str = ""
+    private_metadata: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """A submission's fields by action id."""
+    event_type: str = ""
+    signature: bytes | None = None
+    """sha256 of the HTTP signature (§6, N2)."""

@@ -1,0 +1,53 @@
+"""The record in the database: append through its function, read it back, prove that it adds up."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.domain.audit import AuditRow, Verdict, canonical, verify
+from bot.sqlfile import load
+from bot.store.db import Tx
+
+SQL = load("bot.store", "audit.sql")
+_PAGE = 1000
+
+
+def append(tx: Tx, event: str, *, actor: str, **facts: object) -> int:
+    """Append one record in this transaction and return its number; absent facts are left out.
+
+    Call it last: the head row stays locked until the transaction ends (§9).
+    """
+    record = {"event": event, "actor": actor, **{key: value for key, value in facts.items() if value is not None}}
+    row = tx.record(SQL["append"], canonical=canonical(record))
+    assert row is not None
+    return int(row["n"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    n: int
+    hash: bytes
+
+
+def check(tx: Tx) -> Verdict:
+    """Walk the whole chain and name the first break."""
+    head = tx.row(_Head, SQL["head"])
+    if head is None:
+        return Verdict(whole_to=0, broken_at=0, fault="head")
+    return verify(_walk(tx), head_n=head.n, head_hash=head.hash)
+
+
+def _walk(tx: Tx) -> Iterator[AuditRow]:
+    after = 0
+    while page := tx.rows(AuditRow, SQL["walk"], after=after, most=_PAGE):
+        yield from page
+        after = page[-1].n
+
+
+def newest(tx: Tx, most: int) -> list[AuditRow]:
+    """Return the newest records, oldest of them first."""
+    return tx.rows(AuditRow, SQL["newest"], most=most)
+
+
+def about(tx: Tx, key: str) -> list[AuditRow]:
+    """Return every record that names one plan, run, alert or number."""
+    return tx.rows(AuditRow, SQL["about"], key=key)

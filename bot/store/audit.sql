@@ -1,0 +1,23 @@
+-- name: append
+-- Append one record; the function numbers, stamps, hashes and chains it.
+SELECT ops.chatops_audit_append(%(canonical)s) AS n;
+
+-- name: head
+-- The last number and hash of the chain.
+SELECT n, hash FROM ops.chatops_audit_head;
+
+-- name: walk
+-- The whole chain from a number on, in order.
+SELECT n, at, record, hash FROM ops.chatops_audit WHERE n > %(after)s ORDER BY n LIMIT %(most)s;
+
+-- name: newest
+-- The newest records, oldest of them first.
+SELECT n, at, record, hash FROM (
+    SELECT n, at, record, hash FROM ops.chatops_audit ORDER BY n DESC LIMIT %(most)s
+) AS newest ORDER BY n;
+
+-- name: about
+-- Every record that names one plan, run or alert.
+SELECT n, at, record, hash FROM ops.chatops_audit
+WHERE record ->> 'plan' = %(key)s OR record ->> 'alert' = %(key)s OR n::text = %(key)s
+ORDER BY n;

@@ -1,0 +1,66 @@
+"""After an authentication failure no connection is opened for fifteen minutes (design, section 7).
+
+Repeated wrong log-ins lock the whole project out of its pooler, and every retry prolongs it (target-system, 8.4).
+The breaker stands in the connection class itself, so that every pool and every one-off connection obeys it.
+psycopg gives no SQLSTATE for a failed log-in: the words of the failure decide.
+"""
+
+import threading
+import time
+from datetime import timedelta
+
+from bot.errors import StoreUnavailable
+
+HOLD = timedelta(minutes=15)
+WORDS = (
+    "password authentication failed",
+    "no pg_hba.conf entry",
+    "tenant or user not found",
+    "ecircuitbreaker",
+    "server_login_retry",
+)
+
+
+class Breaker:
+    """Open = refuse every log-in until it closes by itself."""
+
+    def __init__(self, hold: timedelta = HOLD) -> None:
+        """Start closed."""
+        self._hold = hold
+        self._open_until = 0.0
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Return at once, or refuse.
+
+        Raises:
+            StoreUnavailable: a log-in failed less than `hold` ago.
+        """
+        left = self._open_until - time.monotonic()
+        if left > 0:
+            message = (
+                f"the database refused our log-in; no new one is tried for {int(left // 60) + 1} min, "
+                "because repeated failures lock the project out"
+            )
+            raise StoreUnavailable(message, hint="put the credentials right, then start the bot again")
+
+    def note(self, failure: str) -> bool:
+        """Open if the words of a failure name a refused log-in; say whether they do."""
+        refused = any(word in failure.lower() for word in WORDS)
+        if refused:
+            with self._lock:
+                self._open_until = time.monotonic() + self._hold.total_seconds()
+        return refused
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether log-ins are refused now."""
+        return self._open_until > time.monotonic()
+
+    def reset(self) -> None:
+        """Close; for a person who has put the credentials right, and for tests."""
+        self._open_until = 0.0
+
+
+BREAKER = Breaker()
+"""One for the process: a wrong password is wrong for every pool."""

@@ -1,0 +1,260 @@
+"""Postgres as the product uses it: short transactions with limits, through any pooler, errors in our own words.
+
+No session state is ever left behind (no `SET`, `LISTEN`, prepared statements or session locks), so a transaction-mode
+pooler may stand in between. psycopg's errors stop here: only SQLSTATE, constraint and table pass (§17, G4).
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, LiteralString, Self, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import class_row, dict_row
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from bot.errors import StatementRefused, StatementTimedOut, StoreUnavailable
+from bot.sqlfile import Statement
+from bot.store.breaker import BREAKER
+
+Row = TypeVar("Row")
+
+CONNECT_TIMEOUT_SECONDS = 5
+POOL_SIZE = 10
+"""As many as the HTTP edge lets in at once (design, D1)."""
+APPLICATION_NAME = "chatops_bot"
+"""Not `dragonfly…`: an incident runbook of the target ends sessions by that prefix (target-system, 6.3)."""
+
+READ_ONLY: LiteralString = "BEGIN READ ONLY"
+SNAPSHOT: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+WRITE: LiteralString = "BEGIN"
+
+_LIMITS: LiteralString = (
+    "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true), "
+    "set_config('idle_in_transaction_session_timeout', %s, true), clock_timestamp() AS now"
+)
+_TIMED_OUT = ("57014", "55P03", "25P03", "25P04")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one transaction may cost (§14); set with `SET LOCAL`."""
+
+    statement: timedelta
+    lock: timedelta
+    idle: timedelta
+
+    def values(self) -> tuple[str, str, str]:
+        """Return the limits as Postgres reads them."""
+        return _ms(self.statement), _ms(self.lock), _ms(self.idle)
+
+
+def _ms(value: timedelta) -> str:
+    return f"{int(value.total_seconds() * 1000)}ms"
+
+
+READ_LIMITS = Limits(timedelta(seconds=5), timedelta(seconds=1), timedelta(seconds=10))
+EFFECT_LIMITS = Limits(timedelta(seconds=15), timedelta(seconds=2), timedelta(seconds=15))
+
+
+class GuardedConnection(psycopg.Connection[dict[str, Any]]):
+    """A connection that is not even tried while the breaker is open."""
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+        """Connect, or refuse because a log-in failed lately."""
+        BREAKER.check()
+        try:
+            return super().connect(conninfo, **kwargs)
+        except psycopg.OperationalError as error:
+            BREAKER.note(str(error))
+            raise
+
+
+class Tx:
+    """One open transaction; `now` was read from the database at its start and is the only time it knows."""
+
+    def __init__(self, connection: psycopg.Connection[dict[str, Any]], now: datetime) -> None:
+        """Wrap a connection on which a transaction has begun."""
+        self.connection = connection
+        self.now = now
+
+    def rows(
+        self, row: type[Row], statement: Statement, features: Collection[str] = (), **params: object
+    ) -> list[Row]:
+        """Return every row of a named statement as `row`, matched by column name."""
+        with self.connection.cursor(row_factory=class_row(row)) as cursor:
+            return cursor.execute(statement.text(features), params or None).fetchall()
+
+    def row(
+        self, row: type[Row], statement: Statement, features: Collection[str] = (), **params: object
+    ) -> Row | None:
+        """Return the first row of a named statement, or None."""
+        with self.connection.cursor(row_factory=class_row(row)) as cursor:
+            return cursor.execute(statement.text(features), params or None).fetchone()
+
+    def records(
+        self, statement: Statement, features: Collection[str] = (), **params: object
+    ) -> list[dict[str, Any]]:
+        """Return every row of a named statement as a mapping."""
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(statement.text(features), params or None).fetchall()
+
+    def record(
+        self, statement: Statement, features: Collection[str] = (), **params: object
+    ) -> dict[str, Any] | None:
+        """Return the first row of a named statement as a mapping, or None."""
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(statement.text(features), params or None).fetchone()
+
+    def run(self, statement: Statement, features: Collection[str] = (), **params: object) -> int:
+        """Send a named statement that returns nothing, and return how many rows it touched."""
+        with self.connection.cursor() as cursor:
+            return cursor.execute(statement.text(features), params or None).rowcount
+
+
+class Database:
+    """One database behind a lazy pool."""
+
+    def __init__(
+        self, conninfo: str, *, size: int = POOL_SIZE, now: Callable[[], datetime] | None = None
+    ) -> None:
+        """Open nothing yet; `now` replaces the database's clock in tests that move time."""
+        self._now = now
+        self._conninfo = conninfo
+        self._pool: ConnectionPool[GuardedConnection] = ConnectionPool(
+            conninfo,
+            connection_class=GuardedConnection,
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": None,
+                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+                "application_name": APPLICATION_NAME,
+                "row_factory": dict_row,
+            },
+            min_size=0,
+            max_size=size,
+            open=False,
+            name="dragonfly",
+        )
+
+    def open(self) -> Self:
+        """Start the pool; no connection is made before the first is needed."""
+        self._pool.open()
+        return self
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+    @contextmanager
+    def read(self, *, snapshot: bool = False, wait: timedelta = timedelta(seconds=5)) -> Iterator[Tx]:
+        """Give a read-only transaction under the limits for reads."""
+        with self._transaction(SNAPSHOT if snapshot else READ_ONLY, READ_LIMITS, wait) as tx:
+            yield tx
+
+    @contextmanager
+    def write(self, *, wait: timedelta = timedelta(seconds=5)) -> Iterator[Tx]:
+        """Give a transaction that commits at the end of the block, under the limits for effects.
+
+        Raises:
+            OutcomeUnknown is never raised here: whether an interrupted commit landed is read back under a row lock (§9).
+        """
+        with self._transaction(WRITE, EFFECT_LIMITS, wait) as tx:
+            yield tx
+
+    def once(
+        self, statement: Statement, *, wait: timedelta = timedelta(seconds=2), **params: object
+    ) -> dict[str, Any] | None:
+        """Send one statement as its own transaction and return its first row; sent again if the connection was stale."""
+        with _translated():
+            for _ in range(POOL_SIZE + 1):
+                with self._connection(wait) as connection:
+                    try:
+                        return connection.execute(statement.text(), params or None).fetchone()
+                    except psycopg.OperationalError:
+                        if not connection.closed:
+                            raise
+        message = "the database cannot be reached"
+        raise StoreUnavailable(message)
+
+    @contextmanager
+    def _transaction(self, begin: LiteralString, limits: Limits, wait: timedelta) -> Iterator[Tx]:
+        with _translated(), self._begun(begin, limits, wait) as tx:
+            try:
+                yield tx
+            except BaseException:
+                with suppress(psycopg.Error):
+                    tx.connection.rollback()
+                raise
+            tx.connection.commit()
+
+    @contextmanager
+    def _begun(self, begin: LiteralString, limits: Limits, wait: timedelta) -> Iterator[Tx]:
+        """Begin on the first connection of the pool that still lives."""
+        for _ in range(POOL_SIZE + 1):
+            with self._connection(wait) as connection:
+                try:
+                    now = _begin(connection, begin, limits)
+                except psycopg.OperationalError:
+                    if not connection.closed:
+                        raise
+                    continue
+                yield Tx(connection, self._now() if self._now else now)
+                return
+        message = "the database cannot be reached"
+        raise StoreUnavailable(message)
+
+    @contextmanager
+    def _connection(self, wait: timedelta) -> Iterator[GuardedConnection]:
+        BREAKER.check()
+        with self._pool.connection(timeout=wait.total_seconds()) as connection:
+            yield connection
+
+    @property
+    def place(self) -> str:
+        """Return host, database and user of the connection, without its password."""
+        parts = conninfo_to_dict(self._conninfo)
+        return f"{parts.get('host', 'local')}/{parts.get('dbname', '')} as {parts.get('user', '')}"
+
+
+def _begin(connection: GuardedConnection, begin: LiteralString, limits: Limits) -> datetime:
+    """Begin and set the limits in one round trip; return the database's time."""
+    with connection.pipeline():
+        connection.execute(begin)
+        row = connection.execute(_LIMITS, limits.values()).fetchone()
+    assert row is not None
+    moment = row["now"]
+    assert isinstance(moment, datetime)
+    return moment
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (PoolTimeout, PoolClosed) as error:
+        BREAKER.check()
+        message = "the database cannot be reached"
+        raise StoreUnavailable(message, hint="dragonfly doctor says more") from error
+    except psycopg.Error as error:
+        raise _translate(error) from None
+
+
+def _translate(error: psycopg.Error) -> Exception:
+    """Keep what may be shown: message, detail and parameters may carry rows of people (G4)."""
+    state = error.sqlstate or ""
+    if state in _TIMED_OUT:
+        return StatementTimedOut(f"a statement or lock took too long and was taken back ({state})")
+    if not state or state.startswith(("08", "57P", "53")):
+        return StoreUnavailable("the database cannot be reached", hint="dragonfly doctor says more")
+    found = error.diag
+    place = " ".join(part for part in (found.table_name, found.constraint_name) if part)
+    return StatementRefused(
+        f"the database refused a statement ({state}{': ' + place if place else ''})",
+        sqlstate=state,
+        constraint=found.constraint_name or "",
+        table=found.table_name or "",
+    )

@@ -1,0 +1,51 @@
+-- name: relations
+-- Columns of the queue and the heartbeats that we may see, with what we may do with them.
+SELECT c.relname AS relation, a.attname AS name, format_type(a.atttypid, NULL) AS type,
+       has_column_privilege(c.oid, a.attnum, 'SELECT') AS readable,
+       has_column_privilege(c.oid, a.attnum, 'UPDATE') AS updatable
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = 'ops' AND c.relname IN ('job_queue', 'worker_heartbeats')
+ORDER BY c.relname, a.attnum;
+
+-- name: labels
+-- Labels of the enums behind the queue's status and job type; no rows where they are text.
+SELECT a.attname AS name, e.enumlabel AS label
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname IN ('status', 'job_type')
+JOIN pg_enum AS e ON e.enumtypid = a.atttypid
+WHERE n.nspname = 'ops' AND c.relname = 'job_queue'
+ORDER BY a.attname, e.enumsortorder;
+
+-- name: visibility
+-- Whether row security may hide rows from us, the health view, the identity of the database and our role.
+SELECT
+    coalesce(bool_or(row_security_active(c.oid)), false) AS row_security,
+    NOT EXISTS (
+        SELECT FROM pg_class AS guarded
+        JOIN pg_namespace AS inside ON inside.oid = guarded.relnamespace AND inside.nspname = 'ops'
+        WHERE guarded.relname IN ('job_queue', 'worker_heartbeats') AND row_security_active(guarded.oid)
+          AND NOT EXISTS (
+            SELECT FROM pg_policy AS p
+            WHERE p.polrelid = guarded.oid AND p.polcmd IN ('*', 'r') AND p.polpermissive
+              AND pg_get_expr(p.polqual, p.polrelid) = 'true'
+              AND EXISTS (SELECT FROM unnest(p.polroles) AS role(id)
+                          WHERE role.id = 0 OR pg_has_role(current_user, role.id, 'USAGE')))
+    ) AS policies_match,
+    coalesce(has_table_privilege(to_regclass('ops.v_system_health'), 'SELECT'), false) AS health_view,
+    current_database() AS database,
+    current_user::text AS role,
+    (SELECT system_identifier::text FROM pg_control_system()) || '/' || current_database() AS identity
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = 'ops' AND c.relname IN ('job_queue', 'worker_heartbeats');
+
+-- name: reapers
+-- Reapers found in the database.
+SELECT p.oid::regprocedure::text AS signature
+FROM pg_proc AS p
+JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE n.nspname = 'ops' AND p.proname = 'reap_stuck_jobs'
+ORDER BY 1;
