@@ -59,6 +59,8 @@ class Catalog:
         found.add(_ID_TYPES.get(self.queue_columns.get("id", ""), "id_other"))
         if "status" in self.heartbeat_columns:
             found.add("heartbeat_status")
+        if found >= {"heartbeat_status", "worker_id"}:
+            found.add("owner_status")
         if self.health_view:
             found.add("health_view")
         if self.status_labels is None or "paused" in self.status_labels:

@@ -22,6 +22,13 @@ def append(tx: Tx, event: str, *, actor: str, **facts: object) -> int:
     return int(row["n"])
 
 
+def append_refusal(tx: Tx, event: str, *, actor: str, reason: str, **facts: object) -> None:
+    """Append a refusal, at most one a minute for an actor and a reason (design, section 7, *Tokens*)."""
+    row = tx.record(SQL["refused_lately"], now=tx.now, event=event, actor=actor, reason=reason)
+    if row is None or not row["present"]:
+        append(tx, event, actor=actor, reason=reason, **facts)
+
+
 @dataclass(frozen=True, slots=True)
 class _Head:
     n: int

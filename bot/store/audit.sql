@@ -21,3 +21,11 @@ SELECT n, at, record, hash FROM (
 SELECT n, at, record, hash FROM ops.chatops_audit
 WHERE record ->> 'plan' = %(key)s OR record ->> 'alert' = %(key)s OR n::text = %(key)s
 ORDER BY n;
+
+-- name: refused_lately
+-- Whether this refusal was recorded within the minute.
+SELECT EXISTS (
+    SELECT FROM ops.chatops_audit
+    WHERE n > (SELECT n - 200 FROM ops.chatops_audit_head) AND at > %(now)s::timestamptz - interval '1 minute'
+      AND event = %(event)s AND actor = %(actor)s AND record ->> 'reason' = %(reason)s
+) AS present;

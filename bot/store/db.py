@@ -82,34 +82,34 @@ class Tx:
         self.now = now
 
     def rows(
-        self, row: type[Row], statement: Statement, features: Collection[str] = (), **params: object
+        self, row: type[Row], statement: Statement, features: Collection[str] = (), /, **params: object
     ) -> list[Row]:
         """Return every row of a named statement as `row`, matched by column name."""
         with self.connection.cursor(row_factory=class_row(row)) as cursor:
             return cursor.execute(statement.text(features), params or None).fetchall()
 
     def row(
-        self, row: type[Row], statement: Statement, features: Collection[str] = (), **params: object
+        self, row: type[Row], statement: Statement, features: Collection[str] = (), /, **params: object
     ) -> Row | None:
         """Return the first row of a named statement, or None."""
         with self.connection.cursor(row_factory=class_row(row)) as cursor:
             return cursor.execute(statement.text(features), params or None).fetchone()
 
     def records(
-        self, statement: Statement, features: Collection[str] = (), **params: object
+        self, statement: Statement, features: Collection[str] = (), /, **params: object
     ) -> list[dict[str, Any]]:
         """Return every row of a named statement as a mapping."""
         with self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(statement.text(features), params or None).fetchall()
 
     def record(
-        self, statement: Statement, features: Collection[str] = (), **params: object
+        self, statement: Statement, features: Collection[str] = (), /, **params: object
     ) -> dict[str, Any] | None:
         """Return the first row of a named statement as a mapping, or None."""
         with self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(statement.text(features), params or None).fetchone()
 
-    def run(self, statement: Statement, features: Collection[str] = (), **params: object) -> int:
+    def run(self, statement: Statement, features: Collection[str] = (), /, **params: object) -> int:
         """Send a named statement that returns nothing, and return how many rows it touched."""
         with self.connection.cursor() as cursor:
             return cursor.execute(statement.text(features), params or None).rowcount

@@ -1,0 +1,21 @@
+"""Durations as people type them: `45s`, `5m`, `1h`, `2d`."""
+
+import re
+from datetime import timedelta
+
+from bot.errors import InvalidCommand
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_duration(text: str) -> timedelta:
+    """Return a typed duration.
+
+    Raises:
+        InvalidCommand: no number with a unit, such as `5` or `soon`.
+    """
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text.strip().lower())
+    if found is None:
+        message = f"{text!r} has no unit. Write 5m or 1h"
+        raise InvalidCommand(message, hint="5m")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})

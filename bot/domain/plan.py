@@ -1,0 +1,82 @@
+"""Plans as values: seals, secrets, and why a press is refused."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.audit import canonical
+
+
+def digest(facts: Mapping[str, object]) -> str:
+    """Return the digest of all that was previewed; its first eight characters are the seal."""
+    return hashlib.sha256(canonical(facts).encode()).hexdigest()
+
+
+def derive_secret(key: bytes, plan_id: str, nonce: str) -> str:
+    """Return a plan's single-use secret; it is made anew from the key when the card is drawn, and never stored."""
+    mac = hmac.new(key, f"dragonfly-plan:{plan_id}:{nonce}".encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(mac).decode().rstrip("=")
+
+
+def secret_hash(secret: str) -> bytes:
+    """Return what the database keeps of a secret."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press:
+    """Somebody wants to carry a plan out."""
+
+    actor: str
+    from_shell: bool
+    secret_matches: bool
+    typed: str | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What decides whether a plan may be carried out."""
+
+    state: str
+    requester: str
+    ended_by: str | None
+    expires_at: datetime
+    approval: str
+    typed_target: str
+    step_is_same: bool
+    database_is_same: bool
+
+
+def why_refused(plan: Facts, press: Press) -> str:
+    """Return the kind of notice that answers a refused press, or an empty string (cards, 0.8)."""
+    if plan.state != "issued":
+        return _ended(plan, press)
+    if plan.expires_at <= press.now:
+        return "expired"
+    if not press.from_shell and press.actor != plan.requester:
+        return "not-yours"
+    if not press.from_shell and not press.secret_matches:
+        return "old-card"
+    if not plan.database_is_same:
+        return "other-database"
+    if not plan.step_is_same:
+        return "step-changed"
+    return _not_approved(plan, press)
+
+
+def _ended(plan: Facts, press: Press) -> str:
+    if plan.state == "consumed":
+        return "twice" if plan.ended_by == press.actor else "already-done"
+    return {"expired": "expired", "superseded": "replaced"}.get(plan.state, "ended")
+
+
+def _not_approved(plan: Facts, press: Press) -> str:
+    if plan.approval == "none":
+        return ""
+    if plan.approval != "approved":
+        return "needs-second"
+    return "" if press.typed is not None and press.typed.strip() == plan.typed_target else "wrong-typed"

@@ -1,0 +1,124 @@
+"""A second person: asked by the requester, decided in Slack, run by the requester (§10, V1 to V5).
+
+An approval is never given from a shell. The first decision wins; whoever asked cannot decide.
+"""
+
+import secrets
+
+from bot.domain.actor import Actor, Role, Surface
+from bot.domain.messages import AskForm, Message, TypedForm
+from bot.domain.plan import secret_hash
+from bot.errors import NotAllowed
+from bot.operations import authority, plan_cards
+from bot.operations.plans import card, changing_step, end, hash_for, how_it_ended, notice, refuse, typed_target
+from bot.operations.services import Services
+from bot.store import audit, plans
+from bot.store.plans import Plan
+
+
+def ask_form(services: Services, plan_id: str, actor: Actor) -> Message:
+    """Return the form in which the requester says why a second person is needed."""
+    authority.require(services, actor, Role.OPERATOR, f"ask for {plan_id}")
+    with services.db.read() as tx:
+        plan = plans.find(tx, plan_id)
+        if plan is None:
+            return notice(services, tx, "not-found", plan=plan_id)
+        if plan.requester != actor.key:
+            return notice(services, tx, "not-yours", plan=plan_id, **_whose(plan))
+        if plan.state != "issued" or plan.approval != "needed" or plan.expires_at <= tx.now:
+            return notice(services, tx, "expired", plan=plan_id, ended_at=plan.expires_at, **_whose(plan))
+        title = changing_step(plan.step)[0].title
+        return AskForm(
+            env=services.config.env, as_of=tx.now, key=plan.id, title=title, acting=plan.preview["acting"]
+        )
+
+
+def _whose(plan: Plan) -> dict[str, object]:
+    return {"requester": plan.requester, "command": f"/dragonfly {plan.step}"}
+
+
+def ask(services: Services, plan_id: str, actor: Actor, reason: str) -> Message:
+    """Ask for a second person in the channel; the plan lives 15 min from now."""
+    authority.require(services, actor, Role.OPERATOR, f"ask for {plan_id}")
+    with services.db.write() as tx:
+        plan = plans.find(tx, plan_id, lock=True)
+        if plan is None:
+            return notice(services, tx, "not-found", plan=plan_id)
+        if plan.requester != actor.key:
+            return refuse(services, tx, plan, actor, "not-yours")
+        until = tx.now + services.config.timing.approval_life
+        if not plans.ask(tx, plan_id, reason=reason, expires_at=until):
+            return refuse(services, tx, plan, actor, how_it_ended(plan))
+        plan_cards.announce_edit(tx, plan.id, plan.channel)
+        plan_cards.announce_reply(tx, plan, "asked", actor.key)
+        audit.append(
+            tx, "approval.asked", actor=actor.key, plan=plan.id, step=plan.step, preview_digest=plan.digest
+        )
+    services.wake("delivery")
+    return card(services, plan_id)
+
+
+def approve(services: Services, plan_id: str, actor: Actor) -> Message:
+    """Agree as a second person: the requester gets a fresh secret and 120 s to run it.
+
+    Raises:
+        NotAllowed: the actor is no approver, or sits at a shell.
+    """
+    _require_slack(actor)
+    authority.require(services, actor, Role.APPROVER, f"approve {plan_id}")
+    with services.db.write() as tx:
+        plan = plans.find(tx, plan_id, lock=True)
+        if plan is None:
+            return notice(services, tx, "not-found", plan=plan_id)
+        if plan.requester == actor.key:
+            return refuse(services, tx, plan, actor, "own-approval")
+        nonce = secrets.token_hex(8)
+        hashed = hash_for(services, plan_id, nonce) or secret_hash(nonce)
+        until = tx.now + services.config.timing.run_life
+        if not plans.approve(
+            tx, plan_id, actor=actor.key, expires_at=until, secret_hash=hashed, nonce=nonce
+        ):
+            return refuse(services, tx, plan, actor, how_it_ended(plan))
+        plan_cards.announce_edit(tx, plan.id, plan.channel)
+        plan_cards.announce_reply(tx, plan, "approved", actor.key)
+        audit.append(
+            tx, "approval.granted", actor=actor.key, plan=plan.id, step=plan.step, preview_digest=plan.digest
+        )
+    services.wake("delivery")
+    return card(services, plan_id)
+
+
+def _require_slack(actor: Actor) -> None:
+    if actor.surface is not Surface.SLACK:
+        message = "an approval is given in Slack, never from a shell"
+        raise NotAllowed(message, hint="the second person presses Approve on the plan's card")
+
+
+def deny(services: Services, plan_id: str, actor: Actor) -> Message:
+    """Say no as a second person; final for this request."""
+    _require_slack(actor)
+    authority.require(services, actor, Role.APPROVER, f"deny {plan_id}")
+    return end(services, plan_id, actor, state="revoked", event="approval.denied", denied=True)
+
+
+def typed_form(services: Services, plan_id: str, actor: Actor, secret: str) -> Message:
+    """Return the form in which the requester types the target of an approved plan."""
+    authority.require(services, actor, Role.OPERATOR, f"run {plan_id}")
+    with services.db.read() as tx:
+        plan = plans.find(tx, plan_id)
+        if plan is None:
+            return notice(services, tx, "not-found", plan=plan_id)
+        if plan.requester != actor.key:
+            return notice(services, tx, "not-yours", plan=plan_id, **_whose(plan))
+        if plan.state != "issued" or plan.approval != "approved" or plan.expires_at <= tx.now:
+            return notice(services, tx, "expired", plan=plan_id, ended_at=plan.expires_at, **_whose(plan))
+        return TypedForm(
+            env=services.config.env,
+            as_of=tx.now,
+            key=plan.id,
+            title=changing_step(plan.step)[0].title,
+            target=typed_target(plan),
+            approved_by=plan.decided_by or "",
+            secret=secret,
+            run_before=plan.expires_at,
+        )

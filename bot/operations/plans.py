@@ -1,0 +1,350 @@
+"""From a request to a confirmed run: preview, seal, approval, confirm, and the ends without effect (§8, §10).
+
+A plan is made in a read-only snapshot and stored with every target it was shown for. Confirm uses it up in one statement,
+together with the run's intent, the record and the card's edit. Nothing here carries anything out: `runs` does.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bot.domain.actor import Actor, Role
+from bot.domain.audit import canonical
+from bot.domain.ids import decode, new_plan_id
+from bot.domain.messages import Message, Notice
+from bot.domain.plan import Facts, Press, derive_secret, digest, secret_hash, why_refused
+from bot.domain.runbook import Step
+from bot.errors import ConflictError, InvalidCommand
+from bot.operations import authority, plan_cards
+from bot.operations.kinds import Kind, Preview
+from bot.operations.rescues import RESCUE
+from bot.operations.services import Services
+from bot.store import audit, outbox, plans, runs
+from bot.store.db import Tx
+from bot.store.plans import Plan
+from runbooks import load as load_runbooks
+
+KINDS: Mapping[str, Kind] = {"rescue": RESCUE}
+"""Every kind of step that changes something."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a plan's card goes: a channel, or the thread in which it was asked for."""
+
+    channel: str = ""
+    thread_ts: str = ""
+
+
+def changing_step(step_id: str) -> tuple[Step, Kind]:
+    """Return a declared step that the bot can carry out, with its kind.
+
+    Raises:
+        InvalidCommand: there is no such step, or it is done by hand.
+    """
+    catalogue = load_runbooks()
+    known = [step for runbook in catalogue.runbooks for step in runbook.steps if step.kind in KINDS]
+    found = next((step for step in known if step.id == step_id), None)
+    if found is None:
+        message = f"no step {step_id!r}; steps here: {', '.join(step.id for step in known)}"
+        raise InvalidCommand(message, hint="dragonfly plan reset-stuck")
+    return found, KINDS[found.kind]
+
+
+def make(
+    services: Services,
+    step_id: str,
+    params: Mapping[str, str],
+    actor: Actor,
+    place: Place,
+    alert_id: int | None = None,
+) -> Message:
+    """Look, store what was seen as a plan, and queue its card; nothing of the target is touched.
+
+    Returns:
+        The plan's card, or why there is nothing to plan (`NothingStuck`, `CannotPlan`).
+
+    Raises:
+        InvalidCommand: no such step, or parameters it does not take.
+        NotAllowed: the actor is no operator.
+    """
+    step, kind = changing_step(step_id)
+    authority.require(services, actor, Role.OPERATOR, step.title.lower())
+    with services.db.read(snapshot=True) as tx:
+        catalog = services.catalog.get(tx, fresh=True)
+        found = kind.preview(services, tx, step, catalog, params)
+    if not isinstance(found, Preview):
+        return found
+    with services.db.write() as tx:
+        plan_id = _store(services, tx, step, kind, found, actor, place, alert_id, catalog.identity)
+        card = plan_cards.build(services, tx, plan_id)
+    services.wake("delivery")
+    return card
+
+
+def _store(
+    services: Services,
+    tx: Tx,
+    step: Step,
+    kind: Kind,
+    found: Preview,
+    actor: Actor,
+    place: Place,
+    alert_id: int | None,
+    identity: str,
+) -> str:
+    plan_id = new_plan_id()
+    params_digest = _digest_of(found.params)
+    seal = digest({"step": step.id, "params": found.params, "facts": _sealed(found), "database": identity})
+    for old in plans.supersede(
+        tx, step=step.id, params_digest=params_digest, requester=actor.key, by=plan_id
+    ):
+        plan_cards.announce_edit(tx, old.id, old.channel)
+        audit.append(tx, "confirmation.superseded", actor=actor.key, plan=old.id, by=plan_id)
+    nonce = secrets.token_hex(8)
+    waits = bool(found.approval_why)
+    life = services.config.timing.approval_life if waits else services.config.timing.plan_life
+    plans.insert(
+        tx,
+        id=plan_id,
+        step=step.id,
+        step_rev=step.rev(kind.settings(services)),
+        params=dict(found.params),
+        params_digest=params_digest,
+        requester=actor.key,
+        requester_name=actor.name,
+        surface=actor.surface.value,
+        channel=place.channel,
+        thread_ts=place.thread_ts,
+        alert_id=alert_id,
+        secret_hash=None if waits else hash_for(services, plan_id, nonce),
+        nonce=nonce,
+        preview={**found.facts, "acting": found.acting, "resource": step.resource},
+        digest=seal,
+        target_count=len(found.targets),
+        database=identity,
+        expires_at=tx.now + life,
+        approval="needed" if waits else "none",
+        approval_why=found.approval_why,
+    )
+    plans.insert_targets(tx, plan_id, found.targets)
+    plan_cards.announce(tx, plan_id, place.channel, place.thread_ts, alert_id)
+    audit.append(
+        tx,
+        "preview.made",
+        actor=actor.key,
+        plan=plan_id,
+        step=step.id,
+        params=dict(found.params),
+        preview_digest=seal,
+        target_count=len(found.targets),
+        acting=found.acting,
+        alert=alert_id,
+        channel=place.channel or None,
+    )
+    return plan_id
+
+
+def hash_for(services: Services, plan_id: str, nonce: str) -> bytes | None:
+    """Return the hash of a plan's secret, or None where no button can be drawn (a shell)."""
+    if not services.plan_key:
+        return None
+    return secret_hash(derive_secret(services.plan_key, plan_id, nonce))
+
+
+def _digest_of(params: Mapping[str, str]) -> str:
+    return hashlib.sha256(canonical(dict(params)).encode()).hexdigest()
+
+
+def _sealed(found: Preview) -> Mapping[str, object]:
+    """Return what the seal covers: the facts, and each target with its pinned state (not its random wait)."""
+    return {
+        "facts": {key: value for key, value in found.facts.items() if key in ("strategy", "counts", "left_over")},
+        "targets": [
+            [item.target_id, item.disposition, str(item.guard.get("locked_at")), int(item.guard.get("attempts", 0))]
+            for item in found.targets
+        ],
+    }
+
+
+def card(services: Services, plan_id: str) -> Message:
+    """Return a plan's card as it stands now, or a notice that there is no such plan."""
+    with services.db.read() as tx:
+        return plan_cards.build(services, tx, plan_id)
+
+
+def details(services: Services, plan_id: str) -> Message:
+    """Return every target of a plan, the statement and the strategy."""
+    with services.db.read() as tx:
+        return plan_cards.details(services, tx, plan_id)
+
+
+def confirm(
+    services: Services, plan_id: str, actor: Actor, *, secret: str | None, typed: str | None = None
+) -> Message:
+    """Use a plan up and commit to its run, in one transaction; then wake the loop that carries it out.
+
+    Args:
+        secret: the button's value (`v1.<plan>.<secret>`); None from a shell.
+        typed: what the requester typed, where the target must be typed.
+
+    Returns:
+        The plan's card, or the notice that says why nothing was done.
+
+    Raises:
+        NotAllowed: the actor is no operator.
+    """
+    authority.require(services, actor, Role.OPERATOR, f"confirm {plan_id}")
+    with services.db.write() as tx:
+        plan = plans.find(tx, plan_id, lock=True)
+        if plan is None:
+            return notice(services, tx, "not-found", plan=plan_id)
+        step, kind = changing_step(plan.step)
+        press = _press(plan, actor, secret, typed, tx.now)
+        refused = why_refused(_facts(services, tx, plan, step, kind), press)
+        holder = None if refused else runs.active(tx, step.resource)
+        if refused or holder:
+            return refuse(services, tx, plan, actor, refused or "someone-else", holder)
+        _commit_to_run(services, tx, plan, step, kind, actor, press)
+    services.crash_hook("K4")
+    services.wake("runs")
+    services.wake("delivery")
+    return card(services, plan_id)
+
+
+def _press(plan: Plan, actor: Actor, secret: str | None, typed: str | None, now: datetime) -> Press:
+    value = decode(secret) if secret else None
+    matches = (
+        value is not None
+        and plan.secret_hash is not None
+        and secrets.compare_digest(secret_hash(value.secret), plan.secret_hash)
+    )
+    return Press(actor=actor.key, from_shell=secret is None, secret_matches=matches, typed=typed, now=now)
+
+
+def _facts(services: Services, tx: Tx, plan: Plan, step: Step, kind: Kind) -> Facts:
+    return Facts(
+        state=plan.state,
+        requester=plan.requester,
+        ended_by=plan.ended_by,
+        expires_at=plan.expires_at,
+        approval=plan.approval,
+        typed_target=typed_target(plan),
+        step_is_same=plan.step_rev == step.rev(kind.settings(services)),
+        database_is_same=plan.database == services.catalog.get(tx).identity,
+    )
+
+
+def typed_target(plan: Plan) -> str:
+    """Return what the requester must type for a plan that needs a second person: how many jobs it touches."""
+    return str(plan.preview["acting"])
+
+
+def _commit_to_run(
+    services: Services, tx: Tx, plan: Plan, step: Step, kind: Kind, actor: Actor, press: Press
+) -> None:
+    hashed = None if press.from_shell else plan.secret_hash
+    database = services.catalog.get(tx).identity
+    used = plans.consume(
+        tx, plan, actor=actor.key, secret_hash=hashed, step_rev=plan.step_rev, database=database
+    )
+    later = kind.not_before(services, plans.targets(tx, plan.id), plan.created_at)
+    committed = used and runs.insert(
+        tx,
+        run_id=plan.id,
+        step=step.id,
+        resource=step.resource,
+        actor=actor.key,
+        approver=plan.decided_by if plan.approval == "approved" else None,
+        surface=actor.surface.value,
+        not_before=max(later, tx.now) if later else tx.now,
+    )
+    if not committed:
+        message = f"plan {plan.id} was used or another run began in the same moment; nothing was done"
+        raise ConflictError(message, hint=f"dragonfly plan show {plan.id}")
+    plan_cards.announce_edit(tx, plan.id, plan.channel)
+    audit.append(
+        tx,
+        "confirmation.consumed",
+        actor=actor.key,
+        plan=plan.id,
+        step=step.id,
+        preview_digest=plan.digest,
+        target_count=plan.target_count,
+        approver=plan.decided_by,
+        surface=actor.surface.value,
+    )
+
+
+def refuse(
+    services: Services, tx: Tx, plan: Plan, actor: Actor, kind: str, holder: runs.Holder | None = None
+) -> Notice:
+    """Record a refused press and return the notice that answers it (cards, 0.8)."""
+    audit.append_refusal(tx, "confirmation.refused", actor=actor.key, reason=kind, plan=plan.id)
+    run = runs.find(tx, plan.id)
+    facts: dict[str, Any] = {
+        "requester": plan.requester,
+        "ended_at": plan.expires_at if kind == "expired" else plan.ended_at,
+        "ended_by": plan.ended_by,
+        "superseded_by": plan.superseded_by,
+        "command": f"/dragonfly {plan.step}",
+        "target": typed_target(plan),
+        "approval_why": plan.approval_why,
+        "holder": holder.id if holder else "",
+        "holder_actor": holder.actor if holder else "",
+        "holder_since": holder.confirmed_at if holder else None,
+        "did_reset": run.result.get("reset", 0) if run else 0,
+        "did_fail": run.result.get("failed", 0) if run else 0,
+        "run_state": run.state if run else "",
+    }
+    return notice(services, tx, kind, plan=plan.id, **facts)
+
+
+def notice(services: Services, tx: Tx, kind: str, **facts: object) -> Notice:
+    """Return a short answer for one person."""
+    return Notice(env=services.config.env, as_of=tx.now, kind=kind, facts=facts)
+
+
+def cancel(services: Services, plan_id: str, actor: Actor) -> Message:
+    """End an issued plan without effect; its requester may, and any operator."""
+    authority.require(services, actor, Role.OPERATOR, f"cancel {plan_id}")
+    return end(services, plan_id, actor, state="revoked", event="confirmation.cancelled")
+
+
+def end(
+    services: Services, plan_id: str, actor: Actor, *, state: str, event: str, denied: bool = False
+) -> Message:
+    """End an issued plan without effect, edit its card, and record who did it."""
+    with services.db.write() as tx:
+        plan = plans.find(tx, plan_id, lock=True)
+        if plan is None:
+            return notice(services, tx, "not-found", plan=plan_id)
+        if denied and plan.requester == actor.key:
+            return refuse(services, tx, plan, actor, "own-approval")
+        if not plans.end(tx, plan_id, state=state, actor=actor.key, denied=denied):
+            return refuse(services, tx, plan, actor, how_it_ended(plan))
+        plan_cards.announce_edit(tx, plan.id, plan.channel)
+        audit.append(tx, event, actor=actor.key, plan=plan.id, step=plan.step)
+    services.wake("delivery")
+    return card(services, plan_id)
+
+
+def how_it_ended(plan: Plan) -> str:
+    """Return the notice for a press on a plan that has ended."""
+    return {"consumed": "already-done", "expired": "expired", "superseded": "replaced"}.get(plan.state, "ended")
+
+
+def expire(services: Services) -> int:
+    """End every plan whose time is over, edit its card, and return how many there were."""
+    with services.db.write() as tx:
+        ended = plans.expire_due(tx)
+        for plan in ended:
+            plan_cards.announce_edit(tx, plan.id, plan.channel)
+        for plan in ended:
+            audit.append(tx, "confirmation.expired", actor="dragonfly", plan=plan.id, requester=plan.requester)
+    if ended:
+        services.wake("delivery")
+    return len(ended)

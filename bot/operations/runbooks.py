@@ -1,0 +1,85 @@
+"""The guided runbook: each declared step with whether it is ready, and whom to call."""
+
+from bot.domain import ids
+from bot.domain.messages import Call, Link, Message, RunbookCard, RunbookStepLine
+from bot.domain.runbook import Runbook, Step
+from bot.errors import InvalidCommand
+from bot.operations import escalations
+from bot.operations.plans import KINDS
+from bot.operations.rescues import impossible
+from bot.operations.services import Services
+from bot.store import outbox
+from bot.store.db import Tx
+from runbooks import load
+
+_ACTIONS = {
+    "reset-stuck": ids.PLAN_RESET,
+    "status": ids.READ_STATUS,
+    "verify": ids.READ_STATUS,
+    "stuck": ids.READ_STUCK,
+    "alerts": ids.READ_ALERTS,
+}
+
+
+def listed() -> tuple[Runbook, ...]:
+    """Return every declared runbook."""
+    return load().runbooks
+
+
+def read(services: Services, scenario: str, alert_id: int | None = None) -> Message:
+    """Return a runbook with the state of each step.
+
+    Raises:
+        InvalidCommand: no runbook of that name.
+    """
+    runbook = load().scenario(scenario or "worker-death")
+    if runbook is None:
+        known = ", ".join(item.scenario for item in listed())
+        message = f"no runbook {scenario!r}; runbooks here: {known}"
+        raise InvalidCommand(message, hint="/dragonfly runbook worker-death")
+    with services.db.read() as tx:
+        return RunbookCard(
+            env=services.config.env,
+            as_of=tx.now,
+            scenario=runbook.scenario,
+            title=runbook.title,
+            trigger=runbook.trigger,
+            steps=tuple(
+                _line(services, tx, number, step) for number, step in enumerate(runbook.steps, start=1)
+            ),
+            calls=_calls(services, tx, runbook),
+            checked_at=tx.now,
+            alert=_alert(services, tx, alert_id),
+        )
+
+
+def _line(services: Services, tx: Tx, number: int, step: Step) -> RunbookStepLine:
+    return RunbookStepLine(
+        number=number,
+        step=step.id,
+        title=step.title,
+        why=step.why,
+        risk=step.risk.value,
+        ready=_ready(services, tx, step),
+        shell=step.shell,
+        action=_ACTIONS.get(step.id, ""),
+    )
+
+
+def _ready(services: Services, tx: Tx, step: Step) -> str:
+    if step.kind not in KINDS:
+        return "ready" if step.id in _ACTIONS else "by hand"
+    cannot = impossible(services, tx, step, services.catalog.get(tx))
+    return f"will not work: {cannot.reasons[0]}" if cannot else "ready"
+
+
+def _calls(services: Services, tx: Tx, runbook: Runbook) -> tuple[Call, ...]:
+    return escalations.chain_for(services.config, runbook.scenario, tx.now)
+
+
+def _alert(services: Services, tx: Tx, alert_id: int | None) -> Link | None:
+    if alert_id is None:
+        return None
+    where = outbox.whereabouts(tx, f"alert:{alert_id}")
+    url = services.chat.link(where.channel, where.ts) if services.chat and where else ""
+    return Link(key=ids.alert_key(alert_id), url=url)

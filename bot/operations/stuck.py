@@ -1,0 +1,38 @@
+"""`stuck`: jobs that have been processing for too long, by what is known of their worker."""
+
+from datetime import timedelta
+
+from bot.domain.messages import Message, StuckList
+from bot.domain.rescue import Disposition, counts
+from bot.operations.plans import changing_step
+from bot.operations.rescues import impossible, job_line
+from bot.operations.services import Services
+from bot.steps import rescue
+
+_SHOWN = 50
+
+
+def read(services: Services, job_type: str = "", older_than: timedelta | None = None) -> Message:
+    """Return the stuck jobs, or why they cannot be judged (`CannotPlan`)."""
+    step, _kind = changing_step("reset-stuck")
+    config = services.config
+    with services.db.read() as tx:
+        catalog = services.catalog.get(tx)
+        if catalog.missing_least() or catalog.hidden:
+            cannot = impossible(services, tx, step, catalog)
+            assert cannot is not None
+            return cannot
+        params = rescue.Params(job_type=job_type, older_than=older_than or timedelta(0))
+        found = rescue.look(tx, step, catalog, config, params)
+    by = counts(found.verdicts)
+    return StuckList(
+        env=config.env,
+        as_of=found.scene.now,
+        total=len(found.verdicts),
+        stuck_after=max(config.timing.stuck_after, older_than or timedelta(0)),
+        jobs=tuple(job_line(item, found, found.scene.now) for item in found.verdicts[:_SHOWN]),
+        dead=sum(count for disposition, count in by.items() if disposition.acts),
+        slow=by.get(Disposition.LEAVE_SLOW, 0),
+        unknown=by.get(Disposition.LEAVE_UNKNOWN, 0),
+        unlisted=by.get(Disposition.LEAVE_UNLISTED, 0),
+    )

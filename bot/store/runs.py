@@ -1,0 +1,162 @@
+"""Runs: one carrying-out of a plan, from the intent at Confirm to the outcome and its proof."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.sqlfile import load
+from bot.store.db import Tx
+
+SQL = load("bot.store", "runs.sql")
+
+CLAIM = timedelta(seconds=10)
+"""How long a replica keeps a run to itself between two batches; the row lock decides, this saves work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One stored run."""
+
+    id: str
+    step: str
+    resource: str
+    state: str
+    actor: str
+    approver: str | None
+    surface: str
+    confirmed_at: datetime
+    not_before: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    rows_affected: int
+    done_to: int
+    result: Mapping[str, int]
+    reason: str
+    sqlstate: str
+    record_n: int | None
+    proof: str
+    proof_until: datetime | None
+    proof_facts: Mapping[str, Any]
+    proved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A run whose proof is watched."""
+
+    id: str
+    actor: str
+    ended_at: datetime
+    proof_until: datetime
+    rows_affected: int
+    proof_facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The run that holds a resource."""
+
+    id: str
+    actor: str
+    confirmed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run came to."""
+
+    state: str
+    result: Mapping[str, int]
+    done_to: int = 0
+    reason: str = ""
+    sqlstate: str = ""
+    proof: str = "none"
+    proof_until: datetime | None = None
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows were changed."""
+        return self.result.get("reset", 0) + self.result.get("failed", 0)
+
+
+def insert(
+    tx: Tx, *, run_id: str, step: str, resource: str, actor: str, approver: str | None, surface: str, not_before: datetime
+) -> bool:
+    """Commit to an effect before it happens; False = another run holds the resource."""
+    row = tx.record(
+        SQL["insert_run"],
+        id=run_id,
+        step=step,
+        resource=resource,
+        actor=actor,
+        approver=approver,
+        surface=surface,
+        not_before=not_before,
+        now=tx.now,
+    )
+    return row is not None
+
+
+def active(tx: Tx, resource: str) -> Holder | None:
+    """Return the run that holds a resource."""
+    return tx.row(Holder, SQL["active"], resource=resource)
+
+
+def find(tx: Tx, run_id: str, *, lock: bool = False) -> Run | None:
+    """Return a run, locked until the transaction ends if asked."""
+    return tx.row(Run, SQL["lock_run" if lock else "find_run"], id=run_id)
+
+
+def claim_due(tx: Tx, most: int) -> list[str]:
+    """Take runs that may begin now."""
+    rows = tx.records(SQL["claim_due"], now=tx.now, claim_seconds=CLAIM.total_seconds(), most=most)
+    return [str(row["id"]) for row in rows]
+
+
+def progress(tx: Tx, run_id: str, *, done_to: int, result: Mapping[str, int], rows: int) -> bool:
+    """Record one batch of several."""
+    done = tx.record(
+        SQL["progress"],
+        id=run_id,
+        done_to=done_to,
+        rows_affected=rows,
+        result=json.dumps(dict(result)),
+        claim_seconds=CLAIM.total_seconds(),
+        now=tx.now,
+    )
+    return done is not None
+
+
+def finish(tx: Tx, run_id: str, outcome: Outcome) -> bool:
+    """Record the outcome; False = it was recorded already."""
+    done = tx.record(
+        SQL["finish"],
+        id=run_id,
+        state=outcome.state,
+        rows_affected=outcome.rows,
+        done_to=outcome.done_to,
+        result=json.dumps(dict(outcome.result)),
+        reason=outcome.reason,
+        sqlstate=outcome.sqlstate,
+        proof=outcome.proof,
+        proof_until=outcome.proof_until,
+        now=tx.now,
+    )
+    return done is not None
+
+
+def set_record(tx: Tx, run_id: str, n: int) -> None:
+    """Keep the number under which the outcome stands in the record."""
+    tx.run(SQL["set_record"], id=run_id, n=n)
+
+
+def watched(tx: Tx, most: int = 20) -> list[Watched]:
+    """Return runs whose proof is watched, locked against other replicas."""
+    return tx.rows(Watched, SQL["list_watched"], most=most)
+
+
+def set_proof(tx: Tx, run_id: str, proof: str, facts: Mapping[str, Any]) -> bool:
+    """Record what the proof says now."""
+    return tx.record(SQL["set_proof"], id=run_id, proof=proof, facts=json.dumps(dict(facts)), now=tx.now) is not None

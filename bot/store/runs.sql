@@ -1,0 +1,79 @@
+-- name: insert_run
+-- The intent: committed at Confirm, before any effect. No row = another run holds the resource.
+INSERT INTO ops.chatops_run
+    (id, step, resource, state, actor, approver, surface, confirmed_at, not_before, claimed_until)
+VALUES
+    (%(id)s, %(step)s, %(resource)s, 'confirmed', %(actor)s, %(approver)s, %(surface)s, %(now)s, %(not_before)s, %(now)s)
+ON CONFLICT (resource) WHERE state IN ('confirmed', 'executing') DO NOTHING
+RETURNING id;
+
+-- name: active
+-- Who holds a resource.
+SELECT id, actor, confirmed_at FROM ops.chatops_run
+WHERE resource = %(resource)s AND state IN ('confirmed', 'executing');
+
+-- name: find_run
+-- One run.
+SELECT id, step, resource, state, actor, approver, surface, confirmed_at, not_before, started_at, ended_at,
+       rows_affected, done_to, result, reason, sqlstate, record_n, proof, proof_until, proof_facts, proved_at
+FROM ops.chatops_run
+WHERE id = %(id)s;
+
+-- name: lock_run
+-- One run, locked: recovery waits here for the truth of a transaction that may still be running (§9).
+SELECT id, step, resource, state, actor, approver, surface, confirmed_at, not_before, started_at, ended_at,
+       rows_affected, done_to, result, reason, sqlstate, record_n, proof, proof_until, proof_facts, proved_at
+FROM ops.chatops_run
+WHERE id = %(id)s
+FOR UPDATE;
+
+-- name: claim_due
+-- Take runs that may begin now; the claim only saves work, the row lock decides.
+UPDATE ops.chatops_run
+SET claimed_until = %(now)s::timestamptz + make_interval(secs => %(claim_seconds)s)
+WHERE id IN (
+    SELECT id FROM ops.chatops_run
+    WHERE state IN ('confirmed', 'executing') AND not_before <= %(now)s AND claimed_until <= %(now)s
+    ORDER BY confirmed_at
+    LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED)
+RETURNING id;
+
+-- name: progress
+-- One batch of several is carried out.
+UPDATE ops.chatops_run
+SET state = 'executing', started_at = coalesce(started_at, %(now)s), done_to = %(done_to)s,
+    rows_affected = %(rows_affected)s, result = %(result)s::jsonb,
+    claimed_until = %(now)s::timestamptz + make_interval(secs => %(claim_seconds)s)
+WHERE id = %(id)s AND state IN ('confirmed', 'executing')
+RETURNING id;
+
+-- name: finish
+-- The outcome, in the transaction of the effect.
+UPDATE ops.chatops_run
+SET state = %(state)s, started_at = coalesce(started_at, %(now)s), ended_at = clock_timestamp(),
+    rows_affected = %(rows_affected)s, done_to = %(done_to)s, result = %(result)s::jsonb, reason = %(reason)s,
+    sqlstate = %(sqlstate)s, proof = %(proof)s, proof_until = %(proof_until)s
+WHERE id = %(id)s AND state IN ('confirmed', 'executing')
+RETURNING id;
+
+-- name: set_record
+-- The number of the outcome in the record.
+UPDATE ops.chatops_run SET record_n = %(n)s WHERE id = %(id)s;
+
+-- name: list_watched
+-- Runs whose proof is watched, locked so that one replica judges.
+SELECT r.id, r.actor, r.ended_at, r.proof_until, r.rows_affected, r.proof_facts
+FROM ops.chatops_run AS r
+WHERE r.proof = 'watching'
+ORDER BY r.proof_until
+LIMIT %(most)s
+FOR UPDATE SKIP LOCKED;
+
+-- name: set_proof
+-- What the proof says now.
+UPDATE ops.chatops_run
+SET proof = %(proof)s, proof_facts = %(facts)s::jsonb,
+    proved_at = CASE WHEN %(proof)s = 'proved' THEN %(now)s::timestamptz END
+WHERE id = %(id)s AND proof = 'watching'
+RETURNING id;

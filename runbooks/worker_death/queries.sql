@@ -1,0 +1,146 @@
+-- name: find_stuck
+-- Jobs processing for longer than their limit, oldest first, with what is known of their owner.
+SELECT j.id::text AS id,
+       j.job_type::text AS job_type,
+       j.locked_at,
+       coalesce(j.started_at, j.locked_at) AS since,  -- if started_at
+       j.locked_at AS since,  -- unless started_at
+       j.attempts,
+       j.max_attempts,  -- if max_attempts
+       %(max_attempts)s::integer AS max_attempts,  -- unless max_attempts
+       j.worker_id::text AS worker_id,  -- if worker_id
+       NULL::text AS worker_id,  -- unless worker_id
+       h.last_seen_at AS owner_seen_at,  -- if worker_id
+       NULL::timestamptz AS owner_seen_at,  -- unless worker_id
+       coalesce(h.status::text, '') AS owner_status,  -- if owner_status
+       '' AS owner_status,  -- unless owner_status
+       greatest(coalesce(j.reap_count, 0), rescued.times) AS rescues  -- if reap_count
+       rescued.times AS rescues  -- unless reap_count
+FROM ops.job_queue AS j
+LEFT JOIN ops.worker_heartbeats AS h ON h.worker_id = j.worker_id  -- if worker_id
+CROSS JOIN LATERAL (
+    SELECT count(*)::integer AS times
+    FROM ops.chatops_plan_target AS t
+    WHERE t.target_id = j.id::text AND t.disposition = 'reset' AND t.result = 'done'
+) AS rescued
+WHERE j.status = 'processing'
+  AND (%(job_type)s = '' OR j.job_type::text = %(job_type)s)
+  AND coalesce(j.started_at, j.locked_at)  -- if started_at
+  AND j.locked_at  -- unless started_at
+      < %(now)s::timestamptz - make_interval(secs => greatest(
+          coalesce((%(limits)s::jsonb ->> j.job_type::text)::float8, %(stuck_seconds)s), %(older_seconds)s))
+ORDER BY since, j.id
+LIMIT %(most)s;
+
+-- name: scene
+-- What holds for every job: database start, recovery, gaps in our looking, and how many workers fell silent at once.
+WITH dead AS (
+    SELECT max(last_seen_at) AS newest
+    FROM ops.worker_heartbeats
+    WHERE last_seen_at < %(now)s::timestamptz - make_interval(secs => %(dead_seconds)s)
+)
+SELECT pg_postmaster_start_time() AS database_started,
+       pg_is_in_recovery() AS in_recovery,
+       (SELECT gap_ended_at FROM ops.chatops_check WHERE check_id = 'worker_heartbeat') AS gap_ended,
+       count(h.last_seen_at)::integer AS recent_workers,
+       count(h.last_seen_at) FILTER (
+           WHERE h.last_seen_at < %(now)s::timestamptz - make_interval(secs => %(dead_seconds)s)
+       )::integer AS recent_dead
+FROM dead
+LEFT JOIN ops.worker_heartbeats AS h
+    ON h.last_seen_at >= dead.newest - make_interval(secs => %(mass_seconds)s);
+
+-- name: type_beats
+-- The newest heartbeat of each worker type.
+SELECT worker_type::text AS worker_type, max(last_seen_at) AS newest
+FROM ops.worker_heartbeats
+GROUP BY worker_type;
+
+-- name: reset_batch
+-- Reset or fail those targets of one batch that still are exactly as the plan pinned them; mark them; count.
+WITH target AS MATERIALIZED (
+    SELECT t.ordinal, t.target_id, t.disposition, t.reason,
+           (t.guard ->> 'locked_at')::timestamptz AS locked_at,
+           (t.guard ->> 'attempts')::integer AS attempts,
+           t.guard ->> 'worker_id' AS worker_id,
+           coalesce((t.guard ->> 'seen_at')::timestamptz, '-infinity') AS seen_at,
+           CASE WHEN t.guard ? 'types' THEN ARRAY(SELECT jsonb_array_elements_text(t.guard -> 'types')) END AS types,
+           coalesce((t.guard ->> 'wait_seconds')::float8, 0) AS wait_seconds
+    FROM ops.chatops_plan_target AS t
+    WHERE t.plan_id = %(plan)s AND t.ordinal > %(after)s AND t.ordinal <= %(upto)s AND t.result IS NULL
+      AND t.disposition IN ('reset', 'fail_exhausted', 'fail_poison')
+),
+live AS MATERIALIZED (
+    SELECT t.*, j.id AS job
+    FROM target AS t
+    JOIN ops.job_queue AS j
+        ON j.id = t.target_id::uuid  -- if id_uuid
+        ON j.id = t.target_id::bigint  -- if id_bigint
+        ON j.id = t.target_id::integer  -- if id_integer
+        ON j.id = t.target_id  -- if id_text
+        ON j.id::text = t.target_id  -- if id_other
+    WHERE j.status = 'processing'
+      AND j.locked_at IS NOT DISTINCT FROM t.locked_at
+      AND j.attempts = t.attempts
+      AND j.worker_id::text IS NOT DISTINCT FROM t.worker_id  -- if worker_id
+      AND NOT EXISTS (
+          SELECT FROM ops.worker_heartbeats AS h
+          WHERE h.worker_id = t.worker_id AND h.last_seen_at > t.seen_at)
+      AND (t.types IS NULL OR NOT EXISTS (
+          SELECT FROM ops.worker_heartbeats AS h
+          WHERE h.worker_type::text = ANY (t.types) AND h.last_seen_at > t.seen_at))
+    ORDER BY t.ordinal
+    FOR UPDATE OF j SKIP LOCKED
+),
+reset AS (
+    UPDATE ops.job_queue AS j
+    SET status = 'pending',
+        started_at = NULL,  -- if started_at
+        worker_id = NULL,  -- if worker_id
+        next_run_at = %(now)s::timestamptz + make_interval(secs => live.wait_seconds),  -- if next_run_at
+        updated_at = %(now)s::timestamptz,  -- if updated_at
+        locked_at = NULL
+    FROM live
+    WHERE j.id = live.job AND live.disposition = 'reset'
+    RETURNING live.ordinal
+),
+failed AS (
+    UPDATE ops.job_queue AS j
+    SET status = 'failed',
+        started_at = NULL,  -- if started_at
+        worker_id = NULL,  -- if worker_id
+        updated_at = %(now)s::timestamptz,  -- if updated_at
+        last_error = left('[DLQ] dragonfly run ' || %(plan)s || ': ' || live.reason  -- if last_error
+                          || '. Was: ' || coalesce(j.last_error, ''), 2000),  -- if last_error
+        locked_at = NULL
+    FROM live
+    WHERE j.id = live.job AND live.disposition <> 'reset'
+    RETURNING live.ordinal
+),
+done AS (
+    SELECT ordinal FROM reset UNION ALL SELECT ordinal FROM failed
+),
+marked AS (
+    UPDATE ops.chatops_plan_target AS t
+    SET result = CASE WHEN done.ordinal IS NULL THEN 'moved on' ELSE 'done' END
+    FROM target LEFT JOIN done ON done.ordinal = target.ordinal
+    WHERE t.plan_id = %(plan)s AND t.ordinal = target.ordinal
+    RETURNING t.disposition, t.result
+)
+SELECT count(*) FILTER (WHERE result = 'done' AND disposition = 'reset')::integer AS reset,
+       count(*) FILTER (WHERE result = 'done' AND disposition <> 'reset')::integer AS failed,
+       count(*) FILTER (WHERE result = 'moved on')::integer AS moved_on
+FROM marked;
+
+-- name: count_waiting
+-- Of the jobs a run reset: how many, and how many nobody has picked up yet.
+SELECT count(*)::integer AS total,
+       count(*) FILTER (WHERE j.status = 'pending' AND j.attempts = (t.guard ->> 'attempts')::integer)::integer AS waiting
+FROM ops.chatops_plan_target AS t
+LEFT JOIN ops.job_queue AS j
+    ON j.id = t.target_id::uuid  -- if id_uuid
+    ON j.id = t.target_id::bigint  -- if id_bigint
+    ON j.id = t.target_id::integer  -- if id_integer
+    ON j.id = t.target_id  -- if id_text
+    ON j.id::text = t.target_id  -- if id_other
+WHERE t.plan_id = %(plan)s AND t.disposition = 'reset' AND t.result = 'done';
