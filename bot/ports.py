@@ -4,7 +4,7 @@ Postgres has no port: it is always real, in tests too (docs/decisions/0012). Eac
 in the product; the other side of the wire is simulated in tests and in the sandbox.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -131,12 +131,8 @@ class HealthApi(Protocol):
         ...
 
 
-class Wake(Protocol):
-    """Tell this process's loops that there is work now (design, D3); the loops find it anyway."""
-
-    def __call__(self, what: str) -> None:
-        """Wake `inbox`, `runs` or `delivery`."""
-        ...
+Wake = Callable[[str], None]
+"""Tell this process's loops that there is work now: `inbox`, `runs` or `delivery`; they find it anyway (D3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

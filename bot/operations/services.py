@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bot.clock import Clock, SystemClock
 from bot.domain.configuration import Configuration
 from bot.ports import Chat, Directory, HealthApi, Renderer, Wake
 from bot.store.db import Database
@@ -25,6 +26,7 @@ class Services:
     chat: Chat | None = None
     directory: Directory | None = None
     api: HealthApi | None = None
+    clock: Clock = field(default_factory=SystemClock)
     wake: Wake = _nothing
     plan_key: bytes = b""
     """From which the secrets of plans are derived; empty in a shell."""

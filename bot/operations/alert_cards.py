@@ -1,0 +1,209 @@
+"""An alert's live card and its thread replies, built from what is stored at the moment they are sent."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.domain.ids import alert_key
+from bot.domain.messages import AlertCard, AlertFace, AlertReply, Call, Link, Message, StepLine, WorkerLine
+from bot.domain.workers import SourceVerdict
+from bot.operations.services import Services
+from bot.store import alerts, escalations, outbox, plans
+from bot.store.alerts import Alert, RunLine
+from bot.store.db import Tx
+from bot.store.escalations import Escalation
+
+
+def message_key(alert_id: int) -> str:
+    """Return the key under which an alert's card is delivered and edited."""
+    return f"alert:{alert_id}"
+
+
+def announce(tx: Tx, alert: Alert) -> None:
+    """Queue an alert's card."""
+    outbox.enqueue(
+        tx,
+        "post",
+        channel=alert.channel,
+        message_key=message_key(alert.id),
+        render_from={"message": "alert", "id": alert.id},
+        priority=outbox.CRITICAL,
+    )
+
+
+def announce_edit(tx: Tx, alert: Alert) -> None:
+    """Queue an edit of an alert's card."""
+    outbox.enqueue(
+        tx,
+        "update",
+        channel=alert.channel,
+        message_key=message_key(alert.id),
+        render_from={"message": "alert", "id": alert.id},
+        priority=outbox.CRITICAL,
+    )
+
+
+def announce_reply(tx: Tx, alert: Alert, event_id: int, *, broadcast: bool = False) -> None:
+    """Queue a reply in the alert's thread that tells of one event."""
+    outbox.enqueue(
+        tx,
+        "reply",
+        channel=alert.channel,
+        message_key=f"{message_key(alert.id)}:{event_id}",
+        thread_key=message_key(alert.id),
+        broadcast=broadcast,
+        render_from={"message": "alert_reply", "id": alert.id, "event": event_id},
+        priority=outbox.CRITICAL,
+    )
+
+
+def alert_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:
+    """Build the card an outbox row asks for."""
+    alert = alerts.find(tx, int(facts["id"]))
+    return build(services, tx, alert) if alert else None
+
+
+def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
+    """Return an alert's card as it stands now."""
+    chain = escalations.of_alert(tx, alert.id)
+    evidence = alert.evidence
+    return AlertCard(
+        env=services.config.env,
+        as_of=tx.now,
+        key=alert_key(alert.id),
+        check=alert.check_id,
+        face=_face(alert, chain, tx.now),
+        severity=alert.severity,
+        label=evidence.get("label", alert.check_id),
+        started_at=alert.started_at,
+        fired_at=alert.fired_at or alert.last_bad_at,
+        reason=evidence.get("reason", ""),
+        online=evidence.get("online"),
+        total=evidence.get("total"),
+        newest_heartbeat=_time(evidence.get("newest")),
+        newest_status=evidence.get("newest_status", ""),
+        verdicts=tuple(SourceVerdict(**item) for item in evidence.get("verdicts", ())),
+        pending=evidence.get("pending"),
+        processing=evidence.get("processing"),
+        jobs_held=evidence.get("jobs_held"),
+        worst=tuple(_worker(item, tx.now) for item in evidence.get("worst", ())),
+        worst_total=max(0, (evidence.get("total") or 0) - (evidence.get("online") or 0)),
+        calls=tuple(_call(item) for item in chain if item.done_at),
+        next_calls=tuple(_call(item) for item in chain if not item.done_at and not alert.acked_at),
+        steps=tuple(_step(item) for item in alerts.runs_of(tx, alert.id)),
+        open_plan=_open_plan(services, tx, alert.id),
+        scenario=alert.scenario,
+        **_held_by(services, alert),
+        **_ends(services, alert),
+    )
+
+
+def _face(alert: Alert, chain: list[Escalation], now: datetime) -> AlertFace:
+    if alert.state == "resolved":
+        return AlertFace.BY_HAND if alert.resolved_by else AlertFace.RECOVERED
+    if alert.state == "resolving":
+        return AlertFace.RECOVERING
+    if alert.evidence.get("hidden"):
+        return AlertFace.HIDDEN
+    if alert.acked_at:
+        return AlertFace.ACKED
+    if alert.unsteady:
+        return AlertFace.UNSTEADY
+    if any(item.level > 1 and item.done_at for item in chain):
+        return AlertFace.ESCALATED
+    return AlertFace.REOPENED if alert.reopens else AlertFace.FIRING
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _worker(item: Mapping[str, Any], now: datetime) -> WorkerLine:
+    silent = now - datetime.fromisoformat(item["last_seen_at"])
+    return WorkerLine(worker_id=item["worker_id"], silent_for=silent, jobs_held=item["jobs_held"])
+
+
+def _call(item: Escalation) -> Call:
+    return Call(who=item.who, label=item.label, at=item.done_at or item.due_at)
+
+
+def _step(item: RunLine) -> StepLine:
+    states = {"proved": "picked up", "no_effect": "no effect", "watching": "watching"}
+    reset = item.result.get("reset", 0)
+    if item.state == "succeeded":
+        state = f"{reset} {'job' if reset == 1 else 'jobs'} reset, {states.get(item.proof, 'done')}"
+    else:
+        state = {"noop": "nothing to do", "confirmed": "confirmed", "executing": "running"}.get(item.state, item.state)
+    title = "Reset stuck jobs" if item.step == "reset-stuck" else item.step
+    return StepLine(title=title, state=state, at=item.confirmed_at, by=item.actor, key=item.id)
+
+
+def _open_plan(services: Services, tx: Tx, alert_id: int) -> Link | None:
+    plan_id = plans.open_for_alert(tx, alert_id)
+    if plan_id is None:
+        return None
+    where = outbox.whereabouts(tx, f"plan:{plan_id}")
+    url = services.chat.link(where.channel, where.ts) if services.chat and where else ""
+    return Link(key=plan_id, url=url)
+
+
+def _held_by(services: Services, alert: Alert) -> dict[str, Any]:
+    timing = services.config.timing
+    acked = alert.acked_at
+    return {
+        "acked_by": alert.acked_by or "",
+        "acked_at": acked,
+        "ack_reminder_at": acked + timing.ack_reminder if acked else None,
+        "ack_ends_at": acked + timing.ack_lapses if acked else None,
+    }
+
+
+def _ends(services: Services, alert: Alert) -> dict[str, Any]:
+    timing = services.config.timing
+    needed = timing.flap_quiet if alert.unsteady else timing.keep_firing_for
+    return {
+        "online_since": alert.resolving_since,
+        "recovered_if_until": alert.resolving_since + needed if alert.resolving_since else None,
+        "resolved_at": alert.resolved_at,
+        "resolved_by": alert.resolved_by or "",
+        "resolved_reason": alert.resolved_reason or "",
+        "reopens_until": alert.resolved_at + timing.reopen_window if alert.resolved_at else None,
+        "reopens": alert.reopens,
+        "first_recovered_at": alert.changes[-2] if alert.reopens and len(alert.changes) > 1 else None,
+        "changes": len(alert.changes),
+    }
+
+
+def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:
+    """Build the thread reply an outbox row asks for."""
+    alert = alerts.find(tx, int(facts["id"]))
+    event = alerts.event(tx, int(facts["event"]))
+    if alert is None or event is None:
+        return None
+    chain = escalations.of_alert(tx, alert.id)
+    ran = alerts.runs_of(tx, alert.id)
+    where = outbox.whereabouts(tx, message_key(alert.id))
+    url = services.chat.link(where.channel, where.ts) if services.chat and where else ""
+    evidence = alert.evidence
+    down = event.facts.get("down_seconds")
+    return AlertReply(
+        env=services.config.env,
+        as_of=tx.now,
+        key=alert_key(alert.id),
+        event=event.event,
+        label=evidence.get("label", alert.check_id),
+        at=event.at,
+        mentions=tuple(event.facts.get("who", ())),
+        called=str(event.facts.get("label", "")),
+        earlier=tuple(_call(item) for item in chain if item.done_at and item.done_at < event.at),
+        next_calls=tuple(_call(item) for item in chain if not item.done_at),
+        down_for=timedelta(seconds=down) if down is not None else tx.now - alert.started_at,
+        online=evidence.get("online"),
+        total=evidence.get("total"),
+        pending=evidence.get("pending"),
+        reset=sum(item.result.get("reset", 0) for item in ran),
+        picked_up=bool(ran) and all(item.proof in ("proved", "none") for item in ran),
+        reason=event.reason,
+        actor=event.actor,
+        card=Link(key=alert_key(alert.id), url=url),
+    )

@@ -1,0 +1,359 @@
+"""Alerts from observation to message: one transaction for the change, its event, its messages and its record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.domain.actor import Actor, Role
+from bot.domain.alerts import Change, decide, fingerprint, is_unsteady
+from bot.domain.escalation import chain
+from bot.domain.ids import alert_key
+from bot.domain.messages import AlertLine, AlertList, Message, Notice, Timeline, TimelineEntry
+from bot.domain.workers import Status
+from bot.operations import alert_cards, authority
+from bot.operations.services import Services
+from bot.store import alerts, audit, escalations, outbox
+from bot.store.alerts import Alert
+from bot.store.db import Tx
+
+_TITLES = {
+    "worker_heartbeat": "{label} workers offline",
+    "api_health": "API failing",
+    "check_blind": "Cannot see: {label}",
+    "db_reachable": "Cannot reach the database",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What one look of one check says about one thing."""
+
+    check: str
+    labels: Mapping[str, str]
+    status: Status
+    started_at: datetime
+    """The last good sign, when bad."""
+    evidence: Mapping[str, Any]
+    severity: str = "critical"
+    scenario: str = "worker-death"
+
+
+def observe(services: Services, tx: Tx, seen: Observation) -> None:
+    """Let an observation act on its alert, in the caller's transaction."""
+    timing = services.config.timing
+    mark = fingerprint(services.config.env, seen.check, seen.labels)
+    alert = alerts.newest(tx, mark)
+    change, reason = decide(alert.as_state() if alert else None, seen.status, tx.now, timing)
+    match change:
+        case Change.BEGIN | Change.FIRE_AT_ONCE:
+            _begin(services, tx, seen, mark, at_once=change is Change.FIRE_AT_ONCE)
+        case Change.NOTHING:
+            _hide(tx, alert, seen)
+        case _ if alert is not None:
+            _CHANGES[change](services, tx, alert, seen, reason)
+
+
+def _begin(services: Services, tx: Tx, seen: Observation, mark: str, *, at_once: bool) -> None:
+    number = alerts.insert(
+        tx,
+        fingerprint=mark,
+        check=seen.check,
+        labels=dict(seen.labels),
+        scenario=seen.scenario,
+        state="firing" if at_once else "pending",
+        severity=seen.severity,
+        started_at=seen.started_at,
+        pending_since=tx.now,
+        fired_at=tx.now if at_once else None,
+        evidence=dict(seen.evidence),
+        channel=services.config.alert_channel,
+    )
+    alert = alerts.find(tx, number) if number and at_once else None
+    if alert:
+        _announce_fire(services, tx, alert, "fired", "bad, no wait")
+
+
+def _hide(tx: Tx, alert: Alert | None, seen: Observation) -> None:
+    """Say on a firing alert's card that its check cannot see at the moment; nothing else changes (O2)."""
+    unknown = seen.status is Status.UNKNOWN
+    if alert and alert.state in ("firing", "resolving") and bool(alert.evidence.get("hidden")) != unknown:
+        alerts.change(tx, alert, evidence={**alert.evidence, "hidden": unknown})
+        alert_cards.announce_edit(tx, alert)
+
+
+def _forget(_services: Services, tx: Tx, alert: Alert, _seen: Observation, reason: str) -> None:
+    alerts.add_event(tx, alert, "forgotten", reason=reason)
+    alerts.forget(tx, alert.id)
+
+
+def _fire(services: Services, tx: Tx, alert: Alert, seen: Observation, reason: str) -> None:
+    alerts.change(
+        tx,
+        alert,
+        state="firing",
+        fired_at=tx.now,
+        last_bad_at=tx.now,
+        evidence=dict(seen.evidence),
+        changes=[*alert.changes, tx.now],
+        edited_at=tx.now,
+    )
+    _announce_fire(services, tx, alert, "fired", reason)
+
+
+def _announce_fire(services: Services, tx: Tx, alert: Alert, event: str, reason: str) -> None:
+    escalations.begin(tx, alert.id, chain(services.config, alert.scenario, tx.now))
+    escalations.take_due(tx)
+    number = alerts.add_event(tx, alert, event, reason=reason, who=list(_first_called(tx, alert.id)))
+    if event == "fired":
+        alert_cards.announce(tx, alert)
+    else:
+        alert_cards.announce_edit(tx, alert)
+        alert_cards.announce_reply(tx, alert, number, broadcast=True)
+    audit.append(
+        tx, f"alert.{event}", actor="dragonfly", alert=alert.id, check=alert.check_id, labels=dict(alert.labels)
+    )
+
+
+def _first_called(tx: Tx, alert_id: int) -> tuple[str, ...]:
+    levels = escalations.of_alert(tx, alert_id)
+    return levels[0].who if levels else ()
+
+
+def _keep(services: Services, tx: Tx, alert: Alert, seen: Observation, _reason: str) -> None:
+    """Refresh the evidence; edit the card when its numbers changed, no more often than numbers may be."""
+    fresh = dict(seen.evidence)
+    changed = _numbers(fresh) != _numbers(alert.evidence)
+    due = alert.edited_at is None or tx.now - alert.edited_at >= services.config.timing.numbers_edit
+    edit = alert.state == "firing" and changed and due
+    hidden_ended = bool(alert.evidence.get("hidden"))
+    started_at = alert.started_at if alert.state != "pending" else min(alert.started_at, seen.started_at)
+    alerts.change(
+        tx,
+        alert,
+        last_bad_at=tx.now,
+        evidence=fresh if edit or alert.state == "pending" or hidden_ended else alert.evidence,
+        started_at=started_at,
+        edited_at=tx.now if edit else alert.edited_at,
+    )
+    if edit or hidden_ended:
+        alert_cards.announce_edit(tx, alert)
+
+
+def _numbers(evidence: Mapping[str, Any]) -> tuple[object, ...]:
+    return tuple(evidence.get(name) for name in ("online", "total", "jobs_held", "pending", "processing", "reason"))
+
+
+def _recover(_services: Services, tx: Tx, alert: Alert, seen: Observation, reason: str) -> None:
+    alerts.change(tx, alert, state="resolving", resolving_since=tx.now, evidence=dict(seen.evidence))
+    alerts.add_event(tx, alert, "recovering", reason=reason)
+    alert_cards.announce_edit(tx, alert)
+
+
+def _relapse(_services: Services, tx: Tx, alert: Alert, seen: Observation, reason: str) -> None:
+    alerts.change(
+        tx, alert, state="firing", resolving_since=None, last_bad_at=tx.now, evidence=dict(seen.evidence)
+    )
+    alerts.add_event(tx, alert, "relapsed", reason=reason)
+    alert_cards.announce_edit(tx, alert)
+
+
+def _resolve(services: Services, tx: Tx, alert: Alert, seen: Observation, reason: str) -> None:
+    changes = [*alert.changes, tx.now]
+    ended = alert.resolving_since or tx.now
+    alerts.change(
+        tx,
+        alert,
+        state="resolved",
+        resolved_at=tx.now,
+        pending_since=None,
+        changes=changes,
+        unsteady=False,
+        evidence=dict(seen.evidence),
+    )
+    escalations.cancel(tx, alert.id)
+    down = int((ended - alert.started_at).total_seconds())
+    number = alerts.add_event(tx, alert, "recovered", reason=reason, down_seconds=down)
+    alert_cards.announce_edit(tx, alert)
+    alert_cards.announce_reply(tx, alert, number)
+    audit.append(tx, "alert.resolved", actor="dragonfly", alert=alert.id, down_seconds=down)
+
+
+def _wait_to_reopen(_services: Services, tx: Tx, alert: Alert, _seen: Observation, _reason: str) -> None:
+    alerts.change(tx, alert, pending_since=tx.now, last_bad_at=tx.now)
+
+
+def _calm(_services: Services, tx: Tx, alert: Alert, _seen: Observation, _reason: str) -> None:
+    alerts.change(tx, alert, pending_since=None)
+
+
+def _reopen(services: Services, tx: Tx, alert: Alert, seen: Observation, reason: str) -> None:
+    changes = [*alert.changes, tx.now]
+    alerts.change(
+        tx,
+        alert,
+        state="firing",
+        fired_at=tx.now,
+        resolved_at=None,
+        resolving_since=None,
+        last_bad_at=tx.now,
+        acked_by=None,
+        acked_at=None,
+        reopens=alert.reopens + 1,
+        changes=changes,
+        unsteady=is_unsteady(tuple(changes), tx.now, services.config.timing),
+        evidence=dict(seen.evidence),
+        started_at=seen.started_at,
+    )
+    _announce_fire(services, tx, alert, "reopened", reason)
+
+
+_CHANGES = {
+    Change.FORGET: _forget,
+    Change.FIRE: _fire,
+    Change.KEEP: _keep,
+    Change.RECOVER: _recover,
+    Change.RELAPSE: _relapse,
+    Change.RESOLVE: _resolve,
+    Change.WAIT_TO_REOPEN: _wait_to_reopen,
+    Change.CALM: _calm,
+    Change.REOPEN: _reopen,
+}
+
+
+def acknowledge(services: Services, alert_id: int, actor: Actor) -> Message:
+    """Take an alert: calling stops, the card says who has it. Anyone in a listed channel may."""
+    authority.require(services, actor, Role.VIEWER, "acknowledge")
+    with services.db.write() as tx:
+        alert = alerts.find(tx, alert_id, lock=True)
+        if alert is None or alert.state == "pending":
+            return _notice(services, tx, "not-found", plan=alert_key(alert_id))
+        if alert.state == "resolved":
+            return _notice(services, tx, "late-acknowledge", resolved_at=alert.resolved_at)
+        if alert.acked_by:
+            return _notice(services, tx, "acknowledged", actor=alert.acked_by, at=alert.acked_at, key=alert_key(alert_id))
+        alerts.change(tx, alert, acked_by=actor.key, acked_at=tx.now)
+        escalations.cancel(tx, alert_id)
+        alerts.add_event(tx, alert, "acknowledged", actor=actor.key)
+        alert_cards.announce_edit(tx, alert)
+        audit.append(tx, "alert.acked", actor=actor.key, alert=alert_id)
+        answer = _notice(services, tx, "acknowledged", actor=actor.key, at=tx.now, key=alert_key(alert_id))
+    services.wake("delivery")
+    return answer
+
+
+def resolve(services: Services, alert_id: int, actor: Actor, reason: str) -> Message:
+    """Resolve an alert by hand, with a reason; still bad later, it fires anew."""
+    authority.require(services, actor, Role.OPERATOR, "resolve by hand")
+    with services.db.write() as tx:
+        alert = alerts.find(tx, alert_id, lock=True)
+        if alert is None or alert.state in ("pending", "resolved"):
+            return _notice(services, tx, "not-found", plan=alert_key(alert_id))
+        alerts.change(
+            tx, alert, state="resolved", resolved_at=tx.now, resolved_by=actor.key, resolved_reason=reason
+        )
+        escalations.cancel(tx, alert_id)
+        number = alerts.add_event(tx, alert, "resolved_by_hand", actor=actor.key, reason=reason)
+        alert_cards.announce_edit(tx, alert)
+        alert_cards.announce_reply(tx, alert, number)
+        audit.append(tx, "alert.resolved", actor=actor.key, alert=alert_id, reason=reason)
+        answer = _notice(services, tx, "resolved", key=alert_key(alert_id))
+    services.wake("delivery")
+    return answer
+
+
+def _notice(services: Services, tx: Tx, kind: str, **facts: object) -> Notice:
+    return Notice(env=services.config.env, as_of=tx.now, kind=kind, facts=facts)
+
+
+def lapse_due(services: Services) -> int:
+    """End acknowledgements that were not confirmed in an hour: calling begins again; return how many."""
+    lapsed = 0
+    with services.db.write() as tx:
+        for alert in alerts.list_open(tx):
+            if alert.acked_at and tx.now - alert.acked_at >= services.config.timing.ack_lapses:
+                alerts.change(tx, alert, acked_by=None, acked_at=None)
+                _announce_fire(services, tx, alert, "ack_lapsed", "nobody confirmed it")
+                lapsed += 1
+    return lapsed
+
+
+def title(alert: Alert) -> str:
+    """Return an alert's name for lists."""
+    label = alert.evidence.get("label", alert.check_id)
+    return _TITLES.get(alert.check_id, "{label}").format(label=label)
+
+
+def line(services: Services, tx: Tx, alert: Alert) -> AlertLine:
+    """Return an alert as a list shows it."""
+    where = outbox.whereabouts(tx, alert_cards.message_key(alert.id))
+    online, total = alert.evidence.get("online"), alert.evidence.get("total")
+    return AlertLine(
+        key=alert_key(alert.id),
+        title=title(alert),
+        state=alert.state,
+        since=alert.started_at,
+        acked_by=alert.acked_by or "",
+        acked_at=alert.acked_at,
+        detail=f"{online} of {total} online" if online is not None else "",
+        url=services.chat.link(where.channel, where.ts) if services.chat and where else "",
+    )
+
+
+def list_open(services: Services) -> AlertList:
+    """Return the open alerts, not acknowledged first, oldest first."""
+    with services.db.read() as tx:
+        last = alerts.last_resolved(tx)
+        return AlertList(
+            env=services.config.env,
+            as_of=tx.now,
+            alerts=tuple(line(services, tx, alert) for alert in alerts.list_open(tx)),
+            last=line(services, tx, last) if last else None,
+        )
+
+
+def card(services: Services, alert_id: int) -> Message:
+    """Return an alert's card as it stands now."""
+    with services.db.read() as tx:
+        alert = alerts.find(tx, alert_id)
+        if alert is None:
+            return _notice(services, tx, "not-found", plan=alert_key(alert_id))
+        return alert_cards.build(services, tx, alert)
+
+
+def timeline(services: Services, alert_id: int) -> Message:
+    """Return what happened to an alert and what was done about it, oldest first."""
+    with services.db.read() as tx:
+        alert = alerts.find(tx, alert_id)
+        if alert is None:
+            return _notice(services, tx, "not-found", plan=alert_key(alert_id))
+        entries = [_entry(event.at, event.event, event.actor, event.reason) for event in alerts.events(tx, alert_id)]
+        entries += [_run_entry(run) for run in alerts.runs_of(tx, alert_id)]
+        return Timeline(
+            env=services.config.env,
+            as_of=tx.now,
+            key=alert_key(alert_id),
+            label=alert.evidence.get("label", alert.check_id),
+            summary=_summary(alert, tx.now),
+            entries=tuple(sorted(entries, key=lambda entry: entry.at)),
+        )
+
+
+def _entry(at: datetime, event: str, actor: str, reason: str) -> TimelineEntry:
+    who = "" if actor == "dragonfly" else f" by {actor}"
+    return TimelineEntry(at=at, text=f"{event.replace('_', ' ')}{who}", note=reason)
+
+
+def _run_entry(run: alerts.RunLine) -> TimelineEntry:
+    return TimelineEntry(at=run.confirmed_at, text=f"{run.step} {run.id} by {run.actor}: {run.state}", note=run.proof)
+
+
+def _summary(alert: Alert, now: datetime) -> str:
+    ended = alert.resolved_at or now
+    seconds = timedelta(seconds=int((ended - alert.started_at).total_seconds()))
+    return f"{alert.state}, {seconds}"
+
+
+def why(services: Services, alert_id: int) -> Message:
+    """Return the decisions behind an alert; the timeline holds each with its reason."""
+    return timeline(services, alert_id)

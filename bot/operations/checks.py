@@ -1,0 +1,170 @@
+"""Look at the target as often as each check is due, and let what was seen act on its alerts (§2)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.domain.messages import CheckLine, CheckReport
+from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
+from bot.errors import StatementRefused, StatementTimedOut
+from bot.operations import alerts
+from bot.operations.alerts import Observation
+from bot.operations.services import Services
+from bot.store import checks
+from bot.store.db import Tx
+from bot.targets import heartbeats
+from bot.targets.heartbeats import Depth
+
+HEARTBEAT = "worker_heartbeat"
+BLIND_AFTER = 3
+"""Looks in a row that could not tell, before that itself is an alert (O2)."""
+API_FAILS = 3
+
+
+def due_checks(services: Services) -> tuple[str, ...]:
+    """Return the checks that this installation can make."""
+    return (HEARTBEAT, "api_health") if services.api else (HEARTBEAT,)
+
+
+def run_due(services: Services) -> int:
+    """Look at what is due, and return how many checks were looked at."""
+    with services.db.write() as tx:
+        due = checks.take_due(tx, due_checks(services), services.config.timing.check_interval)
+    if not due:
+        return 0
+    api = services.api.worker_verdicts() if services.api else {}
+    if HEARTBEAT in due:
+        _heartbeats(services, api)
+    if "api_health" in due:
+        _api(services, api)
+    services.wake("delivery")
+    return len(due)
+
+
+def see(services: Services, tx: Tx) -> tuple[HeartbeatLook, Depth | None, Mapping[str, SourceVerdict]]:
+    """Return one look at heartbeats, queue depth and the health view."""
+    catalog = services.catalog.get(tx)
+    look = heartbeats.look(tx, catalog, services.config)
+    depth = heartbeats.depth(tx) if catalog.readable_queue and not catalog.hidden else None
+    return look, depth, heartbeats.view_verdicts(tx, catalog)
+
+
+def _heartbeats(services: Services, api: Mapping[str, SourceVerdict]) -> None:
+    timing = services.config.timing
+    try:
+        with services.db.read() as tx:
+            look, depth, view = see(services, tx)
+    except (StatementTimedOut, StatementRefused) as error:
+        _blind(services, HEARTBEAT, "worker heartbeats", error.message)
+        return
+    judged = judge(look, services.config.expected_types, timing)
+    cannot_see = bool(judged) and all(item.status is Status.UNKNOWN for item in judged)
+    with services.db.write() as tx:
+        for item in judged:
+            verdicts = _verdicts(item, view, api)
+            alerts.observe(services, tx, _observation(services, item, depth, verdicts, look.now))
+        if not cannot_see:
+            checks.saw(tx, HEARTBEAT, timing.dead_after)
+            _see_again(services, tx, HEARTBEAT, "worker heartbeats")
+    if cannot_see:
+        _blind(services, HEARTBEAT, "worker heartbeats", judged[0].reason)
+
+
+def _verdicts(
+    item: Judgement, view: Mapping[str, SourceVerdict], api: Mapping[str, SourceVerdict]
+) -> tuple[SourceVerdict, ...]:
+    words = {Status.OK: "online", Status.BAD: "offline", Status.UNKNOWN: "unknown"}
+    own = SourceVerdict(source="heartbeats", verdict=words[item.status], detail=item.reason)
+    return (own, *(source[item.worker_type] for source in (view, api) if item.worker_type in source))
+
+
+def _observation(
+    services: Services, item: Judgement, depth: Depth | None, verdicts: Sequence[SourceVerdict], now: datetime
+) -> Observation:
+    census = item.census
+    started = census.newest_running or census.newest if census else None
+    evidence: dict[str, Any] = {
+        "label": services.config.label(item.worker_type),
+        "reason": item.reason,
+        "online": census.online if census else 0,
+        "total": census.total if census else 0,
+        "newest": census.newest.isoformat() if census and census.newest else None,
+        "newest_status": census.newest_status if census else "",
+        "jobs_held": census.jobs_held if census else None,
+        "pending": depth.pending if depth else None,
+        "processing": depth.processing if depth else None,
+        "verdicts": [{"source": v.source, "verdict": v.verdict, "detail": v.detail} for v in verdicts],
+        "worst": [
+            {"worker_id": w.worker_id, "last_seen_at": w.last_seen_at.isoformat(), "jobs_held": w.jobs_held}
+            for w in (census.worst if census else ())
+        ],
+    }
+    return Observation(
+        check=HEARTBEAT,
+        labels={"worker_type": item.worker_type},
+        status=item.status,
+        started_at=started or now,
+        evidence=evidence,
+    )
+
+
+def _blind(services: Services, check: str, label: str, reason: str) -> None:
+    """Count a look that could not tell; the third in a row is an alert of its own."""
+    with services.db.write() as tx:
+        streak = checks.could_not_tell(tx, check)
+        if streak < BLIND_AFTER:
+            return
+        evidence = {"label": label, "reason": f"{streak} looks in a row failed: {reason}"}
+        blind = _self_check(check, Status.BAD, evidence, tx.now)
+        alerts.observe(services, tx, blind)
+
+
+def _see_again(services: Services, tx: Tx, check: str, label: str) -> None:
+    alerts.observe(services, tx, _self_check(check, Status.OK, {"label": label, "reason": "can see again"}, tx.now))
+
+
+def _self_check(check: str, status: Status, evidence: Mapping[str, Any], now: datetime) -> Observation:
+    return Observation(
+        check="check_blind",
+        labels={"check": check},
+        status=status,
+        started_at=now,
+        evidence=evidence,
+        scenario="self-check",
+    )
+
+
+def _api(services: Services, verdicts: Mapping[str, SourceVerdict]) -> None:
+    """Three failed probes in a row are an alert; an API that answers "cannot tell" has answered."""
+    failed = all(item.verdict == "unknown" and item.detail != "the API cannot tell" for item in verdicts.values())
+    detail = next((item.detail for item in verdicts.values()), "")
+    with services.db.write() as tx:
+        row = checks.failed_in_a_row(tx, "api_health", failed=failed)
+        checks.saw(tx, "api_health", services.config.timing.dead_after)
+        status = Status.BAD if row >= API_FAILS else Status.OK if not failed else Status.UNKNOWN
+        evidence = {"label": "API", "reason": f"{row} probes failed: {detail}" if failed else "answers"}
+        seen = Observation(check="api_health", labels={}, status=status, started_at=tx.now, evidence=evidence)
+        alerts.observe(services, tx, seen)
+
+
+def run_all(services: Services) -> CheckReport:
+    """Look at every check once, change nothing, and return what was found."""
+    with services.db.read() as tx:
+        look, _depth, _view = see(services, tx)
+    judged = judge(look, services.config.expected_types, services.config.timing)
+    lines = [
+        CheckLine(
+            check=HEARTBEAT,
+            label=services.config.label(item.worker_type),
+            status=item.status.value,
+            reason=item.reason,
+        )
+        for item in judged
+    ]
+    if services.api:
+        api = services.api.worker_verdicts()
+        told = any(item.verdict != "unknown" for item in api.values())
+        detail = next((item.detail for item in api.values() if item.detail), "answers")
+        status = Status.OK if told else Status.UNKNOWN
+        lines.append(CheckLine(check="api_health", label="API", status=status.value, reason=detail))
+    return CheckReport(env=services.config.env, as_of=look.now, lines=tuple(lines))

@@ -1,0 +1,53 @@
+"""Call the next level of every alert that nobody has acknowledged; each level is a row with a due time (§4, R2)."""
+
+from datetime import datetime
+
+from bot.domain.configuration import Configuration
+from bot.domain.escalation import calls, chain
+from bot.domain.messages import Call
+from bot.operations import alert_cards
+from bot.operations.services import Services
+from bot.store import alerts, audit, escalations
+from bot.store.db import Tx
+from bot.store.escalations import Escalation
+
+
+def call_due(services: Services) -> int:
+    """Call every level whose time has come, in the alert's thread and the channel; return how many."""
+    called = 0
+    with services.db.write() as tx:
+        due = escalations.take_due(tx)
+        for item in due:
+            called += _call(tx, item)
+        for item in due:
+            if item.level > 1:
+                audit.append(
+                    tx,
+                    "escalation.called",
+                    actor="dragonfly",
+                    alert=item.alert_id,
+                    level=item.level,
+                    who=list(item.who),
+                )
+    if called:
+        services.wake("delivery")
+    return called
+
+
+def _call(tx: Tx, item: Escalation) -> int:
+    """Tell the next level; the first was mentioned by the card itself."""
+    alert = alerts.find(tx, item.alert_id, lock=True)
+    if alert is None or alert.state not in ("firing", "resolving") or alert.acked_at is not None:
+        return 0
+    if item.level == 1:
+        return 0
+    alerts.change(tx, alert)
+    event = alerts.add_event(tx, alert, "escalated", label=item.label, who=list(item.who))
+    alert_cards.announce_edit(tx, alert)
+    alert_cards.announce_reply(tx, alert, event, broadcast=True)
+    return 1
+
+
+def chain_for(config: Configuration, scenario: str, at: datetime) -> tuple[Call, ...]:
+    """Return who would be called if the scenario's alert fired now."""
+    return calls(chain(config, scenario, at), at)

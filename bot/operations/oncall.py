@@ -1,0 +1,21 @@
+"""`oncall`: who is on call, and who is called next for each scenario."""
+
+from bot.domain.escalation import calls, chain
+from bot.domain.messages import OnCallCard
+from bot.domain.rotation import on_call
+from bot.operations.services import Services
+from runbooks import load
+
+
+def read(services: Services) -> OnCallCard:
+    """Return the present on-call and each scenario's chain."""
+    config = services.config
+    with services.db.read() as tx:
+        now = tx.now
+    scenarios = sorted({*config.contacts, *(item.scenario for item in load().runbooks)} - {"default", "quick-reference"})
+    return OnCallCard(
+        env=config.env,
+        as_of=now,
+        now=on_call(config.rotation, now),
+        chains=tuple((name, calls(chain(config, name, now), now)) for name in scenarios),
+    )

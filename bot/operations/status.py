@@ -1,0 +1,191 @@
+"""`status`: everything on one card, each part read once, nothing judged that cannot be seen."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from bot.domain.catalog import Catalog
+from bot.domain.messages import Message, QueueLine, SourceLine, StatusCard, WorkersLine
+from bot.domain.rescue import counts
+from bot.domain.rotation import on_call
+from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
+from bot.errors import StoreError
+from bot.operations import alerts as alert_operations
+from bot.operations.plans import changing_step
+from bot.operations.rescues import impossible
+from bot.operations.services import Services
+from bot.steps import rescue
+from bot.store import alerts
+from bot.store.db import Tx
+from bot.targets import heartbeats, queue
+
+GATE_LOOKS_BACK = timedelta(seconds=300)
+"""The release gate passes when any worker was seen within this (target-system facts, 5.1)."""
+_NOTHING = QueueLine(
+    pending=None,
+    oldest_pending=None,
+    processing=None,
+    paused=None,
+    failed_24h=None,
+    stuck=None,
+    stuck_dead=None,
+    stuck_slow=None,
+    stuck_unknown=None,
+)
+
+
+def read(services: Services) -> StatusCard:
+    """Return the state of everything now; a database that cannot be reached is said, not raised."""
+    began = services.clock.monotonic()
+    api = services.api.worker_verdicts() if services.api else {}
+    try:
+        with services.db.read() as tx:
+            return _card(services, tx, api, began)
+    except StoreError as error:
+        return _unreachable(services, api, error.message, began)
+
+
+def status_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:
+    """Build the shared card an outbox row asks for."""
+    api = services.api.worker_verdicts() if services.api else {}
+    return _card(services, tx, api, services.clock.monotonic(), shared_by=str(facts.get("by", "")))
+
+
+def _card(
+    services: Services, tx: Tx, api: Mapping[str, SourceVerdict], began: float, shared_by: str = ""
+) -> StatusCard:
+    catalog = services.catalog.get(tx)
+    config = services.config
+    look = heartbeats.look(tx, catalog, config)
+    judged = judge(look, config.expected_types, config.timing)
+    hidden = catalog.hidden and not look.types
+    view = heartbeats.view_verdicts(tx, catalog)
+    step, _kind = changing_step("reset-stuck")
+    cannot = impossible(services, tx, step, catalog)
+    return StatusCard(
+        env=config.env,
+        as_of=tx.now,
+        workers=_workers(services, look, judged, view, api),
+        queue=_NOTHING if hidden or catalog.missing_least() else _queue(services, tx, catalog),
+        elsewhere=(*_api_line(api), SourceLine(name="database", verdict="ok")),
+        alerts=tuple(alert_operations.line(services, tx, alert) for alert in alerts.list_open(tx)),
+        oncall=on_call(config.rotation, tx.now),
+        gate_verdict=_gate(look, judged),
+        blind="hidden" if hidden else "",
+        reset_possible=cannot is None,
+        reset_why_not=cannot.reasons[0] if cannot else "",
+        shared_by=shared_by,
+        took=timedelta(seconds=services.clock.monotonic() - began),
+    )
+
+
+def _workers(
+    services: Services,
+    look: HeartbeatLook,
+    judged: tuple[Judgement, ...],
+    view: Mapping[str, SourceVerdict],
+    api: Mapping[str, SourceVerdict],
+) -> tuple[WorkersLine, ...]:
+    expected = {item.worker_type for item in judged}
+    others = [item.worker_type for item in look.types if item.worker_type not in expected]
+    everyone = (*judged, *judge(look, others, services.config.timing))
+    return tuple(_line(services, item, item.worker_type in expected, view, api) for item in everyone)
+
+
+def _line(
+    services: Services,
+    item: Judgement,
+    expected: bool,
+    view: Mapping[str, SourceVerdict],
+    api: Mapping[str, SourceVerdict],
+) -> WorkersLine:
+    census = item.census
+    blind = item.status is Status.UNKNOWN
+    return WorkersLine(
+        label=services.config.label(item.worker_type),
+        worker_type=item.worker_type,
+        online=None if blind else census.online if census else 0,
+        total=None if blind else census.total if census else 0,
+        newest_heartbeat=census.newest if census else None,
+        status=item.status.value,
+        reason=item.reason,
+        verdicts=tuple(source[item.worker_type] for source in (view, api) if item.worker_type in source),
+        expected=expected,
+        jobs_held=census.jobs_held if census else 0,
+    )
+
+
+def _queue(services: Services, tx: Tx, catalog: Catalog) -> QueueLine:
+    rows = queue.unfinished(tx, catalog)
+    by: Counter[str] = Counter()
+    for row in rows:
+        by[row.status] += row.jobs
+    oldest = min((row.oldest for row in rows if row.status == "pending" and row.oldest), default=None)
+    step, _kind = changing_step("reset-stuck")
+    found = rescue.look(tx, step, catalog, services.config, rescue.Params())
+    stuck = counts(found.verdicts)
+    acting = sum(number for disposition, number in stuck.items() if disposition.acts)
+    slow = sum(number for disposition, number in stuck.items() if disposition.value == "leave_slow")
+    return QueueLine(
+        pending=by["pending"],
+        oldest_pending=tx.now - oldest if oldest else None,
+        processing=by["processing"],
+        paused=by["paused"] if "label_paused" in catalog.features else 0,
+        failed_24h=queue.failed_lately(tx, catalog),
+        stuck=len(found.verdicts),
+        stuck_dead=acting,
+        stuck_slow=slow,
+        stuck_unknown=len(found.verdicts) - acting - slow,
+        counts=tuple((row.job_type, row.status, row.jobs) for row in rows),
+    )
+
+
+def _api_line(api: Mapping[str, SourceVerdict]) -> tuple[SourceLine, ...]:
+    if not api:
+        return ()
+    detail = next((item.detail for item in api.values() if item.detail), "")
+    if any(item.verdict != "unknown" for item in api.values()):
+        return (SourceLine(name="API", verdict="ok"),)
+    return (SourceLine(name="API", verdict="could not tell", detail=detail),)
+
+
+def _gate(look: HeartbeatLook, judged: tuple[Judgement, ...]) -> str:
+    """Return what the release gate would say of the workers, where it says otherwise than we do."""
+    newest = max((item.newest for item in look.types if item.newest), default=None)
+    would_pass = newest is not None and look.now - newest <= GATE_LOOKS_BACK
+    all_well = all(item.status is Status.OK for item in judged)
+    return "online (one seen in 300 s)" if would_pass and not all_well else ""
+
+
+def _unreachable(
+    services: Services, api: Mapping[str, SourceVerdict], reason: str, began: float
+) -> StatusCard:
+    now = services.clock.now()
+    unknown = tuple(
+        WorkersLine(
+            label=services.config.label(name),
+            worker_type=name,
+            online=None,
+            total=None,
+            newest_heartbeat=None,
+            status=Status.UNKNOWN.value,
+            reason="the database cannot be reached",
+        )
+        for name in services.config.expected_types
+    )
+    return StatusCard(
+        env=services.config.env,
+        as_of=now,
+        workers=unknown,
+        queue=_NOTHING,
+        elsewhere=(*_api_line(api), SourceLine(name="database", verdict="failing", detail=reason)),
+        alerts=(),
+        oncall=on_call(services.config.rotation, now),
+        changes_on=False,
+        changes_why="the database cannot be reached",
+        blind="unreachable",
+        blind_reason=reason,
+        recorded=False,
+        took=timedelta(seconds=services.clock.monotonic() - began),
+    )

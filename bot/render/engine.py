@@ -1,0 +1,72 @@
+"""Jinja as we use it: sandboxed, strict, Slack's three characters escaped in everything that comes from outside."""
+
+from collections.abc import Callable, Mapping
+
+from jinja2 import PackageLoader, StrictUndefined
+from jinja2.sandbox import SandboxedEnvironment
+from markupsafe import Markup
+
+from bot.render import filters
+
+
+def _escape(value: object) -> Markup:
+    """Escape exactly what Slack's mrkdwn needs: `&`, `<`, `>`."""
+    if isinstance(value, Markup):
+        return value
+    text = str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return Markup(text)  # noqa: S704  # escaped in the line above
+
+
+def _trimmed(text: str) -> str:
+    """Return text without empty lines and without blanks at the ends of lines."""
+    return "\n".join(line.strip() for line in str(text).splitlines() if line.strip())
+
+
+class Engine:
+    """Templates of one surface, with the names and the zone of one installation."""
+
+    def __init__(self, surface: str, *, zone: str, names: Mapping[str, str], escape: bool) -> None:
+        """Prepare the environment of `templates/<surface>`."""
+        safe = Markup if escape else str
+        known = dict(names)
+        finalize = _escape if escape else None
+        self._environment = SandboxedEnvironment(
+            loader=PackageLoader("templates", surface),
+            autoescape=escape,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            finalize=finalize,
+        )
+        clock = filters.clock if escape else filters.local_time
+        self.clock = lambda value: clock(value, zone)
+        code = filters.code if escape else lambda text, width=120: filters.cut(filters.clean(str(text)), width)
+        self._environment.filters.update(
+            count=filters.count,
+            plural=filters.plural,
+            duration=filters.duration,
+            clock=lambda value: safe(clock(value, zone)),
+            code=lambda text, width=120: safe(_escape(code(text, width)) if escape else code(text, width)),
+            mention=lambda key: safe(filters.mention(key)) if escape else filters.person(key, known),
+            person=lambda key: filters.person(key, known),
+            middle=filters.middle,
+            cut=filters.cut,
+            clean=filters.clean,
+        )
+
+    def add_filter(self, name: str, make: Callable[..., str]) -> None:
+        """Add a filter whose result is markup of its own."""
+        self._environment.filters[name] = lambda *values: Markup(make(*values))  # noqa: S704  # made of cleaned text
+
+    def blocks(self, name: str, values: Mapping[str, object]) -> dict[str, str]:
+        """Return the template's named blocks in their order, rendered and trimmed; empty ones are left out."""
+        template = self._environment.get_template(f"{name}.j2")
+        context = template.new_context(dict(values))
+        rendered = {part: "".join(draw(context)) for part, draw in template.blocks.items()}
+        trimmed = {part: _trimmed(text) for part, text in rendered.items()}
+        return {part: text for part, text in trimmed.items() if text}
+
+    def text(self, name: str, values: Mapping[str, object]) -> str:
+        """Return a whole template as text."""
+        lines = self._environment.get_template(f"{name}.j2").render(values).splitlines()
+        return "\n".join(line.rstrip() for line in lines if line.strip())

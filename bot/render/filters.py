@@ -1,0 +1,93 @@
+"""How numbers, durations, times, ids and people are written (cards, 0.4 and 0.6). Pure functions."""
+
+import unicodedata
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+NOT_KNOWN = "not known"
+ID_WIDTH = 26
+_MILLION = 1_000_000
+
+
+def count(value: int | None) -> str:
+    """Return a count: `7`, `12,408`, `1.2 M`; unknown is a word, never 0."""
+    if value is None:
+        return NOT_KNOWN
+    return f"{value / _MILLION:.1f} M" if value >= _MILLION else f"{value:,}"
+
+
+def plural(value: int | None, one: str, many: str = "") -> str:
+    """Return a count with its noun: `1 job`, `2 jobs`."""
+    return f"{count(value)} {one if value == 1 else many or one + 's'}"
+
+
+def duration(value: timedelta | None) -> str:
+    """Return a duration in two units at most: `84 ms`, `41 s`, `2 m 10 s`, `1 h 05 m`, `3 d 4 h`."""
+    if value is None:
+        return NOT_KNOWN
+    seconds = value.total_seconds()
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    whole = max(0, int(seconds))
+    days, hours, minutes = whole // 86400, whole % 86400 // 3600, whole % 3600 // 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes:02d} m"
+    return f"{minutes} m {whole % 60:02d} s" if minutes else f"{whole} s"
+
+
+def clock(value: datetime | None, zone: str = "UTC") -> str:
+    """Return a clock time that each reader of Slack sees in their own zone."""
+    if value is None:
+        return NOT_KNOWN
+    local = value.astimezone(ZoneInfo(zone)).strftime("%H:%M:%S")
+    return f"<!date^{int(value.timestamp())}^{{time_secs}}|{local}>"
+
+
+def local_time(value: datetime | None, zone: str = "UTC") -> str:
+    """Return a clock time in one zone, for a terminal."""
+    return value.astimezone(ZoneInfo(zone)).strftime("%H:%M:%S") if value else NOT_KNOWN
+
+
+def clean(text: str) -> str:
+    """Return text without control, zero-width and bidirectional characters, on one line."""
+    kept = (" " if char in "\r\n\t" else char for char in text)
+    return "".join(char for char in kept if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co"))
+
+
+def middle(text: str, width: int = ID_WIDTH) -> str:
+    """Return an id cut in the middle; its end stays."""
+    if len(text) <= width:
+        return text
+    tail = text[-9:]
+    return f"{text[: width - len(tail) - 1]}…{tail}"
+
+
+def cut(text: str, width: int) -> str:
+    """Return text of at most `width` characters."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def code(text: str, width: int = 120) -> str:
+    """Return untrusted text as a code span."""
+    inner = cut(clean(str(text)).replace("`", "'"), width)
+    return f"`{inner or ' '}`"
+
+
+def person(key: str, names: dict[str, str] | None = None) -> str:
+    """Return somebody's name for plain text: the given name where it is known, else the id."""
+    bare = key.rpartition("/")[2] if key.startswith("slack:") else key.removeprefix("cli:")
+    return (names or {}).get(bare, bare) if bare != "dragonfly" else "Dragonfly"
+
+
+def mention(key: str) -> str:
+    """Return a mention by id: a person, a group or a channel; anything else is a name."""
+    bare = key.rpartition("/")[2] if key.startswith("slack:") else key.removeprefix("cli:")
+    if key.startswith("cli:"):
+        return f"{clean(bare)} (shell)"
+    if not bare.isalnum() or not bare.isupper():
+        return "Dragonfly" if bare == "dragonfly" else clean(bare)
+    if bare[0] in "UW":
+        return f"<@{bare}>"
+    return f"<!subteam^{bare}>" if bare[0] == "S" else f"<#{bare}>" if bare[0] in "CG" else bare

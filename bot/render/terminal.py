@@ -1,0 +1,67 @@
+"""Messages as text for a terminal: the same facts, the same order; colour only where a terminal shows it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from bot.domain import messages as m
+from bot.domain.messages import Message
+from bot.render.engine import Engine
+from bot.render.slack import template_name
+
+_SECRET = ("secret",)
+
+
+class TerminalRenderer:
+    """Text of about 80 columns."""
+
+    def __init__(self, *, zone: str = "UTC", names: Mapping[str, str] | None = None) -> None:
+        """Prepare the templates."""
+        self._zone = zone
+        self._engine = Engine("terminal", zone=zone, names=names or {}, escape=False)
+
+    def text(self, message: Message) -> str:
+        """Return a message as plain text, the zone in its last line."""
+        body = self._engine.text(template_name(message), {"card": message})
+        if isinstance(message, m.Notice):
+            return body
+        return f"{body}\nas of {self._local(message.as_of)}"
+
+    def _local(self, at: datetime) -> str:
+        return self._engine.clock(at) + f" {self._zone}"
+
+
+def colour(message: Message) -> str:
+    """Return the colour of a message's first line: who has to act? (cards, 0.5)."""
+    match message:
+        case m.StatusCard():
+            bad = message.has_findings and not all(line.acked_by for line in message.alerts or ())
+            return "bold red" if bad and not message.blind else "dim" if message.blind else "green"
+        case m.AlertCard():
+            return "bold red" if not message.acked_by and not message.resolved_at else "yellow"
+        case m.PlanCard():
+            return "yellow"
+        case m.AuditVerdict():
+            return "green" if message.broken_at is None else "bold red"
+    return "bold"
+
+
+def to_json(message: Message) -> str:
+    """Return the facts of a message as JSON: ISO times, durations in seconds, never words, never a secret."""
+    return json.dumps(_plain(asdict(message)), ensure_ascii=False, indent=2)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items() if key not in _SECRET}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Enum):
+        return value.value
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

@@ -1,0 +1,169 @@
+"""Alerts and what happened to them; every change of state is compared and set on the version."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from bot.domain.alerts import State
+from bot.errors import ConflictError
+from bot.sqlfile import load
+from bot.store.db import Tx
+
+SQL = load("bot.store", "alerts.sql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One stored alert."""
+
+    id: int
+    fingerprint: str
+    check_id: str
+    labels: Mapping[str, str]
+    scenario: str
+    state: str
+    severity: str
+    version: int
+    started_at: datetime
+    pending_since: datetime | None
+    fired_at: datetime | None
+    resolving_since: datetime | None
+    resolved_at: datetime | None
+    resolved_by: str | None
+    resolved_reason: str | None
+    last_bad_at: datetime
+    acked_by: str | None
+    acked_at: datetime | None
+    reopens: int
+    changes: list[datetime]
+    unsteady: bool
+    evidence: Mapping[str, Any]
+    channel: str
+    edited_at: datetime | None
+
+    def as_state(self) -> State:
+        """Return what the state machine needs to know."""
+        return State(
+            state=self.state,
+            pending_since=self.pending_since,
+            resolving_since=self.resolving_since,
+            resolved_at=self.resolved_at,
+            by_hand=self.resolved_by is not None,
+            changes=tuple(self.changes),
+            unsteady=self.unsteady,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to an alert."""
+
+    id: int
+    at: datetime
+    event: str
+    actor: str
+    reason: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLine:
+    """A run made for an alert."""
+
+    id: str
+    step: str
+    state: str
+    actor: str
+    confirmed_at: datetime
+    rows_affected: int
+    proof: str
+    result: Mapping[str, int]
+    proved_at: datetime | None
+    ended_at: datetime | None
+
+
+def newest(tx: Tx, fingerprint: str) -> Alert | None:
+    """Return the newest alert of a fingerprint, locked."""
+    return tx.row(Alert, SQL["newest"], fingerprint=fingerprint)
+
+
+def find(tx: Tx, alert_id: int, *, lock: bool = False) -> Alert | None:
+    """Return an alert."""
+    return tx.row(Alert, SQL["lock" if lock else "find"], id=alert_id)
+
+
+def list_open(tx: Tx) -> list[Alert]:
+    """Return announced alerts that are not resolved."""
+    return tx.rows(Alert, SQL["list_open"])
+
+
+def last_resolved(tx: Tx) -> Alert | None:
+    """Return the alert that was resolved last."""
+    return tx.row(Alert, SQL["last_resolved"])
+
+
+def insert(tx: Tx, **values: object) -> int | None:
+    """Store a new alert and return its number; None = another replica has just made it."""
+    row = tx.record(
+        SQL["insert"],
+        **{
+            **values,
+            "labels": json.dumps(values["labels"]),
+            "evidence": json.dumps(values["evidence"]),
+            "now": tx.now,
+        },
+    )
+    return int(row["id"]) if row else None
+
+
+def change(tx: Tx, alert: Alert, **new: object) -> None:
+    """Change an alert.
+
+    Raises:
+        ConflictError: another replica changed it since it was read.
+    """
+    values = {**asdict(alert), **new}
+    values["evidence"] = json.dumps(values["evidence"])
+    if tx.record(SQL["change"], **values) is None:
+        message = f"alert A{alert.id} was changed in the same moment"
+        raise ConflictError(message)
+
+
+def forget(tx: Tx, alert_id: int) -> None:
+    """Remove a pending alert that nobody was told about."""
+    tx.run(SQL["forget"], id=alert_id)
+
+
+def add_event(
+    tx: Tx, alert: Alert, event: str, *, actor: str = "dragonfly", reason: str = "", **facts: object
+) -> int:
+    """Write down what happened to an alert and return the event's number."""
+    row = tx.record(
+        SQL["insert_event"],
+        alert_id=alert.id,
+        fingerprint=alert.fingerprint,
+        now=tx.now,
+        event=event,
+        actor=actor,
+        reason=reason,
+        facts=json.dumps(facts),
+    )
+    assert row is not None
+    return int(row["id"])
+
+
+def events(tx: Tx, alert_id: int) -> list[Event]:
+    """Return what happened to an alert, oldest first."""
+    return tx.rows(Event, SQL["events"], alert_id=alert_id)
+
+
+def event(tx: Tx, event_id: int) -> Event | None:
+    """Return one event."""
+    return tx.row(Event, SQL["event"], id=event_id)
+
+
+def runs_of(tx: Tx, alert_id: int) -> list[RunLine]:
+    """Return the runs made for an alert."""
+    return tx.rows(RunLine, SQL["runs_of"], alert_id=alert_id)

@@ -1,0 +1,97 @@
+-- name: newest
+-- The newest alert of a fingerprint, locked.
+SELECT id, fingerprint, check_id, labels, scenario, state, severity, version, started_at, pending_since, fired_at,
+       resolving_since, resolved_at, resolved_by, resolved_reason, last_bad_at, acked_by, acked_at, reopens, changes,
+       unsteady, evidence, channel, edited_at
+FROM ops.chatops_alert
+WHERE fingerprint = %(fingerprint)s
+ORDER BY id DESC
+LIMIT 1
+FOR UPDATE;
+
+-- name: find
+-- One alert.
+SELECT id, fingerprint, check_id, labels, scenario, state, severity, version, started_at, pending_since, fired_at,
+       resolving_since, resolved_at, resolved_by, resolved_reason, last_bad_at, acked_by, acked_at, reopens, changes,
+       unsteady, evidence, channel, edited_at
+FROM ops.chatops_alert
+WHERE id = %(id)s;
+
+-- name: lock
+-- One alert, locked.
+SELECT id, fingerprint, check_id, labels, scenario, state, severity, version, started_at, pending_since, fired_at,
+       resolving_since, resolved_at, resolved_by, resolved_reason, last_bad_at, acked_by, acked_at, reopens, changes,
+       unsteady, evidence, channel, edited_at
+FROM ops.chatops_alert
+WHERE id = %(id)s
+FOR UPDATE;
+
+-- name: list_open
+-- Alerts that were announced and are not resolved: not acknowledged first, oldest first.
+SELECT id, fingerprint, check_id, labels, scenario, state, severity, version, started_at, pending_since, fired_at,
+       resolving_since, resolved_at, resolved_by, resolved_reason, last_bad_at, acked_by, acked_at, reopens, changes,
+       unsteady, evidence, channel, edited_at
+FROM ops.chatops_alert
+WHERE state IN ('firing', 'resolving')
+ORDER BY acked_at IS NOT NULL, fired_at, id;
+
+-- name: last_resolved
+-- The alert that was resolved last.
+SELECT id, fingerprint, check_id, labels, scenario, state, severity, version, started_at, pending_since, fired_at,
+       resolving_since, resolved_at, resolved_by, resolved_reason, last_bad_at, acked_by, acked_at, reopens, changes,
+       unsteady, evidence, channel, edited_at
+FROM ops.chatops_alert
+WHERE state = 'resolved'
+ORDER BY resolved_at DESC
+LIMIT 1;
+
+-- name: insert
+-- A new alert; nothing when another replica has just made it (A5).
+INSERT INTO ops.chatops_alert
+    (fingerprint, check_id, labels, scenario, state, severity, started_at, pending_since, fired_at, last_bad_at,
+     evidence, channel)
+VALUES
+    (%(fingerprint)s, %(check)s, %(labels)s::jsonb, %(scenario)s, %(state)s, %(severity)s, %(started_at)s,
+     %(pending_since)s, %(fired_at)s, %(now)s, %(evidence)s::jsonb, %(channel)s)
+ON CONFLICT (fingerprint) WHERE state <> 'resolved' DO NOTHING
+RETURNING id;
+
+-- name: change
+-- A change of state, compared and set on the version.
+UPDATE ops.chatops_alert
+SET state = %(state)s, version = version + 1, pending_since = %(pending_since)s, fired_at = %(fired_at)s,
+    resolving_since = %(resolving_since)s, resolved_at = %(resolved_at)s, resolved_by = %(resolved_by)s,
+    resolved_reason = %(resolved_reason)s, last_bad_at = %(last_bad_at)s, acked_by = %(acked_by)s,
+    acked_at = %(acked_at)s, reopens = %(reopens)s, changes = %(changes)s, unsteady = %(unsteady)s,
+    evidence = %(evidence)s::jsonb, started_at = %(started_at)s, edited_at = %(edited_at)s
+WHERE id = %(id)s AND version = %(version)s
+RETURNING id;
+
+-- name: forget
+-- A pending alert that was well again before it fired.
+DELETE FROM ops.chatops_alert WHERE id = %(id)s AND state = 'pending';
+
+-- name: insert_event
+-- Something happened to an alert.
+INSERT INTO ops.chatops_alert_event (alert_id, fingerprint, at, event, actor, reason, facts)
+VALUES (%(alert_id)s, %(fingerprint)s, %(now)s, %(event)s, %(actor)s, %(reason)s, %(facts)s::jsonb)
+RETURNING id;
+
+-- name: events
+-- What happened to an alert, oldest first.
+SELECT id, at, event, actor, reason, facts
+FROM ops.chatops_alert_event
+WHERE alert_id = %(alert_id)s
+ORDER BY at, id;
+
+-- name: event
+-- One event.
+SELECT id, at, event, actor, reason, facts FROM ops.chatops_alert_event WHERE id = %(id)s;
+
+-- name: runs_of
+-- The runs made for an alert, oldest first.
+SELECT r.id, r.step, r.state, r.actor, r.confirmed_at, r.rows_affected, r.proof, r.result, r.proved_at, r.ended_at
+FROM ops.chatops_run AS r
+JOIN ops.chatops_plan AS p ON p.id = r.id
+WHERE p.alert_id = %(alert_id)s
+ORDER BY r.confirmed_at;

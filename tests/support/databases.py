@@ -1,0 +1,74 @@
+"""Real databases for tests: one server a run, a template a target schema, a fresh copy a test."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from bot.bootstrap import migrate_quietly
+from bot.sandbox.postgres import PostgresServer
+from bot.sandbox.target import schema
+
+PREFIX = "dragonfly_test_"
+_names = itertools.count(1)
+
+
+class TestServer:
+    """The server that `DRAGONFLY_TEST_DATABASE_URL` names, or an embedded one."""
+
+    __test__ = False
+
+    def __init__(self, worker: str) -> None:
+        """Start or find the server; `worker` keeps parallel test processes apart."""
+        self._worker = worker
+        self._url = os.environ.get("DRAGONFLY_TEST_DATABASE_URL", "")
+        self._embedded = None if self._url else PostgresServer.start(fast=True)
+        self._templates: dict[str, str] = {}
+
+    def stop(self) -> None:
+        """Drop what was made and stop what was started."""
+        for name in self._templates.values():
+            self._admin("DROP DATABASE {}", name)
+        if self._embedded:
+            self._embedded.stop()
+
+    def dsn(self, name: str) -> str:
+        """Return the address of a database of this server."""
+        return self._embedded.dsn(name) if self._embedded else make_conninfo(self._url, dbname=name)
+
+    def _admin(self, statement: str, *names: str) -> None:
+        address = self._embedded.dsn() if self._embedded else self._url
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
+
+    def template(self, target: str) -> str:
+        """Return the name of a database with a target schema and our own tables, made once."""
+        if target not in self._templates:
+            name = f"{PREFIX}{self._worker}_{target}"
+            self._admin("DROP DATABASE IF EXISTS {}", name)
+            self._admin("CREATE DATABASE {}", name)
+            if target != "empty":
+                schema.create(self.dsn(name), target)
+                migrate_quietly(self.dsn(name), "dev")
+            self._templates[target] = name
+        return self._templates[target]
+
+    @contextmanager
+    def database(self, target: str) -> Iterator[str]:
+        """Give the address of a fresh copy of a template; it is dropped at the end."""
+        name = f"{PREFIX}{self._worker}_{next(_names)}"
+        self._admin("CREATE DATABASE {} TEMPLATE {}", name, self.template(target))
+        with psycopg.connect(self.dsn(name), autocommit=True) as connection:
+            if target != "empty":
+                connection.execute(
+                    "UPDATE ops.chatops_schema_version SET database_identity = "
+                    "(SELECT system_identifier::text FROM pg_control_system()) || '/' || current_database()"
+                )
+        try:
+            yield self.dsn(name)
+        finally:
+            self._admin("DROP DATABASE {} WITH (FORCE)", name)
