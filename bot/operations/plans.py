@@ -14,7 +14,7 @@ from typing import Any
 from bot.domain.actor import Actor, Role
 from bot.domain.audit import canonical
 from bot.domain.ids import decode, new_plan_id
-from bot.domain.messages import Message, Notice
+from bot.domain.messages import Message, Notice, PlanCard
 from bot.domain.plan import Facts, Press, derive_secret, digest, secret_hash, why_refused
 from bot.domain.runbook import Step
 from bot.errors import ConflictError, InvalidCommand
@@ -348,3 +348,8 @@ def expire(services: Services) -> int:
     if ended:
         services.wake("delivery")
     return len(ended)
+
+
+def is_card(message: Message) -> bool:
+    """Say whether an answer is a plan's card, which the outbox delivers."""
+    return isinstance(message, PlanCard)

@@ -1,6 +1,7 @@
 """Jinja as we use it: sandboxed, strict, Slack's three characters escaped in everything that comes from outside."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
@@ -39,7 +40,7 @@ class Engine:
             finalize=finalize,
         )
         clock = filters.clock if escape else filters.local_time
-        self.clock = lambda value: clock(value, zone)
+        self._clock, self._zone = clock, zone
         code = filters.code if escape else lambda text, width=120: filters.cut(filters.clean(str(text)), width)
         self._environment.filters.update(
             count=filters.count,
@@ -53,6 +54,10 @@ class Engine:
             cut=filters.cut,
             clean=filters.clean,
         )
+
+    def clock(self, at: datetime) -> str:
+        """Return a clock time as this surface writes it."""
+        return self._clock(at, self._zone)
 
     def add_filter(self, name: str, make: Callable[..., str]) -> None:
         """Add a filter whose result is markup of its own."""

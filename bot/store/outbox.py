@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 from bot.sqlfile import load
 from bot.store.db import Tx
@@ -62,3 +64,92 @@ def enqueue(
 def whereabouts(tx: Tx, message_key: str) -> Whereabouts | None:
     """Return where a live message stands in Slack, or None while it is not delivered."""
     return tx.row(Whereabouts, SQL["whereabouts"], message_key=message_key)
+
+
+LEASE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One message that is ours to send."""
+
+    id: str
+    kind: str
+    destination: str
+    recipient: str
+    message_key: str
+    thread_key: str
+    thread_ts: str
+    broadcast: bool
+    render_from: Mapping[str, Any]
+    attempts: int
+    lease_epoch: int
+    leased_at: datetime
+    plain: bool
+    last_error: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """A card posted lately."""
+
+    channel: str
+    ts: str
+    created_at: datetime
+
+
+def claim(tx: Tx, most: int, gap: timedelta) -> list[Waiting]:
+    """Take messages to send, in their order (§5, Q2 and Q4)."""
+    return tx.rows(
+        Waiting,
+        SQL["claim"],
+        now=tx.now,
+        most=most,
+        lease_seconds=LEASE.total_seconds(),
+        gap_seconds=gap.total_seconds(),
+    )
+
+
+def delivered(tx: Tx, item: Waiting, *, channel: str, ts: str) -> bool:
+    """Record that Slack took it; False = somebody else holds the lease by now, and their result stands."""
+    row = tx.record(SQL["delivered"], id=item.id, epoch=item.lease_epoch, channel=channel, ts=ts)
+    return row is not None
+
+
+def again(
+    tx: Tx, item: Waiting, *, wait: timedelta, error: str, state: str = "pending", plain: bool = False, to: str = ""
+) -> None:
+    """Try again later, elsewhere, as plain text, or after looking whether it arrived."""
+    tx.run(
+        SQL["again"],
+        id=item.id,
+        epoch=item.lease_epoch,
+        state=state,
+        error=error,
+        plain=plain,
+        destination=to,
+        wait_seconds=wait.total_seconds(),
+        now=tx.now,
+    )
+
+
+def end(tx: Tx, item: Waiting, *, state: str, error: str = "") -> None:
+    """Give up on a message: `superseded` (moot) or `dead`."""
+    tx.run(SQL["end"], id=item.id, epoch=item.lease_epoch, state=state, error=error)
+
+
+def close_gate(tx: Tx, item: Waiting, wait: timedelta) -> None:
+    """Let nobody send this kind of message to this channel for a while."""
+    key = f"{item.kind}:{item.destination}"
+    tx.run(SQL["close_gate"], key=key, wait_seconds=wait.total_seconds(), now=tx.now)
+
+
+def lost(tx: Tx, message_key: str) -> None:
+    """Forget where a live message stood."""
+    tx.run(SQL["lost"], message_key=message_key)
+
+
+def latest_status(tx: Tx, channel: str) -> Recent | None:
+    """Return the status card posted to a channel within the last minute."""
+    return tx.row(Recent, SQL["latest_status"], channel=channel, now=tx.now)

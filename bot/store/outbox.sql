@@ -15,3 +15,83 @@ FROM ops.chatops_outbox
 WHERE message_key = %(message_key)s AND kind = 'post' AND state = 'delivered'
 ORDER BY created_at DESC
 LIMIT 1;
+
+-- name: claim
+-- Take messages to send: posts first, an edit or a reply only when the message it belongs to stands, nothing through
+-- a closed gate, no two edits of one message within the gap.
+UPDATE ops.chatops_outbox AS o
+SET state = 'leased', lease_epoch = o.lease_epoch + 1, leased_at = %(now)s, attempts = o.attempts + 1,
+    lease_until = %(now)s::timestamptz + make_interval(secs => %(lease_seconds)s)
+WHERE o.id IN (
+    SELECT w.id
+    FROM ops.chatops_outbox AS w
+    WHERE (w.state = 'pending' AND w.next_attempt_at <= %(now)s
+           OR w.state = 'leased' AND w.lease_until <= %(now)s
+           OR w.state = 'ambiguous' AND w.next_attempt_at <= %(now)s)
+      AND (w.kind <> 'update' OR EXISTS (
+          SELECT FROM ops.chatops_outbox AS p
+          WHERE p.message_key = w.message_key AND p.kind = 'post' AND p.state = 'delivered'))
+      AND (w.kind <> 'update' OR NOT EXISTS (
+          SELECT FROM ops.chatops_outbox AS p
+          WHERE p.message_key = w.message_key AND p.kind IN ('update', 'post') AND p.state = 'delivered'
+            AND p.ended_at > %(now)s::timestamptz - make_interval(secs => %(gap_seconds)s)))
+      AND (w.thread_key = '' OR EXISTS (
+          SELECT FROM ops.chatops_outbox AS p
+          WHERE p.message_key = w.thread_key AND p.kind = 'post' AND p.state = 'delivered'))
+      AND NOT EXISTS (
+          SELECT FROM ops.chatops_rate_gate AS g
+          WHERE g.until > %(now)s AND g.key IN ('*', w.kind || ':' || w.destination))
+    ORDER BY w.priority, w.created_at
+    LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED)
+RETURNING o.id::text AS id, o.kind, o.destination, o.recipient, o.message_key, o.thread_key, o.thread_ts, o.broadcast,
+          o.render_from, o.attempts, o.lease_epoch, o.leased_at, o.plain, o.last_error, o.created_at;
+
+-- name: delivered
+-- Slack took it; recorded only by the one who still holds the lease.
+UPDATE ops.chatops_outbox
+SET state = 'delivered', sent_channel = %(channel)s, sent_ts = %(ts)s, ended_at = clock_timestamp(), last_error = ''
+WHERE id = %(id)s::uuid AND lease_epoch = %(epoch)s AND state = 'leased'
+RETURNING id;
+
+-- name: again
+-- Not sent, or not known whether: wait and try again; an edit that a newer one waits to replace is given up.
+UPDATE ops.chatops_outbox AS o
+SET state = CASE WHEN newer.waits THEN 'superseded' ELSE %(state)s END,
+    ended_at = CASE WHEN newer.waits THEN clock_timestamp() END,
+    last_error = %(error)s, plain = o.plain OR %(plain)s, lease_until = NULL,
+    destination = CASE WHEN %(destination)s = '' THEN o.destination ELSE %(destination)s END,
+    next_attempt_at = %(now)s::timestamptz + make_interval(secs => %(wait_seconds)s)
+FROM (
+    SELECT EXISTS (
+        SELECT FROM ops.chatops_outbox AS w
+        JOIN ops.chatops_outbox AS mine ON mine.id = %(id)s::uuid AND mine.message_key = w.message_key
+        WHERE mine.kind = 'update' AND w.kind = 'update' AND w.state = 'pending' AND w.id <> mine.id) AS waits
+) AS newer
+WHERE o.id = %(id)s::uuid AND o.lease_epoch = %(epoch)s AND o.state = 'leased';
+
+-- name: end
+-- It will not be sent: moot, or refused for good.
+UPDATE ops.chatops_outbox
+SET state = %(state)s, last_error = %(error)s, ended_at = clock_timestamp()
+WHERE id = %(id)s::uuid AND lease_epoch = %(epoch)s AND state = 'leased';
+
+-- name: close_gate
+-- Slack asked us to wait; every replica does.
+INSERT INTO ops.chatops_rate_gate (key, until)
+VALUES (%(key)s, %(now)s::timestamptz + make_interval(secs => %(wait_seconds)s))
+ON CONFLICT (key) DO UPDATE SET until = greatest(ops.chatops_rate_gate.until, excluded.until);
+
+-- name: lost
+-- The message to edit is gone: it is posted anew.
+UPDATE ops.chatops_outbox SET state = 'superseded', sent_ts = ''
+WHERE message_key = %(message_key)s AND kind = 'post' AND state = 'delivered';
+
+-- name: latest_status
+-- The newest status card of a channel, if it is recent.
+SELECT sent_channel AS channel, sent_ts AS ts, created_at
+FROM ops.chatops_outbox
+WHERE kind = 'post' AND state = 'delivered' AND destination = %(channel)s AND render_from ->> 'message' = 'status'
+  AND created_at > %(now)s::timestamptz - interval '60 seconds'
+ORDER BY created_at DESC
+LIMIT 1;

@@ -42,9 +42,8 @@ def _thread(api: Api, channel: Channel, args: Args) -> str:
         )
     parent = api.workspace.find(channel.id, thread_ts)
     if parent is None or parent.is_reply or parent.ephemeral_to:
-        readers = ", ".join(sorted(channel.members))
-        text = f"A reply in {channel.id} went under {thread_ts}, which starts no thread: {readers} will not find it"
-        api.workspace.notice(text, people.ADA)
+        text = f"A reply in {channel.id} went under {thread_ts}, which starts no thread: nobody will find it"
+        api.workspace.notice(text)
     return thread_ts
 
 

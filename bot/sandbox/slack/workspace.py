@@ -147,11 +147,11 @@ class Workspace:
         with self.changing():
             self._deliveries.append(delivery)
 
-    def notice(self, text: str, user: str) -> None:
-        """The person is told something by Slack itself."""
+    def notice(self, text: str, user: str = "") -> None:
+        """The person (none given: everyone) is told something by Slack itself."""
         with self.changing():
             self._notices.append(text)
-        self.feed.publish({"type": "notice", "text": text}, frozenset({user}))
+        self.feed.publish({"type": "notice", "text": text}, frozenset({user}) if user else None)
 
     def rate_wait_seconds(self, method: str, tier: Tier, channel: str) -> float:
         """Return how long the app must wait before this call, 0 for not at all."""

@@ -1,0 +1,169 @@
+"""The HTTP edge: one async function reads a body under a cap and a deadline, a thread does the rest (design, D1).
+
+uvicorn has neither a body limit nor a deadline of its own (runtime facts, section 1); both stand here. A connection
+whose headers do not come is dropped by `Deadline`.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import anyio.to_thread
+import uvicorn
+from slack_bolt import App, BoltRequest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from bot.clock import Clock
+from bot.http.signature import why_rejected
+
+MOST_BYTES = 64 * 1024
+BODY_SECONDS = 3.0
+HEADER_SECONDS = 5.0
+THREADS = 10
+"""As many as the database pool holds."""
+_HEADERS_KEPT = ("content-type", "x-slack-signature", "x-slack-request-timestamp", "x-slack-retry-num")
+
+
+class Deadline(HttpToolsProtocol):
+    """Drops a connection whose first request is not complete in its headers in time."""
+
+    def connection_made(self, transport: Any) -> None:  # noqa: ANN401  # uvicorn's own signature
+        """Start the clock."""
+        super().connection_made(transport)
+        self._headers_due = self.loop.call_later(HEADER_SECONDS, transport.abort)
+
+    def on_headers_complete(self) -> None:
+        """Stop the clock."""
+        self._headers_due.cancel()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._headers_due.cancel()
+        super().connection_lost(exc)
+
+
+class Edge:
+    """Slack's requests, and whether we live and are ready."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        secrets: Sequence[str],
+        clock: Clock,
+        ready: Callable[[], bool],
+        rejected: Callable[[str], None],
+    ) -> None:
+        """Keep what the routes need; `rejected` counts what was not from Slack."""
+        self._app = app
+        self._secrets = tuple(secrets)
+        self._clock = clock
+        self._ready = ready
+        self._rejected = rejected
+        self._limit: anyio.CapacityLimiter | None = None
+        self._log = logging.getLogger("dragonfly.http")
+
+    def routes(self) -> Starlette:
+        """Return the application."""
+        return Starlette(
+            routes=[
+                Route("/slack/events", self.slack, methods=["POST"]),
+                Route("/livez", self.livez),
+                Route("/readyz", self.readyz),
+            ]
+        )
+
+    async def livez(self, _request: Request) -> Response:
+        """Say that the process runs; never waits for a listener."""
+        return PlainTextResponse("ok")
+
+    async def readyz(self, _request: Request) -> Response:
+        """Say whether work can be done, without detail for strangers."""
+        well = await anyio.to_thread.run_sync(self._ready)
+        return PlainTextResponse("ready" if well else "not ready", status_code=200 if well else 503)
+
+    async def slack(self, request: Request) -> Response:
+        """Verify, hand to the listeners, answer what they acknowledged."""
+        arrived = self._clock.monotonic()
+        body = await _body(request)
+        if isinstance(body, int):
+            return self._reject("too large" if body == 413 else "too slow", body, 0)  # noqa: PLR2004
+        headers = {name: request.headers[name] for name in _HEADERS_KEPT if name in request.headers}
+        reason = why_rejected(headers, body, self._secrets, self._clock.now().timestamp())
+        if reason:
+            return self._reject(reason, 401, len(body))
+        self._limit = self._limit or anyio.CapacityLimiter(THREADS)
+        return await anyio.to_thread.run_sync(self._dispatch, body, headers, arrived, limiter=self._limit)
+
+    def _reject(self, reason: str, status: int, length: int) -> Response:
+        self._rejected(reason)
+        self._log.warning("request_rejected reason=%r status=%s length=%s", reason, status, length)
+        return PlainTextResponse(reason, status_code=status)
+
+    def _dispatch(self, body: bytes, headers: dict[str, str], arrived: float) -> Response:
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            return self._reject("not text", 400, len(body))
+        request = BoltRequest(body=text, headers={**headers})
+        request.context["arrived"] = arrived
+        request.context["signature"] = headers["x-slack-signature"]
+        answer = self._app.dispatch(request)
+        return Response(answer.body, status_code=answer.status, headers=answer.first_headers_without_set_cookie())
+
+
+async def _body(request: Request) -> bytes | int:
+    """Return the body, or the status that refuses it."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    return 413
+    except TimeoutError:
+        return 408
+    return bytes(body)
+
+
+class HttpServer:
+    """uvicorn in a thread of its own."""
+
+    def __init__(self, app: Starlette, port: int, *, host: str = "0.0.0.0") -> None:  # noqa: S104  # a platform's router is in front
+        """Prepare; listen when started."""
+        config = uvicorn.Config(
+            app, host=host, port=port, http=Deadline, ws="none", log_config=None, access_log=False, server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+
+    def start(self) -> None:
+        """Listen; returns when requests are taken.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self._thread.start()
+        while not self._server.started:
+            self._thread.join(0.01)
+            if not self._thread.is_alive():
+                message = f"port {self._server.config.port} cannot be listened on"
+                raise OSError(message)
+
+    @property
+    def port(self) -> int:
+        """Return the port that is listened on."""
+        return int(self._server.servers[0].sockets[0].getsockname()[1])
+
+    def stop(self) -> None:
+        """Answer what is in flight, then stop."""
+        self._server.should_exit = True
+        self._thread.join(15)

@@ -1,0 +1,26 @@
+"""Which builder makes the message that an outbox row asks for."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bot.domain.messages import Message
+from bot.operations.alert_cards import alert_card, alert_reply
+from bot.operations.plan_cards import plan_card, plan_reply
+from bot.operations.services import Services
+from bot.operations.status import status_card
+from bot.store.db import Tx
+
+Builder = Callable[[Services, Tx, Mapping[str, Any]], Message | None]
+
+BUILDERS: Mapping[str, Builder] = {
+    "alert": alert_card,
+    "alert_reply": alert_reply,
+    "plan": plan_card,
+    "plan_reply": plan_reply,
+    "status": status_card,
+}
+
+
+def build(services: Services, tx: Tx, render_from: Mapping[str, Any]) -> Message | None:
+    """Return the message as it stands now; None = it is moot."""
+    return BUILDERS[render_from["message"]](services, tx, render_from)

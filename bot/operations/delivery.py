@@ -1,0 +1,173 @@
+"""Send what waits in the outbox: claim, draw from the state of now, send outside any transaction, record (§5).
+
+At least once, in order per message. A send without an answer is looked for in the channel before it is sent again.
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.domain.messages import Message
+from bot.errors import DeliveryAmbiguous, DeliveryError, DeliveryPermanent, RateLimited
+from bot.operations import cards
+from bot.operations.services import Services
+from bot.ports import Chat, Rendered, Renderer
+from bot.store import outbox
+from bot.store.db import Tx
+from bot.store.outbox import Waiting
+
+_AT_ONCE = 10
+_BACK_OFF_SECONDS = (1, 2, 5, 10, 30, 60)
+_LOOK_AGAIN = timedelta(seconds=3)
+_LOOKS = 2
+_TOO_LONG = ("invalid_blocks", "msg_too_long", "msg_blocks_too_long", "invalid_blocks_format")
+_NO_SUCH_PLACE = ("channel_not_found", "is_archived", "not_in_channel", "restricted_action")
+_TARGET_GONE = ("message_not_found", "cant_update_message", "edit_window_closed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """One claimed message, drawn, with where it goes."""
+
+    item: Waiting
+    content: Rendered
+    thread_ts: str
+    target: outbox.Whereabouts | None
+
+
+def deliver_due(services: Services) -> int:
+    """Send what waits and return how many messages were claimed."""
+    if services.chat is None or services.renderer is None:
+        return 0
+    with services.db.write() as tx:
+        claimed = outbox.claim(tx, _AT_ONCE, services.config.timing.edit_gap)
+    for item in claimed:
+        _deliver(services, services.chat, services.renderer, item)
+    return len(claimed)
+
+
+def _deliver(services: Services, chat: Chat, renderer: Renderer, item: Waiting) -> None:
+    work = _draw(services, renderer, item)
+    if work is None:
+        with services.db.write() as tx:
+            outbox.end(tx, item, state="superseded")
+        return
+    try:
+        found = _already_there(services, chat, work)
+        if found is None:
+            return
+        channel, ts = found if found else _send(chat, work)
+    except DeliveryError as error:
+        _record_failure(services, item, error)
+        return
+    services.crash_hook("K-sent")
+    with services.db.write() as tx:
+        outbox.delivered(tx, item, channel=channel, ts=ts)
+    services.log.info("message_delivered kind=%s key=%s attempts=%s", item.kind, item.message_key, item.attempts)
+
+
+def _draw(services: Services, renderer: Renderer, item: Waiting) -> _Work | None:
+    """Return the message as it stands now; a fault of a template costs its looks, never the message."""
+    with services.db.read() as tx:
+        message = cards.build(services, tx, item.render_from)
+        if message is None:
+            return None
+        thread = outbox.whereabouts(tx, item.thread_key) if item.thread_key else None
+        target = outbox.whereabouts(tx, item.message_key) if item.kind == "update" else None
+    content = _render(services, renderer, message, plain=item.plain)
+    return _Work(item=item, content=content, thread_ts=thread.ts if thread else item.thread_ts, target=target)
+
+
+def _render(services: Services, renderer: Renderer, message: Message, *, plain: bool) -> Rendered:
+    try:
+        return renderer.plain(message) if plain else renderer.card(message)
+    except Exception:  # a template fault must not lose an alert (style anchors, flow 2)
+        services.log.exception("template_failed message=%s", type(message).__name__)
+        return Rendered(text=f"Dragonfly: {type(message).__name__} could not be drawn. Shell: dragonfly status")
+
+
+def _send(chat: Chat, work: _Work) -> tuple[str, str]:
+    item = work.item
+    if item.kind == "update":
+        if work.target is None:
+            message = "the message to edit is not known"
+            raise DeliveryPermanent(message, slack_error="message_not_found")
+        chat.update(work.target.channel, work.target.ts, work.content, outbox_id=item.id)
+        return work.target.channel, work.target.ts
+    if item.kind == "ephemeral":
+        chat.ephemeral(item.destination, item.recipient, work.content, thread_ts=work.thread_ts)
+        return item.destination, ""
+    ts = chat.post(
+        item.destination, work.content, thread_ts=work.thread_ts, broadcast=item.broadcast, outbox_id=item.id
+    )
+    return item.destination, ts
+
+
+def _already_there(services: Services, chat: Chat, work: _Work) -> tuple[str, str] | tuple[()] | None:
+    """Look for a message whose sending had no answer (Q7).
+
+    Returns:
+        Where it stands; an empty tuple to send it (again); None to look once more later.
+    """
+    item = work.item
+    if item.attempts == 1 or item.kind in ("update", "ephemeral") or not item.last_error.startswith("ambiguous"):
+        return ()
+    since = item.created_at - timedelta(seconds=5)
+    try:
+        posted = chat.history(item.destination, since, thread_ts=work.thread_ts)
+    except DeliveryError:
+        return ()
+    there = next((found.ts for found in posted if found.outbox_id == item.id), None)
+    if there:
+        return item.destination, there
+    looks = int(item.last_error.partition(":")[2] or 0) + 1
+    if looks >= _LOOKS:
+        return ()
+    with services.db.write() as tx:
+        outbox.again(tx, item, wait=_LOOK_AGAIN, error=f"ambiguous:{looks}", state="ambiguous")
+    return None
+
+
+def _record_failure(services: Services, item: Waiting, error: DeliveryError) -> None:
+    services.log.warning("message_not_delivered key=%s error=%s", item.message_key, error.slack_error or error.code)
+    with services.db.write() as tx:
+        if isinstance(error, RateLimited):
+            wait = error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311  # jitter, no secret
+            outbox.close_gate(tx, item, wait)
+            outbox.again(tx, item, wait=wait, error="ratelimited")
+        elif isinstance(error, DeliveryAmbiguous):
+            outbox.again(tx, item, wait=_LOOK_AGAIN, error="ambiguous:0", state="ambiguous")
+        elif error.slack_error in _TOO_LONG and not item.plain:
+            outbox.again(tx, item, wait=timedelta(0), error=error.slack_error, plain=True)
+        elif error.slack_error in _NO_SUCH_PLACE and _elsewhere(services, item):
+            outbox.again(tx, item, wait=timedelta(0), error=error.slack_error, to=_elsewhere(services, item))
+        elif error.slack_error in _TARGET_GONE and item.kind == "update":
+            _post_anew(tx, item)
+        else:
+            outbox.again(tx, item, wait=_back_off(item.attempts), error=error.slack_error or error.code)
+
+
+def _elsewhere(services: Services, item: Waiting) -> str:
+    other = services.config.fallback_channel
+    return other if other != item.destination else ""
+
+
+def _post_anew(tx: Tx, item: Waiting) -> None:
+    """Post a live message again whose place in Slack is gone, and edit that one from now on."""
+    outbox.lost(tx, item.message_key)
+    outbox.end(tx, item, state="superseded", error="target gone")
+    outbox.enqueue(
+        tx,
+        "post",
+        channel=item.destination,
+        message_key=item.message_key,
+        render_from=item.render_from,
+        thread_key=item.thread_key,
+        thread_ts=item.thread_ts,
+        priority=outbox.CRITICAL,
+    )
+
+
+def _back_off(attempts: int) -> timedelta:
+    seconds = _BACK_OFF_SECONDS[min(attempts, len(_BACK_OFF_SECONDS)) - 1]
+    return timedelta(seconds=seconds * random.uniform(0.9, 1.1))  # noqa: S311  # jitter, no secret

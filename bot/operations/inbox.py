@@ -1,0 +1,53 @@
+"""From Slack's delivery to its handling: committed first, acknowledged second, worked on third."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+from bot.operations.services import Services
+from bot.ports import Envelope
+from bot.store import inbox
+
+_AT_ONCE = 10
+_TRIES = 3
+
+Handle = Callable[[Envelope], None]
+GiveUp = Callable[[Envelope, str], None]
+
+
+def receive(services: Services, envelope: Envelope) -> bool:
+    """Commit a delivery; False = it came before and nothing is to be done.
+
+    Raises:
+        StoreUnavailable: it could not be written down; it must not be acknowledged as accepted.
+    """
+    kept = asdict(envelope)
+    signature = kept.pop("signature")
+    fresh = inbox.receive(services.db, key=envelope.key, signature=signature, kind=envelope.kind, envelope=kept)
+    if fresh:
+        services.wake("inbox")
+    return fresh
+
+
+def work(services: Services, handle: Handle, give_up: GiveUp) -> int:
+    """Handle every delivery that waits and return how many there were; one that fails is tried three times."""
+    with services.db.write() as tx:
+        waiting = inbox.claim(tx, _AT_ONCE)
+    for item in waiting:
+        envelope = Envelope(**item.envelope)
+        try:
+            handle(envelope)
+        except Exception:  # the last resort of this loop: one bad delivery must not stop the others
+            report = f"E-{item.id:X}"
+            services.log.exception("delivery_failed report=%s attempt=%s", report, item.attempts)
+            if item.attempts < _TRIES:
+                continue
+            give_up(envelope, report)
+            _finish(services, item.id, "failed")
+        else:
+            _finish(services, item.id, "done")
+    return len(waiting)
+
+
+def _finish(services: Services, delivery_id: int, state: str) -> None:
+    with services.db.write() as tx:
+        inbox.finish(tx, delivery_id, state=state)

@@ -1,0 +1,75 @@
+"""Who a Slack user is: asked when an answer is too old, kept for a while (§7, Z3)."""
+
+import threading
+from http.client import HTTPException
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from bot.clock import Clock
+from bot.ports import Identity
+from bot.slack.chat import classify
+
+FRESH_SECONDS = 60.0
+STALE_SECONDS = 900.0
+
+
+class SlackDirectory:
+    """The Directory port on one bot token."""
+
+    def __init__(self, client: WebClient, clock: Clock) -> None:
+        """Start knowing nobody."""
+        self._client = client
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._people: dict[str, tuple[float, Identity]] = {}
+        self._groups: dict[str, tuple[float, frozenset[str]]] = {}
+
+    def identify(self, user_id: str, *, fresh: bool) -> Identity:
+        """Return who a user is."""
+        known = self._people.get(user_id)
+        if known and self._clock.monotonic() - known[0] < (FRESH_SECONDS if fresh else STALE_SECONDS):
+            return known[1]
+        answer = self._ask("users_info", user=user_id)
+        identity = _identity(answer["user"])
+        with self._lock:
+            self._people[user_id] = (self._clock.monotonic(), identity)
+        return identity
+
+    def members(self, group_or_user: str, *, fresh: bool) -> frozenset[str]:
+        """Return the user ids behind a group (or the user itself)."""
+        if not group_or_user.startswith("S"):
+            return frozenset({group_or_user})
+        known = self._groups.get(group_or_user)
+        if known and self._clock.monotonic() - known[0] < (FRESH_SECONDS if fresh else STALE_SECONDS):
+            return known[1]
+        users = frozenset(self._ask("usergroups_users_list", usergroup=group_or_user)["users"])
+        with self._lock:
+            self._groups[group_or_user] = (self._clock.monotonic(), users)
+        return users
+
+    def _ask(self, method: str, **arguments: str) -> Any:  # noqa: ANN401  # Slack's answer, read field by field
+        try:
+            return getattr(self._client, method)(**arguments)
+        except (SlackApiError, OSError, HTTPException) as error:
+            raise classify(error) from None
+
+
+def _identity(user: dict[str, Any]) -> Identity:
+    reasons = {
+        "is_bot": "a bot",
+        "deleted": "a deleted account",
+        "is_restricted": "a guest",
+        "is_ultra_restricted": "a guest",
+        "is_stranger": "from another workspace",
+    }
+    why = next((reason for flag, reason in reasons.items() if user.get(flag)), "")
+    profile = user.get("profile") or {}
+    return Identity(
+        user_id=str(user["id"]),
+        team_id=str(user.get("team_id", "")),
+        name=str(profile.get("first_name") or user.get("name", "")),
+        is_member=not why,
+        why_not=why,
+    )

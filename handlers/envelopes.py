@@ -1,0 +1,90 @@
+"""Slack's payloads, reduced to what handlers need (slack-platform facts, section 10). Pure."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bot.ports import Envelope
+
+_MENTION = re.compile(r"<@[UW][A-Z0-9]+(\|[^>]*)?>")
+
+
+def command(body: Mapping[str, Any]) -> Envelope:
+    """Return the envelope of a slash command."""
+    return Envelope(
+        key=str(body["trigger_id"]),
+        kind="command",
+        team_id=str(body.get("team_id", "")),
+        user_id=str(body["user_id"]),
+        user_name=str(body.get("user_name", "")),
+        channel_id=str(body.get("channel_id", "")),
+        text=str(body.get("text", "")),
+        trigger_id=str(body["trigger_id"]),
+        response_url=str(body.get("response_url", "")),
+    )
+
+
+def action(body: Mapping[str, Any]) -> Envelope:
+    """Return the envelope of a press."""
+    pressed = body["actions"][0]
+    place = body.get("container") or {}
+    value = pressed.get("value") or (pressed.get("selected_option") or {}).get("value") or ""
+    channel = str((body.get("channel") or {}).get("id") or place.get("channel_id") or "")
+    stamp = str(place.get("message_ts") or place.get("view_id") or "")
+    team = str((body.get("team") or {}).get("id", ""))
+    user = str(body["user"]["id"])
+    return Envelope(
+        key=_key(team, user, channel, stamp, pressed["action_id"], value, pressed.get("action_ts", "")),
+        kind="action",
+        team_id=team,
+        user_id=user,
+        user_name=str(body["user"].get("name") or body["user"].get("username") or ""),
+        channel_id=channel,
+        action_id=str(pressed["action_id"]),
+        value=str(value),
+        message_ts=str(place.get("message_ts") or ""),
+        thread_ts=str(place.get("thread_ts") or (body.get("message") or {}).get("thread_ts") or ""),
+        is_ephemeral=bool(place.get("is_ephemeral")),
+        trigger_id=str(body.get("trigger_id", "")),
+        response_url=str(body.get("response_url", "")),
+    )
+
+
+def submission(body: Mapping[str, Any]) -> Envelope:
+    """Return the envelope of a submitted form."""
+    view = body["view"]
+    fields = (view.get("state") or {}).get("values") or {}
+    inputs = {name: str(field.get("value") or "") for block in fields.values() for name, field in block.items()}
+    return Envelope(
+        key=_key("view", str(view["id"]), str(view.get("hash", ""))),
+        kind="submission",
+        team_id=str((body.get("team") or {}).get("id", "")),
+        user_id=str(body["user"]["id"]),
+        user_name=str(body["user"].get("name") or ""),
+        view_id=str(view["id"]),
+        callback_id=str(view.get("callback_id", "")),
+        private_metadata=str(view.get("private_metadata", "")),
+        inputs=inputs,
+    )
+
+
+def event(body: Mapping[str, Any]) -> Envelope:
+    """Return the envelope of an event."""
+    inner = body["event"]
+    return Envelope(
+        key=str(body["event_id"]),
+        kind="event",
+        team_id=str(body.get("team_id", "")),
+        user_id=str(inner.get("user", "")),
+        channel_id=str(inner.get("channel", "")),
+        text=_MENTION.sub("", str(inner.get("text", ""))).strip(),
+        message_ts=str(inner.get("ts", "")),
+        thread_ts=str(inner.get("thread_ts") or inner.get("ts") or ""),
+        event_type=str(inner["type"]),
+    )
+
+
+def _key(*parts: str) -> str:
+    """Return the natural key of an interaction (§6, N3)."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

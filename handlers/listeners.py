@@ -1,0 +1,140 @@
+"""Bolt's listeners: verify, write down, and acknowledge as the last line; all work is done from the row (design, D1)."""
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from slack_bolt import Ack, App, BoltContext, BoltResponse
+
+from bot.domain.ids import COMMAND
+from bot.domain.messages import Message
+from bot.errors import BotError, DeliveryError, StoreError
+from bot.http.signature import fingerprint
+from bot.operations import inbox
+from bot.operations.services import Services
+from bot.ports import Envelope
+from handlers import actions, commands, envelopes, grammar
+from handlers.answers import Asked, notice
+
+LATE_SECONDS = 2.5
+"""Not written down by then: not acknowledged, so not executed. Slack's clock is three seconds."""
+_ANYTHING = re.compile(".*")
+_LOG = logging.getLogger("dragonfly.listeners")
+
+Spawn = Callable[[Callable[[], None]], None]
+
+
+class Listeners:
+    """What Bolt calls, with the services they need."""
+
+    def __init__(self, services: Services, *, team: Callable[[], str], spawn: Spawn) -> None:
+        """Keep our team, learned at start, and a way to work without a row when nothing can be written down."""
+        self._services = services
+        self._team = team
+        self._spawn = spawn
+
+    def register(self, app: App) -> None:
+        """Attach every listener."""
+        app.command(COMMAND)(self.command)
+        app.action({"type": "block_actions", "action_id": _ANYTHING})(self.action)
+        app.view(_ANYTHING)(self.submission)
+        app.event("app_mention")(self.event)
+        app.event("app_home_opened")(self.event)
+
+    def command(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
+        """Take a slash command; what is not one is answered at once."""
+        envelope = envelopes.command(body)
+        refused = self._refused_command(envelope)
+        if refused is not None:
+            return self._say(ack, refused)
+        try:
+            return self._keep(envelope, ack, context)
+        except StoreError as error:
+            if self._answer_from_memory(envelope):
+                return ack()
+            return self._say(ack, notice(self._services, "database-away", message=error.message))
+
+    def _refused_command(self, envelope: Envelope) -> Message | None:
+        if not self._is_ours(envelope):
+            return notice(self._services, "not-allowed", message="another workspace", oncall="")
+        if not self._services.config.is_listed(envelope.channel_id):
+            return notice(self._services, "not-here", channel=self._services.config.alert_channel)
+        try:
+            grammar.parse(envelope.text)
+        except grammar.NoSuchCommand as error:
+            return notice(self._services, "near-miss", word=error.word, nearest=error.nearest)
+        except BotError as error:
+            return notice(self._services, "bad-input", message=error.message, hint=error.hint)
+        return None
+
+    def _answer_from_memory(self, envelope: Envelope) -> bool:
+        """Answer a read that needs no row, marked as not recorded; say whether there is such an answer."""
+        command = grammar.parse(envelope.text)
+        handler = commands.WITHOUT_DATABASE.get(command.name)
+        if handler is None:
+            return False
+        asked = Asked(services=self._services, envelope=envelope)
+        self._spawn(lambda: handler(asked, command.args))
+        return True
+
+    def action(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
+        """Take a press; one that opens a form opens it first, because its trigger lives three seconds."""
+        envelope = envelopes.action(body)
+        if not self._is_ours(envelope) or (envelope.channel_id and not self._services.config.is_listed(envelope.channel_id)):
+            return ack()
+        try:
+            return self._keep(self._with_form(envelope), ack, context)
+        except StoreError:
+            asked = Asked(services=self._services, envelope=envelope)
+            self._spawn(lambda: asked.refuse("storage-away"))
+            return ack()
+
+    def _with_form(self, envelope: Envelope) -> Envelope:
+        services = self._services
+        if envelope.action_id not in actions.OPENS_FORM or services.chat is None or services.renderer is None:
+            return envelope
+        view = services.renderer.view(actions.working(Asked(services=services, envelope=envelope)))
+        try:
+            return replace(envelope, view_id=services.chat.open_view(envelope.trigger_id, view))
+        except DeliveryError as error:
+            _LOG.warning("form_not_opened error=%s", error.slack_error)
+            return envelope
+
+    def submission(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
+        """Take a submitted form."""
+        envelope = envelopes.submission(body)
+        if not self._is_ours(envelope):
+            return ack()
+        return self._keep(envelope, ack, context)
+
+    def event(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
+        """Take a mention, or somebody opening Home; mentions by bots and in unlisted channels are not for us."""
+        envelope = envelopes.event(body)
+        from_bot = bool(body["event"].get("bot_id"))
+        here = envelope.event_type == "app_home_opened" or self._services.config.is_listed(envelope.channel_id)
+        if from_bot or not here or not self._is_ours(envelope):
+            return ack()
+        return self._keep(envelope, ack, context)
+
+    def _is_ours(self, envelope: Envelope) -> bool:
+        return self._team() in ("", envelope.team_id)
+
+    def _keep(self, envelope: Envelope, ack: Ack, context: BoltContext) -> BoltResponse | None:
+        """Commit the delivery, then acknowledge; too late, or over Socket Mode not at all, Slack tells its user."""
+        arrived = context.get("arrived")
+        if arrived is not None and self._services.clock.monotonic() - arrived > LATE_SECONDS:
+            _LOG.warning("request_too_late kind=%s", envelope.kind)
+            return BoltResponse(status=503)
+        signature = context.get("signature")
+        signed = replace(envelope, signature=fingerprint(signature)) if signature else envelope
+        inbox.receive(self._services, signed)
+        return ack()
+
+    def _say(self, ack: Ack, message: Message) -> BoltResponse | None:
+        """Acknowledge with an answer that only the asker sees."""
+        assert self._services.renderer is not None
+        content = self._services.renderer.card(message)
+        blocks: list[Mapping[str, Any]] = list(content.blocks)
+        return ack(text=content.text, blocks=[dict(block) for block in blocks], response_type="ephemeral")
