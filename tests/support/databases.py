@@ -9,9 +9,10 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from bot.bootstrap import migrate_quietly
 from bot.sandbox.postgres import PostgresServer
 from bot.sandbox.target import schema
+from bot.store.db import Database
+from bot.store.migrate import migrate
 
 PREFIX = "dragonfly_test_"
 _names = itertools.count(1)
@@ -53,7 +54,7 @@ class TestServer:
             self._admin("CREATE DATABASE {}", name)
             if target != "empty":
                 schema.create(self.dsn(name), target)
-                migrate_quietly(self.dsn(name), "dev")
+                _migrate(self.dsn(name))
             self._templates[target] = name
         return self._templates[target]
 
@@ -72,3 +73,12 @@ class TestServer:
             yield self.dsn(name)
         finally:
             self._admin("DROP DATABASE {} WITH (FORCE)", name)
+
+
+def _migrate(dsn: str) -> None:
+    """Make our own tables."""
+    database = Database(dsn).open()
+    try:
+        migrate(database, "dev")
+    finally:
+        database.close()

@@ -1,0 +1,66 @@
+"""The threads that do the work of this process: woken when there is some, looking by themselves when not (design, D3).
+
+The wake-up saves time and nothing else: every piece of work is a row that any replica finds.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+_LOG = logging.getLogger("dragonfly.executor")
+
+
+class Executor:
+    """One thread or more for each kind of work."""
+
+    def __init__(self, work: Mapping[str, Callable[[], int]], *, threads: Mapping[str, int], idle_seconds: float) -> None:
+        """Take the loops by name; each returns how much it did, and is called again at once while that is not nothing."""
+        self._work = dict(work)
+        self._idle_seconds = idle_seconds
+        self._stopping = threading.Event()
+        self._awake = {name: threading.Event() for name in work}
+        self._threads = [
+            threading.Thread(target=self._loop, args=(name,), name=f"{name}-{number}", daemon=True)
+            for name in work
+            for number in range(threads.get(name, 1))
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self, what: str) -> None:
+        """Say that there is work of a kind now."""
+        awake = self._awake.get(what)
+        if awake is not None:
+            awake.set()
+
+    def stop(self, within_seconds: float = 20.0) -> None:
+        """Let every thread finish what it is at, and end."""
+        self._stopping.set()
+        for awake in self._awake.values():
+            awake.set()
+        for thread in self._threads:
+            thread.join(within_seconds)
+
+    def _loop(self, name: str) -> None:
+        awake, work, said = self._awake[name], self._work[name], ""
+        while not self._stopping.is_set():
+            awake.clear()
+            done = 0
+            try:
+                done = work()
+                said = ""
+            except Exception as error:  # noqa: BLE001  # the last resort of a loop that must go on
+                said = _say_once(name, error, said)
+            if not done and not self._stopping.is_set():
+                awake.wait(self._idle_seconds)
+
+
+def _say_once(name: str, error: Exception, said: str) -> str:
+    """Log a failure when its text changes, not each time."""
+    text = f"{type(error).__name__}: {error}"
+    if text != said:
+        _LOG.warning("loop_failed loop=%s error=%r", name, text, exc_info=error)
+    return text

@@ -1,0 +1,119 @@
+"""Preview, confirm, effect, proof: the ladder of a rescue, on both target schemas."""
+
+from bot.domain.messages import Notice, NothingStuck, PlanCard, PlanFace
+from bot.operations import audit, plans, runs
+from bot.operations.plans import Place
+from bot.operations.services import Services
+from tests.support.jobs import ALIVE, Target
+from tests.support.product import ADA, BEN, INCIDENTS
+
+HERE = Place(channel=INCIDENTS)
+
+
+def make(services: Services) -> PlanCard:
+    """Return a plan made by Ada in the incident channel."""
+    card = plans.make(services, "reset-stuck", {}, ADA, HERE)
+    assert isinstance(card, PlanCard), card
+    return card
+
+
+def test_the_whole_ladder(services: Services, target: Target) -> None:
+    """A plan changes nothing, Confirm resets what was shown, the proof is read, a second plan finds nothing."""
+    target.worker()
+    target.stuck(3)
+
+    card = make(services)
+    assert (card.face, card.resets, card.leaving) == (PlanFace.ISSUED, 3, 0)
+    assert target.statuses() == {"processing": 3}
+
+    plans.confirm(services, card.key, ADA, secret=card.secret)
+    assert runs.perform_due(services) == 1
+    assert target.statuses() == {"pending": 3}
+
+    done = plans.card(services, card.key)
+    assert isinstance(done, PlanCard)
+    assert (done.face, done.did_reset) == (PlanFace.WORKING, 3)
+    assert runs.watch(services) == 0
+    target.pick_up()
+    assert runs.watch(services) == 1
+    proved = plans.card(services, card.key)
+    assert isinstance(proved, PlanCard)
+    assert (proved.face, proved.picked_up) == (PlanFace.RECOVERED, 3)
+
+    again = plans.make(services, "reset-stuck", {}, ADA, HERE)
+    assert isinstance(again, NothingStuck)
+    assert audit.verify(services).broken_at is None
+
+
+def test_a_slow_worker_keeps_its_job(services: Services, target: Target) -> None:
+    """A job older than any rule is left alone while its worker beats (scenario 31)."""
+    target.worker(ALIVE, silent_seconds=5)
+    target.stuck(2, owner=ALIVE)
+
+    made = plans.make(services, "reset-stuck", {}, ADA, HERE)
+
+    assert isinstance(made, NothingStuck)
+    assert (made.stuck, made.slow + made.unknown) == (2, 2)
+
+
+def test_only_what_still_qualifies_is_touched(services: Services, target: Target) -> None:
+    """Of ten planned, three finish and five new ones appear: exactly seven change (scenario 19)."""
+    target.worker()
+    first = target.stuck(10)
+    card = make(services)
+    target.complete(first[:3])
+    later = target.stuck(5)
+
+    plans.confirm(services, card.key, ADA, secret=card.secret)
+    runs.perform_due(services)
+
+    assert target.statuses() == {"completed": 3, "pending": 7, "processing": 5}
+    assert all(target.job(job)["status"] == "processing" for job in later)
+    done = plans.card(services, card.key)
+    assert isinstance(done, PlanCard)
+    assert (done.did_reset, done.moved_on) == (7, 3)
+
+
+def test_attempts_used_up_are_failed(services: Services, target: Target) -> None:
+    """A job whose attempts are used up is set to failed with a dead-letter reason, never pending (scenario 34)."""
+    target.worker()
+    [job] = target.stuck(1, attempts=5)
+    card = make(services)
+    assert (card.resets, card.fails_exhausted) == (0, 1)
+
+    plans.confirm(services, card.key, ADA, secret=card.secret)
+    runs.perform_due(services)
+
+    row = target.job(job)
+    assert row["status"] == "failed"
+    assert str(row["last_error"]).startswith(f"[DLQ] dragonfly run {card.key}: attempts used up")
+
+
+def test_a_worker_that_comes_back_keeps_its_jobs(services: Services, target: Target) -> None:
+    """A heartbeat between plan and confirm voids every target of that worker."""
+    target.worker()
+    target.stuck(2)
+    card = make(services)
+    target.worker(silent_seconds=0)
+
+    plans.confirm(services, card.key, ADA, secret=card.secret)
+    runs.perform_due(services)
+
+    assert target.statuses() == {"processing": 2}
+    done = plans.card(services, card.key)
+    assert isinstance(done, PlanCard)
+    assert done.face is PlanFace.NOTHING_TO_DO
+
+
+def test_nobody_else_confirms(services: Services, target: Target) -> None:
+    """Ben's press on Ada's button does nothing, is answered, and is recorded."""
+    target.worker()
+    target.stuck(1)
+    card = make(services)
+
+    answer = plans.confirm(services, card.key, BEN, secret=card.secret)
+
+    assert isinstance(answer, Notice)
+    assert answer.kind == "not-yours"
+    assert runs.perform_due(services) == 0
+    assert "confirmation.refused" in [entry.event for entry in audit.list_newest(services, 5).entries]
