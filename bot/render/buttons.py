@@ -68,7 +68,7 @@ def _alert(card: m.AlertCard) -> list[tuple[str, list[Button]]]:
     if card.face in ended:
         return [("act", [button(ids.READ_TIMELINE, "timeline", card.key), look[0]])]
     if card.face is m.AlertFace.HIDDEN or card.check != "worker_heartbeat":
-        act = [] if card.acked_by else [button(ids.ACK, "acknowledge", card.key, style="primary")]
+        act = [] if card.acked_by or card.check == "db_reachable" else [button(ids.ACK, "acknowledge", card.key, style="primary")]
         return [("act", [*act, look[0]])]
     reset = _reset(card, primary=bool(card.acked_by))
     if card.acked_by:

@@ -63,7 +63,7 @@ def client_of(server: SlackServer, token: str | None = None) -> WebClient:
 
 def refusal_of(act: Callable[..., object], *args: object, **kwargs: object) -> str:
     """Return the word with which Slack refuses a call."""
-    return refused(act, *args, **kwargs)["error"]
+    return str(refused(act, *args, **kwargs)["error"])
 
 
 def refused(act: Callable[..., object], *args: object, **kwargs: object) -> dict[str, Any]:

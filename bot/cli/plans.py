@@ -1,0 +1,99 @@
+"""`plan` and `apply`: the same plan as in Slack, made and confirmed from a shell."""
+
+import argparse
+import sys
+
+from bot.cli.session import actor, services, show
+from bot.domain.messages import Message, NothingStuck, Notice, PlanCard, PlanFace
+from bot.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNKNOWN, InvalidCommand
+from bot.operations import plans, runs
+from bot.operations.plans import Place
+from bot.operations.services import Services
+
+_REFUSED = (PlanFace.REFUSED, PlanFace.NOT_RUN, PlanFace.FAILED, PlanFace.STOPPED)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out one command about plans."""
+    if args.command == "apply":
+        return _apply(args)
+    if args.step == "show":
+        return _show(args)
+    with services(needs_mode=True) as made:
+        card = plans.make(made, args.step, _parameters(args.values), actor(), Place())
+        show(card, args, made)
+        return EXIT_OK if plans.is_card(card) or isinstance(card, NothingStuck) else EXIT_REFUSED
+
+
+def _parameters(values: list[str]) -> dict[str, str]:
+    wrong = [value for value in values if "=" not in value]
+    if wrong:
+        message = f"{wrong[0]!r} has no name; write name=value"
+        raise InvalidCommand(message, hint="dragonfly plan reset-stuck type=ingest older_than=10m")
+    return {name.replace("-", "_"): value for name, value in (item.split("=", 1) for item in values)}
+
+
+def _show(args: argparse.Namespace) -> int:
+    if len(args.values) != 1:
+        message = "plan show needs one plan"
+        raise InvalidCommand(message, hint="dragonfly plan show 7F3K")
+    with services() as made:
+        key = args.values[0].upper()
+        code = show(plans.card(made, key), args, made)
+        if code == EXIT_OK and not args.json:
+            sys.stdout.write("\n")
+            show(plans.details(made, key), args, made)
+        return code
+
+
+def _apply(args: argparse.Namespace) -> int:
+    key = args.plan.upper()
+    with services(needs_mode=True) as made:
+        card = plans.card(made, key)
+        if not isinstance(card, PlanCard):
+            return show(card, args, made)
+        if not args.json:
+            show(card, args, made)
+        answer = _confirmed(made, card, args)
+        if isinstance(answer, Notice):
+            return show(answer, args, made)
+        runs.perform(made, key)
+        done = plans.card(made, key)
+        show(done, args, made)
+        return _code(done)
+
+
+def _confirmed(made: Services, card: PlanCard, args: argparse.Namespace) -> Message:
+    """Ask, then confirm; a plan that needs a second person wants its count typed, and `--yes` is not taken."""
+    needs_typed = bool(card.approval_why)
+    if needs_typed and args.yes and card.face is PlanFace.APPROVED:
+        message = "this plan wants its count typed: --yes is not taken"
+        raise InvalidCommand(message, hint=f"dragonfly apply {card.key}")
+    typed = None
+    if card.face in (PlanFace.ISSUED, PlanFace.APPROVED) and not args.yes:
+        typed = _ask(card, str(card.acting) if needs_typed else "yes")
+    return plans.confirm(made, card.key, actor(), secret=None, typed=typed)
+
+
+def _ask(card: PlanCard, wanted: str) -> str:
+    """Return what was typed.
+
+    Raises:
+        InvalidCommand: there is nobody to ask, or the answer was another.
+    """
+    if not sys.stdin.isatty():
+        message = "nobody can be asked here"
+        raise InvalidCommand(message, hint=f"dragonfly apply {card.key} --yes")
+    sys.stderr.write(f"Apply? Type {wanted}: ")
+    sys.stderr.flush()
+    typed = sys.stdin.readline().strip()
+    if typed != wanted:
+        message = f"that is not {wanted}; nothing was done"
+        raise InvalidCommand(message, hint=f"dragonfly apply {card.key}")
+    return typed
+
+
+def _code(done: Message) -> int:
+    if not isinstance(done, PlanCard) or done.face in _REFUSED:
+        return EXIT_REFUSED
+    return EXIT_UNKNOWN if done.face is PlanFace.PROOF_UNKNOWN else EXIT_OK
