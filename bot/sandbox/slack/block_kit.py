@@ -64,7 +64,10 @@ FILTER = Obj(
 SLACK_FILE = Obj(optional={"id": Str(255), "url": URL}, one_of=frozenset({"id", "url"}))
 RICH_TEXT_PART = Typed(
     {
-        kind: Obj({"elements": Many(Anything(), 1000)}, {"style": Anything(), "indent": Anything(), "border": Anything()})
+        kind: Obj(
+            {"elements": Many(Anything(), 1000)},
+            {"style": Anything(), "indent": Anything(), "border": Anything()},
+        )
         for kind in ("rich_text_section", "rich_text_list", "rich_text_quote", "rich_text_preformatted")
     }
 )
@@ -106,7 +109,9 @@ SELECTS: Mapping[str, Shape] = {
     "multi_static_select": Obj(
         optional={**_MULTI, **_STATIC, "initial_options": Many(OPTION, 100)}, one_of=_ONE_LIST
     ),
-    "external_select": Obj(optional={**_SELECT, "initial_option": OPTION, "min_query_length": Number(0, 100)}),
+    "external_select": Obj(
+        optional={**_SELECT, "initial_option": OPTION, "min_query_length": Number(0, 100)}
+    ),
     "multi_external_select": Obj(
         optional={**_MULTI, "initial_options": Many(OPTION, 100), "min_query_length": Number(0, 100)}
     ),
@@ -208,7 +213,11 @@ CARD = Obj(
     some_of=frozenset({"hero_image", "title", "actions", "body"}),
 )
 TASK_CARD = Obj(
-    {"task_id": Str(255), "title": Str(255), "status": one_from("pending", "in_progress", "complete", "error")},
+    {
+        "task_id": Str(255),
+        "title": Str(255),
+        "status": one_from("pending", "in_progress", "complete", "error"),
+    },
     {
         **_BLOCK,
         "details": Typed({"rich_text": RICH_TEXT}),

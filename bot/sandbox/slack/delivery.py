@@ -98,7 +98,12 @@ class Courier:
         for retry, delay in enumerate(delays):
             await asyncio.sleep(delay)
             delivery, may_retry = await self._attempt(
-                Kind.EVENT, payload, _new_envelope_id(), accepts_answer=False, retry=retry, retry_reason=reason
+                Kind.EVENT,
+                payload,
+                _new_envelope_id(),
+                accepts_answer=False,
+                retry=retry,
+                retry_reason=reason,
             )
             if delivery.acknowledged or not may_retry:
                 return

@@ -38,7 +38,8 @@ def _thread(api: Api, channel: Channel, args: Args) -> str:
     seconds, _, micros = thread_ts.partition(".")
     if not (seconds.isdigit() and len(seconds) == 10 and micros.isdigit() and len(micros) == 6):
         raise Refusal(
-            "invalid_thread_ts", response_metadata={"messages": [f"[ERROR] {thread_ts} is not a valid thread_ts"]}
+            "invalid_thread_ts",
+            response_metadata={"messages": [f"[ERROR] {thread_ts} is not a valid thread_ts"]},
         )
     parent = api.workspace.find(channel.id, thread_ts)
     if parent is None or parent.is_reply or parent.ephemeral_to:
@@ -159,7 +160,9 @@ def validate(api: Api, args: Args) -> Json:
     else:
         problems = check_message(value)
     if problems:
-        raise Refusal("invalid_blocks", errors=[{"pointer": p.pointer, "message": p.message} for p in problems])
+        raise Refusal(
+            "invalid_blocks", errors=[{"pointer": p.pointer, "message": p.message} for p in problems]
+        )
     return {}
 
 

@@ -14,7 +14,14 @@ from bot.sandbox.slack.workspace import Workspace
 
 
 def slash_command(
-    workspace: Workspace, user: User, channel: Channel, *, command: str, text: str, trigger_id: str, response_url: str
+    workspace: Workspace,
+    user: User,
+    channel: Channel,
+    *,
+    command: str,
+    text: str,
+    trigger_id: str,
+    response_url: str,
 ) -> Json:
     """Return the form fields of a slash command."""
     return {
@@ -22,7 +29,11 @@ def slash_command(
         "team_id": people.TEAM_ID,
         "team_domain": people.TEAM_DOMAIN,
         "channel_id": channel.id,
-        "channel_name": "directmessage" if channel.is_im else "privategroup" if channel.is_private else channel.name,
+        "channel_name": "directmessage"
+        if channel.is_im
+        else "privategroup"
+        if channel.is_private
+        else channel.name,
         "user_id": user.id,
         "user_name": user.name,
         "command": command,

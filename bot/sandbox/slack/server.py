@@ -110,7 +110,9 @@ class SlackServer:
         """Return how many sockets the app has open."""
         return self._hub.open_count
 
-    def disconnect_sockets(self, reason: str = "refresh_requested", *, grace_seconds: float | None = None) -> None:
+    def disconnect_sockets(
+        self, reason: str = "refresh_requested", *, grace_seconds: float | None = None
+    ) -> None:
         """Every open socket is told to go, and is closed after the grace; returns before that."""
         grace = self.settings.socket_grace_seconds if grace_seconds is None else grace_seconds
 

@@ -23,7 +23,9 @@ def new_app(server: SlackServer) -> App:
 @contextmanager
 def over_sockets(server: SlackServer, app: App) -> Iterator[SocketModeHandler]:
     """Connect the app by Socket Mode while the block runs."""
-    handler: Any = SocketModeHandler(app, server.settings.app_token, ping_interval=1)  # its methods are untyped
+    handler: Any = SocketModeHandler(
+        app, server.settings.app_token, ping_interval=1
+    )  # its methods are untyped
     handler.client.message_listeners.append(_read_impatiently)
     sockets = server.open_sockets
     handler.connect()
@@ -32,7 +34,9 @@ def over_sockets(server: SlackServer, app: App) -> Iterator[SocketModeHandler]:
         yield handler
     finally:
         # Ends the reader's wait of up to 3 s, for which close() would wait.
-        handler.client.current_session.sock.shutdown(socket.SHUT_RDWR)
+        line = handler.client.current_session.sock
+        if line is not None:
+            line.shutdown(socket.SHUT_RDWR)
         handler.close()
 
 

@@ -74,7 +74,9 @@ MESSAGE_LIMITS: dict[str, tuple[int, Callable[[int], list[Block]]]] = {
     "option groups": (
         100,
         lambda n: [
-            actions({"type": "static_select", "option_groups": [{"label": plain(3), "options": [option()]}] * n})
+            actions(
+                {"type": "static_select", "option_groups": [{"label": plain(3), "options": [option()]}] * n}
+            )
         ],
     ),
     "placeholder": (150, lambda n: [select(placeholder=plain(n))]),
@@ -93,7 +95,10 @@ MESSAGE_LIMITS: dict[str, tuple[int, Callable[[int], list[Block]]]] = {
     "input max_length": (3000, lambda n: [text_input(max_length=n)]),
     "markdown in all": (
         12_000,
-        lambda n: [{"type": "markdown", "text": "m" * (n // 2)}, {"type": "markdown", "text": "m" * (n - n // 2)}],
+        lambda n: [
+            {"type": "markdown", "text": "m" * (n // 2)},
+            {"type": "markdown", "text": "m" * (n - n // 2)},
+        ],
     ),
     "table rows": (100, lambda n: [table(rows=n)]),
     "table columns": (20, lambda n: [table(columns=n)]),
@@ -109,7 +114,8 @@ MESSAGE_LIMITS: dict[str, tuple[int, Callable[[int], list[Block]]]] = {
             {
                 "type": "context_actions",
                 "elements": [
-                    {"type": "icon_button", "icon": "trash", "text": plain(3), "action_id": f"i{i}"} for i in range(n)
+                    {"type": "icon_button", "icon": "trash", "text": plain(3), "action_id": f"i{i}"}
+                    for i in range(n)
                 ],
             }
         ],

@@ -21,7 +21,10 @@ def test_the_token_says_who_calls(slack: SlackServer, client: WebClient) -> None
     assert client.auth_test()["bot_id"] == people.BOT_ID
     assert refusal_of(client_of(slack, "xoxb-wrong").auth_test) == "invalid_auth"
     assert refusal_of(client_of(slack, slack.settings.app_token).auth_test) == "not_allowed_token_type"
-    assert refusal_of(client.apps_connections_open, app_token=slack.settings.bot_token) == "not_allowed_token_type"
+    assert (
+        refusal_of(client.apps_connections_open, app_token=slack.settings.bot_token)
+        == "not_allowed_token_type"
+    )
     assert httpx.post(slack.api_url + "auth.test").json() == {"ok": False, "error": "not_authed"}
 
 
@@ -124,7 +127,10 @@ def test_blocks_too_long_in_all_are_refused(client: WebClient) -> None:
 
     assert client.chat_postMessage(channel=INCIDENTS, text="x", blocks=fitting)["ok"]
     too_long = [*fitting, section("x")]
-    assert refusal_of(client.chat_postMessage, channel=INCIDENTS, text="x", blocks=too_long) == "msg_blocks_too_long"
+    assert (
+        refusal_of(client.chat_postMessage, channel=INCIDENTS, text="x", blocks=too_long)
+        == "msg_blocks_too_long"
+    )
 
 
 def test_a_very_long_text_is_cut_with_a_warning(slack: SlackServer, client: WebClient) -> None:
@@ -165,7 +171,10 @@ def test_threads_hang_under_their_parent(slack: SlackServer, client: WebClient) 
     assert [m["text"] for m in history] == ["loud", "parent"]
     assert (history[1]["reply_count"], history[0]["subtype"]) == (2, "thread_broadcast")
     assert [m["text"] for m in thread] == ["parent", "reply", "loud"]
-    assert refusal_of(client.conversations_replies, channel=INCIDENTS, ts="1795000000.000001") == "thread_not_found"
+    assert (
+        refusal_of(client.conversations_replies, channel=INCIDENTS, ts="1795000000.000001")
+        == "thread_not_found"
+    )
 
 
 def test_a_reply_to_what_is_no_thread_is_lost(slack: SlackServer, client: WebClient) -> None:
@@ -187,7 +196,9 @@ def test_history_comes_in_pages_and_between_moments(client: WebClient) -> None:
     ts = [client.chat_postMessage(channel=INCIDENTS, text=str(n))["ts"] for n in range(5)]
 
     first = client.conversations_history(channel=INCIDENTS, limit=2)
-    second = client.conversations_history(channel=INCIDENTS, limit=3, cursor=first["response_metadata"]["next_cursor"])
+    second = client.conversations_history(
+        channel=INCIDENTS, limit=3, cursor=first["response_metadata"]["next_cursor"]
+    )
     between = client.conversations_history(channel=INCIDENTS, oldest=ts[1], latest=ts[3])
     including = client.conversations_history(channel=INCIDENTS, oldest=ts[1], latest=ts[3], inclusive=True)
 
@@ -203,7 +214,10 @@ def test_history_comes_in_pages_and_between_moments(client: WebClient) -> None:
 def test_an_update_replaces_what_it_names(slack: SlackServer, client: WebClient) -> None:
     """Text alone removes the blocks and marks the message edited; blocks alone keep the text and do not."""
     ts = client.chat_postMessage(
-        channel=INCIDENTS, text="one", blocks=[section("one")], metadata={"event_type": "d", "event_payload": {}}
+        channel=INCIDENTS,
+        text="one",
+        blocks=[section("one")],
+        metadata={"event_type": "d", "event_payload": {}},
     )["ts"]
 
     client.api_call("chat.update", json={"channel": INCIDENTS, "ts": ts, "blocks": [section("two")]})
@@ -212,7 +226,11 @@ def test_an_update_replaces_what_it_names(slack: SlackServer, client: WebClient)
     text_only = slack.workspace.find(INCIDENTS, ts)
 
     assert with_blocks is not None and text_only is not None
-    assert (with_blocks.text, with_blocks.blocks[0]["text"]["text"], with_blocks.edited_ts) == ("one", "two", "")
+    assert (with_blocks.text, with_blocks.blocks[0]["text"]["text"], with_blocks.edited_ts) == (
+        "one",
+        "two",
+        "",
+    )
     assert (text_only.text, text_only.blocks) == ("three", ())
     assert text_only.edited_ts and text_only.metadata == {"event_type": "d", "event_payload": {}}
 
@@ -231,7 +249,9 @@ def test_only_the_bots_own_messages_can_be_changed(slack: SlackServer, client: W
     assert refusal_of(client.chat_delete, channel=INCIDENTS, ts=shown) == "message_not_found"
 
 
-def test_an_ephemeral_message_reaches_members_only_and_no_history(slack: SlackServer, client: WebClient) -> None:
+def test_an_ephemeral_message_reaches_members_only_and_no_history(
+    slack: SlackServer, client: WebClient
+) -> None:
     """Its reader must be in the channel, and nobody can read it back."""
     client.chat_postEphemeral(channel=INCIDENTS, user=people.ADA, text="psst")
 
@@ -263,7 +283,10 @@ def test_a_permalink_leads_to_the_message_on_the_page(slack: SlackServer, client
 
     link = client.chat_getPermalink(channel=INCIDENTS, message_ts=reply)["permalink"]
 
-    assert link == f"{slack.url}/archives/{INCIDENTS}/p{reply.replace('.', '')}?thread_ts={parent}&cid={INCIDENTS}"
+    assert (
+        link
+        == f"{slack.url}/archives/{INCIDENTS}/p{reply.replace('.', '')}?thread_ts={parent}&cid={INCIDENTS}"
+    )
     assert httpx.get(link).headers["location"] == f"/#/{INCIDENTS}/{reply}/{parent}"
     assert refusal_of(client.chat_getPermalink, channel=INCIDENTS, message_ts="1.1") == "message_not_found"
 
@@ -274,7 +297,11 @@ def test_the_directory_tells_who_people_are(slack: SlackServer, client: WebClien
     assert client.users_info(user=people.BOT_USER)["user"]["is_bot"]
     assert client.users_info(user=people.ADA)["user"]["profile"]["email"] == "ada@example.com"
     assert len(client.users_list()["members"]) == 6
-    assert client.usergroups_users_list(usergroup="S0APPROVERS")["users"] == [people.BEN, people.CLEO, people.DANA]
+    assert client.usergroups_users_list(usergroup="S0APPROVERS")["users"] == [
+        people.BEN,
+        people.CLEO,
+        people.DANA,
+    ]
     assert client.usergroups_list(include_users=True)["usergroups"][0]["users"] == [people.ADA]
     assert people.GIL in client.conversations_members(channel=INCIDENTS)["members"]
     assert client.conversations_info(channel=people.GENERAL)["channel"]["is_member"] is False
@@ -303,7 +330,9 @@ def test_slack_itself_checks_blocks(client: WebClient) -> None:
     with pytest.raises(SlackApiError) as caught:
         client.blocks_validate(view={"type": "modal", "blocks": []})
 
-    assert caught.value.response["errors"] == [{"pointer": "/view", "message": "missing required field: title"}]
+    assert caught.value.response["errors"] == [
+        {"pointer": "/view", "message": "missing required field: title"}
+    ]
 
 
 def test_every_call_stands_in_the_record(slack: SlackServer, client: WebClient) -> None:
@@ -313,6 +342,9 @@ def test_every_call_stands_in_the_record(slack: SlackServer, client: WebClient) 
 
     calls = slack.workspace.calls_of("chat.postMessage")
 
-    assert [(call.ok, call.answer.get("error")) for call in calls] == [(True, None), (False, "channel_not_found")]
+    assert [(call.ok, call.answer.get("error")) for call in calls] == [
+        (True, None),
+        (False, "channel_not_found"),
+    ]
     assert calls[0].args == {"channel": INCIDENTS, "text": "x"}
     assert slack.settings.bot_token not in str(slack.workspace.calls)
