@@ -52,14 +52,14 @@ class Bot:
 
     def __init__(self, settings: Settings) -> None:
         """Put everything together; nothing runs yet."""
-        from dataclasses import replace  # noqa: PLC0415
+        from dataclasses import replace
 
-        from bot.slack.app import build as build_app  # noqa: PLC0415
-        from bot.slack.app import client  # noqa: PLC0415
-        from bot.slack.chat import SlackChat  # noqa: PLC0415
-        from bot.slack.directory import SlackDirectory  # noqa: PLC0415
-        from handlers.dispatch import give_up, handle  # noqa: PLC0415
-        from handlers.listeners import Listeners  # noqa: PLC0415
+        from bot.slack.app import build as build_app
+        from bot.slack.app import client
+        from bot.slack.chat import SlackChat
+        from bot.slack.directory import SlackDirectory
+        from handlers.dispatch import give_up, handle
+        from handlers.listeners import Listeners
 
         token = settings.bot_token.get_secret_value()
         web = client(token, settings.slack_api_url)
@@ -77,7 +77,9 @@ class Bot:
         Listeners(self.services, team=lambda: self.chat.team_id, spawn=self._spawn).register(self.app)
         self._reach = reachability.Watch(self.services)
         self._handle: Callable[[Envelope], None] = lambda envelope: handle(self.services, envelope)
-        self._give_up: Callable[[Envelope, str], None] = lambda envelope, report: give_up(self.services, envelope, report)
+        self._give_up: Callable[[Envelope, str], None] = lambda envelope, report: give_up(
+            self.services, envelope, report
+        )
         self._executor = self._loops()
         self._scheduler = self._ticks()
         self._stops: list[Callable[[], None]] = []
@@ -147,14 +149,14 @@ class Bot:
         if self.settings.port is not None:
             self._serve_http(self.settings.port, signed=not app_token)
         if app_token:
-            from bot.slack.socket import Socket  # noqa: PLC0415
+            from bot.slack.socket import Socket
 
             socket = Socket(self.app, app_token)
             socket.start()
             self._stops.append(socket.stop)
 
     def _serve_http(self, port: int, *, signed: bool) -> None:
-        from bot.http.server import Edge, HttpServer  # noqa: PLC0415
+        from bot.http.server import Edge, HttpServer
 
         secrets = [item.get_secret_value() for item in self.settings.signing_secrets] if signed else []
         edge = Edge(

@@ -13,7 +13,9 @@ _LOG = logging.getLogger("dragonfly.executor")
 class Executor:
     """One thread or more for each kind of work."""
 
-    def __init__(self, work: Mapping[str, Callable[[], int]], *, threads: Mapping[str, int], idle_seconds: float) -> None:
+    def __init__(
+        self, work: Mapping[str, Callable[[], int]], *, threads: Mapping[str, int], idle_seconds: float
+    ) -> None:
         """Take the loops by name; each returns how much it did, and is called again at once while that is not nothing."""
         self._work = dict(work)
         self._idle_seconds = idle_seconds

@@ -20,7 +20,12 @@ _PATTERNS = tuple(
         r"(?i)password=\S+",
     )
 )
-_QUIET = {"psycopg.pool": logging.ERROR, "slack_bolt": logging.WARNING, "slack_sdk": logging.ERROR, "httpx": logging.WARNING}
+_QUIET = {
+    "psycopg.pool": logging.ERROR,
+    "slack_bolt": logging.WARNING,
+    "slack_sdk": logging.ERROR,
+    "httpx": logging.WARNING,
+}
 
 
 class Redaction(logging.Filter):

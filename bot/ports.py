@@ -70,7 +70,7 @@ class Chat(Protocol):
         """Post a message once and return its ts."""
         ...
 
-    def update(self, channel: str, ts: str, content: Rendered, *, outbox_id: str = "") -> None:
+    def update(self, channel: str, ts: str, content: Rendered) -> None:
         """Replace a message of ours."""
         ...
 

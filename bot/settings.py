@@ -190,7 +190,9 @@ def _file(env: Mapping[str, str], faults: list[str]) -> _File:
     path = Path(named or DEFAULT_FILE)
     if not path.is_file():
         if named:
-            faults.append(f"DRAGONFLY_CONFIG names {named}, which is no file; write the path of a dragonfly.toml, or unset it")
+            faults.append(
+                f"DRAGONFLY_CONFIG names {named}, which is no file; write the path of a dragonfly.toml, or unset it"
+            )
         return _File()
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -202,19 +204,21 @@ def _file(env: Mapping[str, str], faults: list[str]) -> _File:
     return _File()
 
 
-def _with_environment(value: Any, env: Mapping[str, str], faults: list[str]) -> Any:  # noqa: ANN401  # TOML's own shape
+def _with_environment(value: Any, env: Mapping[str, str], faults: list[str]) -> Any:  # TOML's own shape
     """Put the environment's value in the place of `{ env = "NAME" }`."""
     if isinstance(value, dict) and set(value) == {"env"}:
         name = str(value["env"])
         if name not in env:
-            faults.append(f"dragonfly.toml asks for the variable {name}, which is not set; set it, or take the line out")
+            faults.append(
+                f"dragonfly.toml asks for the variable {name}, which is not set; set it, or take the line out"
+            )
         return env.get(name, "")
     if isinstance(value, dict):
         return {key: _with_environment(item, env, faults) for key, item in value.items()}
     return [_with_environment(item, env, faults) for item in value] if isinstance(value, list) else value
 
 
-def _said(item: Any) -> str:  # noqa: ANN401  # pydantic's error mapping
+def _said(item: Any) -> str:  # pydantic's error mapping
     """Return one fault of the file as a sentence that says what to write instead."""
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
@@ -261,14 +265,16 @@ def _require_slack(found: Environment, declared: _File, faults: list[str]) -> No
         if not found.slack_signing_secret.get_secret_value():
             faults.append("neither SLACK_APP_TOKEN (Socket Mode) nor SLACK_SIGNING_SECRET (HTTP) is set; set one")
         if found.port is None:
-            faults.append("PORT is not set and SLACK_APP_TOKEN neither; set PORT for HTTP, or the token for Socket Mode")
+            faults.append(
+                "PORT is not set and SLACK_APP_TOKEN neither; set PORT for HTTP, or the token for Socket Mode"
+            )
     if not (found.dragonfly_alert_channel or declared.slack.alert_channel):
-        faults.append("no alert channel: set DRAGONFLY_ALERT_CHANNEL or slack.alert_channel to a channel id such as C0123")
+        faults.append(
+            "no alert channel: set DRAGONFLY_ALERT_CHANNEL or slack.alert_channel to a channel id such as C0123"
+        )
 
 
-def _configuration(
-    found: Environment, declared: _File, mode: str, variable: str, faults: list[str]
-) -> Configuration:
+def _configuration(found: Environment, declared: _File, mode: str, variable: str, faults: list[str]) -> Configuration:
     api = found.dragonfly_api_url_prod if mode == "prod" else found.dragonfly_api_url_dev
     people = declared.people
     queue = declared.queue
@@ -285,7 +291,9 @@ def _configuration(
         rotation=_rotation(found, declared.oncall, faults),
         contacts={
             name.replace("_", "-"): tuple(
-                Level(after=_duration(f"contacts.{name}", level.after, faults), label=level.label, call=tuple(level.call))
+                Level(
+                    after=_duration(f"contacts.{name}", level.after, faults), label=level.label, call=tuple(level.call)
+                )
                 for level in levels
             )
             for name, levels in declared.contacts.items()
@@ -310,7 +318,9 @@ def _configuration(
 
 def _ids(name: str, from_env: str, from_file: list[str], faults: list[str]) -> tuple[str, ...]:
     listed = [item.strip() for item in from_env.split(",") if item.strip()] or from_file
-    faults += [f"{name}: {item!r} is no Slack id; write U…, W… or a user group S…" for item in listed if not _ID.match(item)]
+    faults += [
+        f"{name}: {item!r} is no Slack id; write U…, W… or a user group S…" for item in listed if not _ID.match(item)
+    ]
     return tuple(listed)
 
 
@@ -326,9 +336,7 @@ def _rotation(found: Environment, declared: _Oncall | None, faults: list[str]) -
     if shape.starts.tzinfo is None:
         faults.append("oncall.starts has no zone; write 2026-01-05T08:00:00Z")
     overrides = tuple(Override(who=item.who, start=item.start, end=item.end) for item in shape.overrides)
-    return Rotation(
-        people=people, starts=shape.starts, zone=shape.zone, handover=shape.handover, overrides=overrides
-    )
+    return Rotation(people=people, starts=shape.starts, zone=shape.zone, handover=shape.handover, overrides=overrides)
 
 
 def _workers(declared: _File) -> tuple[WorkerType, ...]:

@@ -27,7 +27,10 @@ def handle(asked: Asked) -> None:
 def working(asked: Asked) -> Message:
     """Return the modal that is opened at once and filled later."""
     return Working(
-        env=asked.services.config.env, as_of=asked.services.clock.now(), title="Dragonfly", what=asked.envelope.value[:4]
+        env=asked.services.config.env,
+        as_of=asked.services.clock.now(),
+        title="Dragonfly",
+        what=asked.envelope.value[:4],
     )
 
 
@@ -50,9 +53,7 @@ def _status(asked: Asked) -> None:
 
 
 def _share(asked: Asked) -> None:
-    found = publishing.status(
-        asked.services, asked.actor, asked.envelope.channel_id, uuid.uuid4().hex, always=True
-    )
+    found = publishing.status(asked.services, asked.actor, asked.envelope.channel_id, uuid.uuid4().hex, always=True)
     if found is not None:
         asked.answer(found)
 

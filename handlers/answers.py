@@ -38,9 +38,7 @@ class Asked:
             else:
                 return
         if envelope.channel_id:
-            services.chat.ephemeral(
-                envelope.channel_id, envelope.user_id, content, thread_ts=_thread(envelope)
-            )
+            services.chat.ephemeral(envelope.channel_id, envelope.user_id, content, thread_ts=_thread(envelope))
 
     def refuse(self, kind: str, **facts: object) -> None:
         """Answer with a short notice."""

@@ -82,7 +82,9 @@ class Listeners:
     def action(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
         """Take a press; one that opens a form opens it first, because its trigger lives three seconds."""
         envelope = envelopes.action(body)
-        if not self._is_ours(envelope) or (envelope.channel_id and not self._services.config.is_listed(envelope.channel_id)):
+        if not self._is_ours(envelope) or (
+            envelope.channel_id and not self._services.config.is_listed(envelope.channel_id)
+        ):
             return ack()
         try:
             return self._keep(self._with_form(envelope), ack, context)

@@ -27,9 +27,7 @@ def _typed(asked: Asked) -> Message | None:
     value = ids.decode(envelope.private_metadata)
     plan = value.plan if value else ""
     typed = envelope.inputs.get(ids.INPUT_TYPED, "")
-    return _refusal(
-        plans.confirm(asked.services, plan, asked.actor, secret=envelope.private_metadata, typed=typed)
-    )
+    return _refusal(plans.confirm(asked.services, plan, asked.actor, secret=envelope.private_metadata, typed=typed))
 
 
 def _resolve(asked: Asked) -> Message | None:

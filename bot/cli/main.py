@@ -62,9 +62,6 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-
-
-
 def _sentence(commands: "Commands", name: str) -> argparse.ArgumentParser:
     said = {item.name: item.sentence for item in OPERATIONS}.get(name, "")
     return commands.add_parser(name, help=said, description=said)
@@ -167,5 +164,7 @@ def _bug(error: Exception) -> int:
     while trace is not None:
         places.append(f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
         trace = trace.tb_next
-    _complain(f"nothing more was done, our fault: report E-{report}: {type(error).__name__} at {' > '.join(places[-5:])}")
+    _complain(
+        f"nothing more was done, our fault: report E-{report}: {type(error).__name__} at {' > '.join(places[-5:])}"
+    )
     return EXIT_BUG

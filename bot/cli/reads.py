@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from bot.clock import SystemClock
 from bot.cli.session import services, show
+from bot.clock import SystemClock
 from bot.domain.durations import parse_duration
 from bot.domain.escalation import chain
 from bot.domain.messages import Help

@@ -141,8 +141,6 @@ class Configuration:
 DEFAULT_WORKERS = (
     WorkerType(name="ingest_processor", label="ingest", serves=("ingest", "ingest_csv", "simplicity_ingest")),
     WorkerType(name="enforcement_engine", label="enforcement", serves=("enforcement_*",)),
-    WorkerType(
-        name="simplicity_ingest_worker", label="simplicity", serves=("simplicity_ingest",), expected=False
-    ),
+    WorkerType(name="simplicity_ingest_worker", label="simplicity", serves=("simplicity_ingest",), expected=False),
 )
 """The playbook's workers, used where no file names others (design, section 2)."""

@@ -442,7 +442,7 @@ class PlanDetails(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskForm(Message):
-    """Modal: why is a second person asked?"""
+    """Modal: says why a second person is asked."""
 
     key: str
     title: str
@@ -463,7 +463,7 @@ class TypedForm(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveForm(Message):
-    """Modal: why is an alert resolved by hand?"""
+    """Modal: says why an alert is resolved by hand."""
 
     key: str
     label: str
@@ -605,7 +605,7 @@ class DoctorLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorReport(Message):
-    """Will it work at night?"""
+    """Says whether it will work at night."""
 
     lines: tuple[DoctorLine, ...]
     took: timedelta

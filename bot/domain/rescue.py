@@ -1,4 +1,4 @@
-"""Whose job is it, and may it be reset? (specification §12 as amended by the design)
+"""Decides whose a stuck job is, and whether it may be reset (specification §12 as amended by the design).
 
 Pure: facts in, disposition and reason out. The SQL that acts pins every fact used here.
 """

@@ -33,7 +33,7 @@ _HEADERS_KEPT = ("content-type", "x-slack-signature", "x-slack-request-timestamp
 class Deadline(HttpToolsProtocol):
     """Drops a connection whose first request is not complete in its headers in time."""
 
-    def connection_made(self, transport: Any) -> None:  # noqa: ANN401  # uvicorn's own signature
+    def connection_made(self, transport: Any) -> None:  # uvicorn's own signature
         """Start the clock."""
         super().connection_made(transport)
         self._headers_due = self.loop.call_later(HEADER_SECONDS, transport.abort)
@@ -139,7 +139,14 @@ class HttpServer:
     def __init__(self, app: Starlette, port: int, *, host: str = "0.0.0.0") -> None:  # noqa: S104  # a platform's router is in front
         """Prepare; listen when started."""
         config = uvicorn.Config(
-            app, host=host, port=port, http=Deadline, ws="none", log_config=None, access_log=False, server_header=False,
+            app,
+            host=host,
+            port=port,
+            http=Deadline,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
             timeout_graceful_shutdown=10,
         )
         self._server = uvicorn.Server(config)

@@ -24,7 +24,7 @@ def why_rejected(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
     if abs(now_seconds - int(stamp)) > FRESH_SECONDS:
         return "stale"
     expected = (sign(secret, stamp, body) for secret in secrets if secret)
-    return "" if any([hmac.compare_digest(item, signature) for item in expected]) else "wrong signature"
+    return "" if any(hmac.compare_digest(item, signature) for item in expected) else "wrong signature"
 
 
 def sign(secret: str, stamp: str, body: bytes) -> str:

@@ -151,9 +151,7 @@ def _recover(_services: Services, tx: Tx, alert: Alert, seen: Observation, reaso
 
 
 def _relapse(_services: Services, tx: Tx, alert: Alert, seen: Observation, reason: str) -> None:
-    alerts.change(
-        tx, alert, state="firing", resolving_since=None, last_bad_at=tx.now, evidence=dict(seen.evidence)
-    )
+    alerts.change(tx, alert, state="firing", resolving_since=None, last_bad_at=tx.now, evidence=dict(seen.evidence))
     alerts.add_event(tx, alert, "relapsed", reason=reason)
     alert_cards.announce_edit(tx, alert)
 
@@ -231,7 +229,9 @@ def acknowledge(services: Services, alert_id: int, actor: Actor) -> Message:
         if alert.state == "resolved":
             return _notice(services, tx, "late-acknowledge", resolved_at=alert.resolved_at)
         if alert.acked_by:
-            return _notice(services, tx, "acknowledged", actor=alert.acked_by, at=alert.acked_at, key=alert_key(alert_id))
+            return _notice(
+                services, tx, "acknowledged", actor=alert.acked_by, at=alert.acked_at, key=alert_key(alert_id)
+            )
         alerts.change(tx, alert, acked_by=actor.key, acked_at=tx.now)
         escalations.cancel(tx, alert_id)
         alerts.add_event(tx, alert, "acknowledged", actor=actor.key)
@@ -249,9 +249,7 @@ def resolve(services: Services, alert_id: int, actor: Actor, reason: str) -> Mes
         alert = alerts.find(tx, alert_id, lock=True)
         if alert is None or alert.state in ("pending", "resolved"):
             return _notice(services, tx, "not-found", plan=alert_key(alert_id))
-        alerts.change(
-            tx, alert, state="resolved", resolved_at=tx.now, resolved_by=actor.key, resolved_reason=reason
-        )
+        alerts.change(tx, alert, state="resolved", resolved_at=tx.now, resolved_by=actor.key, resolved_reason=reason)
         escalations.cancel(tx, alert_id)
         number = alerts.add_event(tx, alert, "resolved_by_hand", actor=actor.key, reason=reason)
         alert_cards.announce_edit(tx, alert)

@@ -28,9 +28,7 @@ def ask_form(services: Services, plan_id: str, actor: Actor) -> Message:
         if plan.state != "issued" or plan.approval != "needed" or plan.expires_at <= tx.now:
             return notice(services, tx, "expired", plan=plan_id, ended_at=plan.expires_at, **_whose(plan))
         title = changing_step(plan.step)[0].title
-        return AskForm(
-            env=services.config.env, as_of=tx.now, key=plan.id, title=title, acting=plan.preview["acting"]
-        )
+        return AskForm(env=services.config.env, as_of=tx.now, key=plan.id, title=title, acting=plan.preview["acting"])
 
 
 def _whose(plan: Plan) -> dict[str, object]:
@@ -51,9 +49,7 @@ def ask(services: Services, plan_id: str, actor: Actor, reason: str) -> Message:
             return refuse(services, tx, plan, actor, how_it_ended(plan))
         plan_cards.announce_edit(tx, plan.id, plan.channel)
         plan_cards.announce_reply(tx, plan, "asked", actor.key)
-        audit.append(
-            tx, "approval.asked", actor=actor.key, plan=plan.id, step=plan.step, preview_digest=plan.digest
-        )
+        audit.append(tx, "approval.asked", actor=actor.key, plan=plan.id, step=plan.step, preview_digest=plan.digest)
     services.wake("delivery")
     return card(services, plan_id)
 
@@ -75,15 +71,11 @@ def approve(services: Services, plan_id: str, actor: Actor) -> Message:
         nonce = secrets.token_hex(8)
         hashed = hash_for(services, plan_id, nonce) or secret_hash(nonce)
         until = tx.now + services.config.timing.run_life
-        if not plans.approve(
-            tx, plan_id, actor=actor.key, expires_at=until, secret_hash=hashed, nonce=nonce
-        ):
+        if not plans.approve(tx, plan_id, actor=actor.key, expires_at=until, secret_hash=hashed, nonce=nonce):
             return refuse(services, tx, plan, actor, how_it_ended(plan))
         plan_cards.announce_edit(tx, plan.id, plan.channel)
         plan_cards.announce_reply(tx, plan, "approved", actor.key)
-        audit.append(
-            tx, "approval.granted", actor=actor.key, plan=plan.id, step=plan.step, preview_digest=plan.digest
-        )
+        audit.append(tx, "approval.granted", actor=actor.key, plan=plan.id, step=plan.step, preview_digest=plan.digest)
     services.wake("delivery")
     return card(services, plan_id)
 

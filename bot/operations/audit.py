@@ -9,6 +9,7 @@ from bot.operations.services import Services
 from bot.store import audit
 
 _ALL = 1_000_000
+_SHOWN = 64
 
 
 def list_newest(services: Services, most: int) -> AuditList:
@@ -40,7 +41,7 @@ def _entry(row: AuditRow) -> AuditEntry:
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return text if len(text) <= 64 else f"{text[:12]}…"
+    return text if len(text) <= _SHOWN else f"{text[:12]}…"
 
 
 def verify(services: Services) -> AuditVerdict:

@@ -56,7 +56,7 @@ def _deliver(services: Services, chat: Chat, renderer: Renderer, item: Waiting) 
         found = _already_there(services, chat, work)
         if found is None:
             return
-        channel, ts = found if found else _send(chat, work)
+        channel, ts = found or _send(chat, work)
     except DeliveryError as error:
         _record_failure(services, item, error)
         return
@@ -92,7 +92,7 @@ def _send(chat: Chat, work: _Work) -> tuple[str, str]:
         if work.target is None:
             message = "the message to edit is not known"
             raise DeliveryPermanent(message, slack_error="message_not_found")
-        chat.update(work.target.channel, work.target.ts, work.content, outbox_id=item.id)
+        chat.update(work.target.channel, work.target.ts, work.content)
         return work.target.channel, work.target.ts
     if item.kind == "ephemeral":
         chat.ephemeral(item.destination, item.recipient, work.content, thread_ts=work.thread_ts)
@@ -132,7 +132,7 @@ def _record_failure(services: Services, item: Waiting, error: DeliveryError) -> 
     services.log.warning("message_not_delivered key=%s error=%s", item.message_key, error.slack_error or error.code)
     with services.db.write() as tx:
         if isinstance(error, RateLimited):
-            wait = error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311  # jitter, no secret
+            wait = error.retry_after * random.uniform(1.0, 1.1)  # jitter, no secret
             outbox.close_gate(tx, item, wait)
             outbox.again(tx, item, wait=wait, error="ratelimited")
         elif isinstance(error, DeliveryAmbiguous):
@@ -170,4 +170,4 @@ def _post_anew(tx: Tx, item: Waiting) -> None:
 
 def _back_off(attempts: int) -> timedelta:
     seconds = _BACK_OFF_SECONDS[min(attempts, len(_BACK_OFF_SECONDS)) - 1]
-    return timedelta(seconds=seconds * random.uniform(0.9, 1.1))  # noqa: S311  # jitter, no secret
+    return timedelta(seconds=seconds * random.uniform(0.9, 1.1))  # jitter, no secret

@@ -22,10 +22,18 @@ def offline() -> DoctorReport:
     began = clock.monotonic()
     found = faults()
     lines = (
-        DoctorLine(name="program", verdict="ok", detail=f"{len(migrate.available())} migrations, templates and runbooks are there"),
-        DoctorLine(name="runbooks", verdict="bad" if found else "ok", detail="; ".join(found) or "every declaration is well"),
+        DoctorLine(
+            name="program",
+            verdict="ok",
+            detail=f"{len(migrate.available())} migrations, templates and runbooks are there",
+        ),
+        DoctorLine(
+            name="runbooks", verdict="bad" if found else "ok", detail="; ".join(found) or "every declaration is well"
+        ),
     )
-    return DoctorReport(env="offline", as_of=clock.now(), lines=lines, took=timedelta(seconds=clock.monotonic() - began))
+    return DoctorReport(
+        env="offline", as_of=clock.now(), lines=lines, took=timedelta(seconds=clock.monotonic() - began)
+    )
 
 
 def examine(services: Services) -> DoctorReport:
@@ -56,7 +64,9 @@ def _store(services: Services, tx: Tx) -> list[DoctorLine]:
     lines = [
         DoctorLine(name="connection", verdict="ok", detail="answers"),
         DoctorLine(
-            name="clock", verdict="bad" if skew > _SKEW else "ok", detail=f"differs by {skew.total_seconds():.1f} s",
+            name="clock",
+            verdict="bad" if skew > _SKEW else "ok",
+            detail=f"differs by {skew.total_seconds():.1f} s",
             remedy=("set this machine's clock by NTP",) if skew > _SKEW else (),
         ),
     ]
@@ -77,7 +87,9 @@ def _target(services: Services, tx: Tx) -> list[DoctorLine]:
     hidden = DoctorLine(
         name="row security",
         verdict="bad" if catalog.hidden else "ok",
-        detail="hides rows from our role: the tables look empty, which is not an outage" if catalog.hidden else "hides nothing from us",
+        detail="hides rows from our role: the tables look empty, which is not an outage"
+        if catalog.hidden
+        else "hides nothing from us",
         remedy=("dragonfly db grants",) if catalog.hidden else (),
     )
     look = heartbeats.look(tx, catalog, services.config)

@@ -12,7 +12,9 @@ def read(services: Services) -> OnCallCard:
     config = services.config
     with services.db.read() as tx:
         now = tx.now
-    scenarios = sorted({*config.contacts, *(item.scenario for item in load().runbooks)} - {"default", "quick-reference"})
+    scenarios = sorted(
+        {*config.contacts, *(item.scenario for item in load().runbooks)} - {"default", "quick-reference"}
+    )
     return OnCallCard(
         env=config.env,
         as_of=now,

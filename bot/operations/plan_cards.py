@@ -157,7 +157,11 @@ def _face(plan: Plan, run: Run | None, tx: Tx) -> PlanFace:
 def _run_face(run: Run, tx: Tx) -> PlanFace:
     match run.state:
         case "succeeded":
-            proofs = {"no_effect": PlanFace.NO_EFFECT, "not_known": PlanFace.PROOF_UNKNOWN, "watching": PlanFace.WORKING}
+            proofs = {
+                "no_effect": PlanFace.NO_EFFECT,
+                "not_known": PlanFace.PROOF_UNKNOWN,
+                "watching": PlanFace.WORKING,
+            }
             return proofs.get(run.proof, PlanFace.RECOVERED)
         case "confirmed" if run.not_before > tx.now:
             return PlanFace.WAITING

@@ -22,7 +22,7 @@ from bot.operations import authority, plan_cards
 from bot.operations.kinds import Kind, Preview
 from bot.operations.rescues import RESCUE
 from bot.operations.services import Services
-from bot.store import audit, outbox, plans, runs
+from bot.store import audit, plans, runs
 from bot.store.db import Tx
 from bot.store.plans import Plan
 from runbooks import load as load_runbooks
@@ -99,9 +99,7 @@ def _store(
     plan_id = new_plan_id()
     params_digest = _digest_of(found.params)
     seal = digest({"step": step.id, "params": found.params, "facts": _sealed(found), "database": identity})
-    for old in plans.supersede(
-        tx, step=step.id, params_digest=params_digest, requester=actor.key, by=plan_id
-    ):
+    for old in plans.supersede(tx, step=step.id, params_digest=params_digest, requester=actor.key, by=plan_id):
         plan_cards.announce_edit(tx, old.id, old.channel)
         audit.append(tx, "confirmation.superseded", actor=actor.key, plan=old.id, by=plan_id)
     nonce = secrets.token_hex(8)
@@ -182,9 +180,7 @@ def details(services: Services, plan_id: str) -> Message:
         return plan_cards.details(services, tx, plan_id)
 
 
-def confirm(
-    services: Services, plan_id: str, actor: Actor, *, secret: str | None, typed: str | None = None
-) -> Message:
+def confirm(services: Services, plan_id: str, actor: Actor, *, secret: str | None, typed: str | None = None) -> Message:
     """Use a plan up and commit to its run, in one transaction; then wake the loop that carries it out.
 
     Args:
@@ -243,14 +239,10 @@ def typed_target(plan: Plan) -> str:
     return str(plan.preview["acting"])
 
 
-def _commit_to_run(
-    services: Services, tx: Tx, plan: Plan, step: Step, kind: Kind, actor: Actor, press: Press
-) -> None:
+def _commit_to_run(services: Services, tx: Tx, plan: Plan, step: Step, kind: Kind, actor: Actor, press: Press) -> None:
     hashed = None if press.from_shell else plan.secret_hash
     database = services.catalog.get(tx).identity
-    used = plans.consume(
-        tx, plan, actor=actor.key, secret_hash=hashed, step_rev=plan.step_rev, database=database
-    )
+    used = plans.consume(tx, plan, actor=actor.key, secret_hash=hashed, step_rev=plan.step_rev, database=database)
     later = kind.not_before(services, plans.targets(tx, plan.id), plan.created_at)
     committed = used and runs.insert(
         tx,
@@ -314,9 +306,7 @@ def cancel(services: Services, plan_id: str, actor: Actor) -> Message:
     return end(services, plan_id, actor, state="revoked", event="confirmation.cancelled")
 
 
-def end(
-    services: Services, plan_id: str, actor: Actor, *, state: str, event: str, denied: bool = False
-) -> Message:
+def end(services: Services, plan_id: str, actor: Actor, *, state: str, event: str, denied: bool = False) -> Message:
     """End an issued plan without effect, edit its card, and record who did it."""
     with services.db.write() as tx:
         plan = plans.find(tx, plan_id, lock=True)

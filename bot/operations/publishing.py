@@ -5,7 +5,6 @@ from bot.domain.messages import Message, Notice
 from bot.errors import StoreError
 from bot.operations import status as status_read
 from bot.operations.services import Services
-
 from bot.store import outbox
 
 

@@ -57,7 +57,9 @@ class Watch:
             label="database",
             started_at=self._since or now,
             fired_at=now,
-            reason=f"{self._failed} tries failed: {self._reason}" if face is AlertFace.FIRING else "the database answers again",
+            reason=f"{self._failed} tries failed: {self._reason}"
+            if face is AlertFace.FIRING
+            else "the database answers again",
             calls=called[:1],
             resolved_at=now if face is AlertFace.RECOVERED else None,
             reopens_until=now if face is AlertFace.RECOVERED else None,

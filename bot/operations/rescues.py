@@ -38,9 +38,7 @@ def read_params(services: Services, params: Mapping[str, str]) -> rescue.Params:
     return rescue.Params(job_type=params.get("type", ""), older_than=older)
 
 
-def preview(
-    services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]
-) -> Preview | Message:
+def preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
     """Return what a reset would do now, or why there is nothing to plan."""
     typed = read_params(services, params)
     cannot = impossible(services, tx, step, catalog)

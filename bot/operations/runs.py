@@ -141,10 +141,15 @@ def _batch(services: Services, tx: Tx, work: _Work) -> bool:
     return False
 
 
-class _TakeBack(Exception):  # noqa: N818  # a signal to the savepoint, no error
+class _TakeBack(Exception):
     def __init__(self, done: Done) -> None:
         super().__init__()
         self.done = done
+
+
+def _require_kept(done: Done) -> None:
+    if done.refused:
+        raise _TakeBack(done)
 
 
 def _act_or_take_back(services: Services, tx: Tx, work: _Work, first: int, upto: int) -> Done:
@@ -152,8 +157,7 @@ def _act_or_take_back(services: Services, tx: Tx, work: _Work, first: int, upto:
     try:
         with tx.connection.transaction():
             done = work.kind.act(services, tx, work.step, work.catalog, work.plan.id, first, upto)
-            if done.refused:
-                raise _TakeBack(done)
+            _require_kept(done)
     except _TakeBack as taken:
         return taken.done
     return done
@@ -231,7 +235,7 @@ def _judge_proof(services: Services, tx: Tx, catalog: Catalog, watched: runs.Wat
     total, waiting = kind.waiting(tx, step, catalog, plan.id)
     picked_up = total - waiting
     if waiting == 0:
-        _proved(services, tx, watched, plan, {"picked_up": picked_up})
+        _proved(tx, watched, plan, {"picked_up": picked_up})
         return True
     if tx.now > watched.proof_until:
         called = _next_contact(services)
@@ -245,7 +249,7 @@ def _judge_proof(services: Services, tx: Tx, catalog: Catalog, watched: runs.Wat
     return False
 
 
-def _proved(services: Services, tx: Tx, watched: runs.Watched, plan: Plan, facts: Mapping[str, int]) -> None:
+def _proved(tx: Tx, watched: runs.Watched, plan: Plan, facts: Mapping[str, int]) -> None:
     if runs.set_proof(tx, watched.id, "proved", facts):
         plan_cards.announce_edit(tx, plan.id, plan.channel)
         plan_cards.announce_reply(tx, plan, "proved", watched.actor)

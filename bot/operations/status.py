@@ -158,9 +158,7 @@ def _gate(look: HeartbeatLook, judged: tuple[Judgement, ...]) -> str:
     return "online (one seen in 300 s)" if would_pass and not all_well else ""
 
 
-def _unreachable(
-    services: Services, api: Mapping[str, SourceVerdict], reason: str, began: float
-) -> StatusCard:
+def _unreachable(services: Services, api: Mapping[str, SourceVerdict], reason: str, began: float) -> StatusCard:
     now = services.clock.now()
     unknown = tuple(
         WorkersLine(

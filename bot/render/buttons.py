@@ -68,7 +68,11 @@ def _alert(card: m.AlertCard) -> list[tuple[str, list[Button]]]:
     if card.face in ended:
         return [("act", [button(ids.READ_TIMELINE, "timeline", card.key), look[0]])]
     if card.face is m.AlertFace.HIDDEN or card.check != "worker_heartbeat":
-        act = [] if card.acked_by or card.check == "db_reachable" else [button(ids.ACK, "acknowledge", card.key, style="primary")]
+        act = (
+            []
+            if card.acked_by or card.check == "db_reachable"
+            else [button(ids.ACK, "acknowledge", card.key, style="primary")]
+        )
         return [("act", [*act, look[0]])]
     reset = _reset(card, primary=bool(card.acked_by))
     if card.acked_by:
@@ -95,7 +99,10 @@ def _reply(card: m.AlertReply) -> list[tuple[str, list[Button]]]:
 
 def _status(card: m.StatusCard) -> list[Button]:
     if card.blind == "unreachable":
-        return [button(ids.REFRESH, "try_again", "status", style="primary"), button(ids.READ_ONCALL, "who_to_call", "-")]
+        return [
+            button(ids.REFRESH, "try_again", "status", style="primary"),
+            button(ids.READ_ONCALL, "who_to_call", "-"),
+        ]
     found = []
     if card.queue.stuck_dead and card.reset_possible:
         found.append(button(ids.PLAN_RESET, "reset_stuck", "-", style="primary"))

@@ -16,6 +16,7 @@ MODAL_TITLE = 24
 
 GIVES_WAY = ("samples", "list", "evidence", "know", "good")
 """Sections that are shortened first, in this order; head, next and foot never are."""
+_LONGEST_ENTITY = 120
 _KEPT = ("head", "next", "foot", "act", "look")
 
 
@@ -26,7 +27,7 @@ def cut_text(text: str, most: int) -> str:
     kept = text[: most - 1]
     for opening, closing in (("<", ">"), ("&", ";")):
         start = kept.rfind(opening)
-        if start > kept.rfind(closing) and len(kept) - start < 120:
+        if start > kept.rfind(closing) and len(kept) - start < _LONGEST_ENTITY:
             kept = kept[:start]
     return f"{kept}…"
 

@@ -193,9 +193,7 @@ def _forget_stale_pid(cluster: Path) -> None:
     file.unlink()
 
 
-def _start_guarded(
-    programs: Path, place: Path, port: int, *, fast: bool, ephemeral: bool
-) -> "subprocess.Popen[bytes]":
+def _start_guarded(programs: Path, place: Path, port: int, *, fast: bool, ephemeral: bool) -> "subprocess.Popen[bytes]":
     """Start the guardian, which starts the server and stops it when its input ends."""
     settings = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "max_connections=200"]
     settings += ["max_prepared_transactions=0", "log_min_messages=warning", "timezone=UTC"]

@@ -59,7 +59,7 @@ class SlackChat:
 
     def check(self) -> None:
         """Ask Slack who we are, and remember it."""
-        answer = self._call(lambda: self._client.auth_test())
+        answer = self._call(self._client.auth_test)
         self.team_id, self.bot_user_id = str(answer["team_id"]), str(answer["user_id"])
         self._home = str(answer.get("url", ""))
 
@@ -92,7 +92,7 @@ class SlackChat:
         )
         return str(answer["ts"])
 
-    def update(self, channel: str, ts: str, content: Rendered, *, outbox_id: str = "") -> None:
+    def update(self, channel: str, ts: str, content: Rendered) -> None:
         """Replace a message of ours."""
         self._call(
             lambda: self._client.chat_update(

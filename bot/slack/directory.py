@@ -49,7 +49,7 @@ class SlackDirectory:
             self._groups[group_or_user] = (self._clock.monotonic(), users)
         return users
 
-    def _ask(self, method: str, **arguments: str) -> Any:  # noqa: ANN401  # Slack's answer, read field by field
+    def _ask(self, method: str, **arguments: str) -> Any:  # Slack's answer, read field by field
         try:
             return getattr(self._client, method)(**arguments)
         except (SlackApiError, OSError, HTTPException) as error:

@@ -47,7 +47,7 @@ class Socket:
         return False
 
 
-def _read_in_short_steps(client: Any, message: dict[str, Any], _raw: str | None) -> None:  # noqa: ANN401  # the SDK's shape
+def _read_in_short_steps(client: Any, message: dict[str, Any], _raw: str | None) -> None:  # the SDK's shape
     """Let the receiver notice within 0.2 s that its socket was replaced."""
     session = client.current_session
     if message.get("type") == "hello" and session is not None and session.sock is not None:

@@ -177,7 +177,7 @@ def _guard(verdict: Verdict, found: Look, catalog: Catalog, config: Configuratio
         guard["seen_at"] = seen.isoformat()
     if "next_run_at" in catalog.features and verdict.disposition is Disposition.RESET:
         wait = backoff(job.attempts, config.timing).total_seconds()
-        guard["wait_seconds"] = round(wait * (_FIRST_JITTER + _JITTER * random.random()), 3)  # noqa: S311  # jitter, no secret
+        guard["wait_seconds"] = round(wait * (_FIRST_JITTER + _JITTER * random.random()), 3)  # jitter, no secret
     return guard
 
 

@@ -136,9 +136,7 @@ def forget(tx: Tx, alert_id: int) -> None:
     tx.run(SQL["forget"], id=alert_id)
 
 
-def add_event(
-    tx: Tx, alert: Alert, event: str, *, actor: str = "dragonfly", reason: str = "", **facts: object
-) -> int:
+def add_event(tx: Tx, alert: Alert, event: str, *, actor: str = "dragonfly", reason: str = "", **facts: object) -> int:
     """Write down what happened to an alert and return the event's number."""
     row = tx.record(
         SQL["insert_event"],

@@ -118,9 +118,7 @@ class Tx:
 class Database:
     """One database behind a lazy pool."""
 
-    def __init__(
-        self, conninfo: str, *, size: int = POOL_SIZE, now: Callable[[], datetime] | None = None
-    ) -> None:
+    def __init__(self, conninfo: str, *, size: int = POOL_SIZE, now: Callable[[], datetime] | None = None) -> None:
         """Open nothing yet; `now` replaces the database's clock in tests that move time."""
         self._now = now
         self._conninfo = conninfo

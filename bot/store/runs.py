@@ -82,7 +82,15 @@ class Outcome:
 
 
 def insert(
-    tx: Tx, *, run_id: str, step: str, resource: str, actor: str, approver: str | None, surface: str, not_before: datetime
+    tx: Tx,
+    *,
+    run_id: str,
+    step: str,
+    resource: str,
+    actor: str,
+    approver: str | None,
+    surface: str,
+    not_before: datetime,
 ) -> bool:
     """Commit to an effect before it happens; False = another run holds the resource."""
     row = tx.record(

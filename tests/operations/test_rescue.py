@@ -1,6 +1,6 @@
 """Preview, confirm, effect, proof: the ladder of a rescue, on both target schemas."""
 
-from bot.domain.messages import Notice, NothingStuck, PlanCard, PlanFace
+from bot.domain.messages import NothingStuck, Notice, PlanCard, PlanFace
 from bot.operations import audit, plans, runs
 from bot.operations.plans import Place
 from bot.operations.services import Services

@@ -16,7 +16,11 @@ from tests.support.running import TRANSPORTS, running_bot
 LIVELY = replace(
     CONFIG,
     timing=replace(
-        FAST, start_guard=timedelta(0), unknown_after_start=timedelta(0), edit_gap=timedelta(seconds=0), pending_for=timedelta(seconds=1)
+        FAST,
+        start_guard=timedelta(0),
+        unknown_after_start=timedelta(0),
+        edit_gap=timedelta(seconds=0),
+        pending_for=timedelta(seconds=1),
     ),
 )
 """The sandbox's fast profile, without the guard after a database start and without a gap between edits."""

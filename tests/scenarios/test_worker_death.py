@@ -39,9 +39,14 @@ def card(slack: SlackServer, beginning: str) -> Message:
 
     def found() -> Message | None:
         messages = [item for item in slack.workspace.messages(CHANNEL) if item.blocks]
-        return next((item for item in messages if str(item.blocks[0].get("text", {}).get("text", "")).startswith(beginning)), None)
+        return next(
+            (item for item in messages if str(item.blocks[0].get("text", {}).get("text", "")).startswith(beginning)),
+            None,
+        )
 
-    return slack.workspace.wait_for(found, 15)
+    message = slack.workspace.wait_for(found, 15)
+    assert message is not None
+    return message
 
 
 def test_from_the_kill_to_the_proof(bot: Bot, slack: SlackServer, target: Target) -> None:

@@ -27,7 +27,12 @@ class Target:
         return self.schema == "deployed"
 
     def worker(
-        self, worker_id: str = DEAD, *, silent_seconds: float = 600, worker_type: str = "ingest_processor", status: str = "running"
+        self,
+        worker_id: str = DEAD,
+        *,
+        silent_seconds: float = 600,
+        worker_type: str = "ingest_processor",
+        status: str = "running",
     ) -> None:
         """Let a worker have beaten so long ago."""
         self.connection.execute(
@@ -48,8 +53,14 @@ class Target:
                 SELECT %(type)s, '{{}}', 'processing', %(attempts)s,
                        clock_timestamp() - make_interval(secs => %(seconds)s + n){values}
                 FROM generate_series(1, %(count)s) AS n
-                RETURNING id::text, locked_at""",  # type: ignore[arg-type]  # noqa: S608  # column names of this file
-            {"type": job_type or self.job_type, "attempts": attempts, "seconds": minutes * 60, "owner": owner, "count": count},
+                RETURNING id::text, locked_at""",  # type: ignore[arg-type]  # column names of this file
+            {
+                "type": job_type or self.job_type,
+                "attempts": attempts,
+                "seconds": minutes * 60,
+                "owner": owner,
+                "count": count,
+            },
         ).fetchall()
         return [row[0] for row in sorted(rows, key=lambda row: row[1])]
 
@@ -60,7 +71,9 @@ class Target:
 
     def job(self, job_id: str) -> dict[str, object]:
         """Return one job's row."""
-        row = self.connection.execute("SELECT to_jsonb(j) FROM ops.job_queue AS j WHERE id::text = %s", (job_id,)).fetchone()
+        row = self.connection.execute(
+            "SELECT to_jsonb(j) FROM ops.job_queue AS j WHERE id::text = %s", (job_id,)
+        ).fetchone()
         assert row is not None
         found: dict[str, object] = row[0]
         return found

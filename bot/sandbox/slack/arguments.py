@@ -89,6 +89,4 @@ class Args:
 
 def invalid_arguments(*messages: str) -> Refusal:
     """Return Slack's refusal of arguments, with its reasons."""
-    return Refusal(
-        "invalid_arguments", response_metadata={"messages": [f"[ERROR] {message}" for message in messages]}
-    )
+    return Refusal("invalid_arguments", response_metadata={"messages": [f"[ERROR] {message}" for message in messages]})

@@ -106,12 +106,8 @@ FEEDBACK = Obj({"text": plain(75), "value": Str(2000)}, {"accessibility_label": 
 
 SELECTS: Mapping[str, Shape] = {
     "static_select": Obj(optional={**_SELECT, **_STATIC, "initial_option": OPTION}, one_of=_ONE_LIST),
-    "multi_static_select": Obj(
-        optional={**_MULTI, **_STATIC, "initial_options": Many(OPTION, 100)}, one_of=_ONE_LIST
-    ),
-    "external_select": Obj(
-        optional={**_SELECT, "initial_option": OPTION, "min_query_length": Number(0, 100)}
-    ),
+    "multi_static_select": Obj(optional={**_MULTI, **_STATIC, "initial_options": Many(OPTION, 100)}, one_of=_ONE_LIST),
+    "external_select": Obj(optional={**_SELECT, "initial_option": OPTION, "min_query_length": Number(0, 100)}),
     "multi_external_select": Obj(
         optional={**_MULTI, "initial_options": Many(OPTION, 100), "min_query_length": Number(0, 100)}
     ),
@@ -134,18 +130,14 @@ SELECTS: Mapping[str, Shape] = {
             "filter": FILTER,
         }
     ),
-    "channels_select": Obj(
-        optional={**_SELECT, "initial_channel": CONVERSATION, "response_url_enabled": Flag()}
-    ),
+    "channels_select": Obj(optional={**_SELECT, "initial_channel": CONVERSATION, "response_url_enabled": Flag()}),
     "multi_channels_select": Obj(optional={**_MULTI, "initial_channels": Many(CONVERSATION, 100)}),
 }
 PICKERS: Mapping[str, Shape] = {
     "datepicker": Obj(optional={**_SELECT, "initial_date": DATE}),
     "timepicker": Obj(optional={**_SELECT, "initial_time": TIME, "timezone": Str(100)}),
     "datetimepicker": Obj(optional={**_FOCUSED, "initial_date_time": Number(1_000_000_000, 9_999_999_999)}),
-    "checkboxes": Obj(
-        {"options": Many(RICH_OPTION, 10)}, {**_FOCUSED, "initial_options": Many(RICH_OPTION, 10)}
-    ),
+    "checkboxes": Obj({"options": Many(RICH_OPTION, 10)}, {**_FOCUSED, "initial_options": Many(RICH_OPTION, 10)}),
     "radio_buttons": Obj({"options": Many(RICH_OPTION, 10)}, {**_FOCUSED, "initial_option": RICH_OPTION}),
 }
 TYPED_INPUTS: Mapping[str, Shape] = {
@@ -262,9 +254,7 @@ SIMPLE_BLOCKS: Mapping[str, Shape] = {
         },
     ),
     "card": CARD,
-    "table": Obj(
-        {"rows": Many(Many(CELL, 20), 100)}, {**_BLOCK, "column_settings": Many(Anything(), 20, low=0)}
-    ),
+    "table": Obj({"rows": Many(Many(CELL, 20), 100)}, {**_BLOCK, "column_settings": Many(Anything(), 20, low=0)}),
     "data_table": Obj(
         {"rows": Many(Many(Anything(), 20), 101, low=2)},
         {**_BLOCK, "columns": Anything(), "title": Anything()},

@@ -177,9 +177,7 @@ class Courier:
         try:
             # httpx counts its timeout anew for each read; Slack's clock runs once.
             async with asyncio.timeout(seconds):
-                response = await self._client.post(
-                    self.request_url, content=body, headers=headers, timeout=seconds
-                )
+                response = await self._client.post(self.request_url, content=body, headers=headers, timeout=seconds)
         except (TimeoutError, httpx.TimeoutException):
             return Outcome(acknowledged=False, reason=TIMED_OUT)
         except httpx.TransportError:

@@ -60,9 +60,7 @@ class Faults:
         """What is given stands until it is set anew."""
         given = {"down": down, "drop_answer": drop_answer, "latency_seconds": latency_seconds}
         with self._lock:
-            changes: Mapping[str, object] = {
-                name: value for name, value in given.items() if value is not None
-            }
+            changes: Mapping[str, object] = {name: value for name, value in given.items() if value is not None}
             self._standing = replace(self._standing, **changes)  # type: ignore[arg-type]  # checked by the signature
 
     def limit_until(self, moment: float) -> None:

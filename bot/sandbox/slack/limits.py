@@ -27,9 +27,8 @@ def check_message(blocks: object) -> list[Problem]:
     Many(Typed(SURFACES["message"]), BLOCKS_IN_MESSAGE, low=0).check(blocks, "/blocks", found)
     if isinstance(blocks, list):
         _check_together(blocks, "/blocks", found)
-        for kind in ONE_A_MESSAGE:
-            if sum(block.get("type") == kind for block in _objects(blocks)) > 1:
-                found.append(Problem("/blocks", f"only one {kind} allowed"))
+        kinds = Counter(str(block.get("type")) for block in _objects(blocks))
+        found += [Problem("/blocks", f"only one {kind} allowed") for kind in ONE_A_MESSAGE if kinds[kind] > 1]
     return found
 
 
@@ -79,9 +78,7 @@ def _check_together(blocks: list[object], pointer: str, found: list[Problem]) ->
     _check_input_lengths(blocks, pointer, found)
     markdown = sum(len(str(b.get("text", ""))) for b in _objects(blocks) if b.get("type") == "markdown")
     if markdown > MARKDOWN_TOTAL_MAX:
-        found.append(
-            Problem(pointer, f"markdown text must be less than {MARKDOWN_TOTAL_MAX + 1} characters in all")
-        )
+        found.append(Problem(pointer, f"markdown text must be less than {MARKDOWN_TOTAL_MAX + 1} characters in all"))
 
 
 def _check_unique_ids(blocks: list[object], pointer: str, found: list[Problem]) -> None:
@@ -90,9 +87,7 @@ def _check_unique_ids(blocks: list[object], pointer: str, found: list[Problem]) 
     for index, block in enumerate(blocks):
         actions = Counter(i["action_id"] for i in walk(block) if isinstance(i.get("action_id"), str))
         found += [
-            Problem(f"{pointer}/{index}", f"action_id {name} already exists")
-            for name, n in actions.items()
-            if n > 1
+            Problem(f"{pointer}/{index}", f"action_id {name} already exists") for name, n in actions.items() if n > 1
         ]
 
 

@@ -160,9 +160,7 @@ def validate(api: Api, args: Args) -> Json:
     else:
         problems = check_message(value)
     if problems:
-        raise Refusal(
-            "invalid_blocks", errors=[{"pointer": p.pointer, "message": p.message} for p in problems]
-        )
+        raise Refusal("invalid_blocks", errors=[{"pointer": p.pointer, "message": p.message} for p in problems])
     return {}
 
 

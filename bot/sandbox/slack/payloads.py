@@ -29,11 +29,7 @@ def slash_command(
         "team_id": people.TEAM_ID,
         "team_domain": people.TEAM_DOMAIN,
         "channel_id": channel.id,
-        "channel_name": "directmessage"
-        if channel.is_im
-        else "privategroup"
-        if channel.is_private
-        else channel.name,
+        "channel_name": "directmessage" if channel.is_im else "privategroup" if channel.is_private else channel.name,
         "user_id": user.id,
         "user_name": user.name,
         "command": command,
@@ -91,9 +87,7 @@ def message_action(
     return payload
 
 
-def view_action(
-    workspace: Workspace, user: User, view: View, *, action: Json, state: Json, trigger_id: str
-) -> Json:
+def view_action(workspace: Workspace, user: User, view: View, *, action: Json, state: Json, trigger_id: str) -> Json:
     """Return a click in a modal or the Home tab."""
     return _interaction(workspace, "block_actions", user) | {
         "container": {"type": "view", "view_id": view.id},

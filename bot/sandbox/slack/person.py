@@ -47,9 +47,7 @@ class Person:
         if isinstance(where, View):
             press = self._interactions.press_in_view
         return self._run(
-            press(
-                self.id, where, action_id=action_id, block_id=block_id, given=given or {}, state=state or {}
-            )
+            press(self.id, where, action_id=action_id, block_id=block_id, given=given or {}, state=state or {})
         )
 
     def submits(self, view: View, values: Json | None = None) -> Result:

@@ -110,9 +110,7 @@ class SlackServer:
         """Return how many sockets the app has open."""
         return self._hub.open_count
 
-    def disconnect_sockets(
-        self, reason: str = "refresh_requested", *, grace_seconds: float | None = None
-    ) -> None:
+    def disconnect_sockets(self, reason: str = "refresh_requested", *, grace_seconds: float | None = None) -> None:
         """Every open socket is told to go, and is closed after the grace; returns before that."""
         grace = self.settings.socket_grace_seconds if grace_seconds is None else grace_seconds
 
@@ -171,6 +169,7 @@ class SlackServer:
             http=self._lines.http_protocol(),
             ws=self._lines.socket_protocol(),
             log_config=None,
+            log_level="warning",
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=1,

@@ -123,9 +123,8 @@ class Obj:
         if not isinstance(value, dict):
             found.append(Problem(pointer, "must be an object"))
             return
-        for name in self.required:
-            if value.get(name) is None:
-                found.append(Problem(pointer, f"missing required field: {name}"))
+        missing = [name for name in self.required if value.get(name) is None]
+        found += [Problem(pointer, f"missing required field: {name}") for name in missing]
         for name, item in value.items():
             shape = self.required.get(name) or self.optional.get(name)
             if shape is not None and item is not None:

@@ -29,9 +29,7 @@ def elements_of(block: Mapping[str, object]) -> list[Json]:
     for name in _PRESSABLE:
         value = block.get(name)
         items = value if isinstance(value, list) else [value]
-        found += [
-            i for i in items if isinstance(i, dict) and i.get("type") not in ("image", "mrkdwn", "plain_text")
-        ]
+        found += [i for i in items if isinstance(i, dict) and i.get("type") not in ("image", "mrkdwn", "plain_text")]
     return found
 
 

@@ -267,9 +267,7 @@ class Workspace:
         """The message is gone; with replies under it, a tombstone stays."""
         if self.thread(message.channel, message.ts) and not message.ephemeral_to:
             tombstone = "This message was deleted."
-            self.put_message(
-                replace(message, subtype="tombstone", text=tombstone, blocks=(), metadata=None, bot_id="")
-            )
+            self.put_message(replace(message, subtype="tombstone", text=tombstone, blocks=(), metadata=None, bot_id=""))
             return
         with self.changing():
             self._messages.pop((message.channel, message.ts), None)

@@ -23,9 +23,7 @@ def new_app(server: SlackServer) -> App:
 @contextmanager
 def over_sockets(server: SlackServer, app: App) -> Iterator[SocketModeHandler]:
     """Connect the app by Socket Mode while the block runs."""
-    handler: Any = SocketModeHandler(
-        app, server.settings.app_token, ping_interval=1
-    )  # its methods are untyped
+    handler: Any = SocketModeHandler(app, server.settings.app_token, ping_interval=1)  # its methods are untyped
     handler.client.message_listeners.append(_read_impatiently)
     sockets = server.open_sockets
     handler.connect()
@@ -41,7 +39,7 @@ def over_sockets(server: SlackServer, app: App) -> Iterator[SocketModeHandler]:
 
 
 def _read_impatiently(client: Any, message: dict[str, Any], raw: str | None = None) -> None:
-    """Make slack_sdk's reader look up five times a second; by itself it sleeps 3 s, in which nothing is acknowledged."""
+    """Make slack_sdk's reader look up five times a second: while it sleeps (3 s) nothing is acknowledged."""
     if message.get("type") == "hello" and client.current_session.sock is not None:
         client.current_session.sock.settimeout(0.2)
 

@@ -53,9 +53,7 @@ def test_a_client_that_repeats_by_itself_posts_twice(slack: SlackServer) -> None
     """slack_sdk's default retry on a lost connection doubles the message, as it does in Slack."""
     slack.workspace.faults.script(Fault(drop_answer=True))
 
-    WebClient(token=slack.settings.bot_token, base_url=slack.api_url).chat_postMessage(
-        channel=INCIDENTS, text="twice"
-    )
+    WebClient(token=slack.settings.bot_token, base_url=slack.api_url).chat_postMessage(channel=INCIDENTS, text="twice")
 
     assert texts(slack) == ["twice", "twice"]
 

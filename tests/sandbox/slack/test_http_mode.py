@@ -91,9 +91,7 @@ def test_an_event_refused_comes_again_with_its_number(start_slack: StartSlack) -
 
     with over_http(slack, app) as requests:
         slack.person(people.ADA).says("@dragonfly status")
-        slack.workspace.wait_for(
-            lambda: slack.workspace.deliveries and slack.workspace.deliveries[-1].acknowledged
-        )
+        slack.workspace.wait_for(lambda: slack.workspace.deliveries and slack.workspace.deliveries[-1].acknowledged)
 
     assert len(set(heard)) == 1 and len(requests) == 2
     assert "x-slack-retry-num" not in requests[0]

@@ -17,9 +17,7 @@ INCIDENTS = people.INCIDENTS
 SELECT = {
     "type": "static_select",
     "action_id": "pick:v1",
-    "options": [
-        {"text": {"type": "plain_text", "text": word}, "value": word} for word in ("ingest", "enforcement")
-    ],
+    "options": [{"text": {"type": "plain_text", "text": word}, "value": word} for word in ("ingest", "enforcement")],
 }
 
 
@@ -41,17 +39,13 @@ def clicks(slack: SlackServer) -> Iterator[list[dict[str, Any]]]:
 
 def posted(slack: SlackServer, *blocks: dict[str, Any], thread_ts: str | None = None) -> Message:
     client = client_of(slack)
-    ts = client.chat_postMessage(channel=INCIDENTS, text="card", blocks=list(blocks), thread_ts=thread_ts)[
-        "ts"
-    ]
+    ts = client.chat_postMessage(channel=INCIDENTS, text="card", blocks=list(blocks), thread_ts=thread_ts)["ts"]
     message = slack.workspace.find(INCIDENTS, ts)
     assert message is not None
     return message
 
 
-def test_a_click_in_a_message_carries_all_that_slack_sends(
-    slack: SlackServer, clicks: list[dict[str, Any]]
-) -> None:
+def test_a_click_in_a_message_carries_all_that_slack_sends(slack: SlackServer, clicks: list[dict[str, Any]]) -> None:
     """Who, where, which button with its value, the whole message, its state, a trigger and a response URL."""
     card = posted(slack, section(), actions(button(value="v1", style="primary"), SELECT))
 
@@ -71,18 +65,12 @@ def test_a_click_in_a_message_carries_all_that_slack_sends(
     assert (action["value"], action["style"], action["block_id"]) == ("v1", "primary", "buttons")
     assert action["action_ts"] and body["trigger_id"] and body["response_url"].startswith(slack.url)
     assert body["message"]["ts"] == card.ts and body["message"]["bot_id"] == people.BOT_ID
-    assert body["state"]["values"] == {
-        "buttons": {"pick:v1": {"type": "static_select", "selected_option": None}}
-    }
+    assert body["state"]["values"] == {"buttons": {"pick:v1": {"type": "static_select", "selected_option": None}}}
 
 
-def test_a_click_in_an_ephemeral_message_has_no_message(
-    slack: SlackServer, clicks: list[dict[str, Any]]
-) -> None:
+def test_a_click_in_an_ephemeral_message_has_no_message(slack: SlackServer, clicks: list[dict[str, Any]]) -> None:
     """Slack keeps no copy of it; only its reader can press."""
-    client_of(slack).chat_postEphemeral(
-        channel=INCIDENTS, user=people.ADA, text="psst", blocks=[actions(button())]
-    )
+    client_of(slack).chat_postEphemeral(channel=INCIDENTS, user=people.ADA, text="psst", blocks=[actions(button())])
     ada = slack.person(people.ADA)
     shown = ada.is_told("psst")
 
@@ -118,9 +106,7 @@ def test_only_what_is_offered_can_be_chosen(slack: SlackServer, clicks: list[dic
         ada.presses(card, "gone:v1")
 
 
-def test_a_button_already_replaced_can_still_be_pressed(
-    slack: SlackServer, clicks: list[dict[str, Any]]
-) -> None:
+def test_a_button_already_replaced_can_still_be_pressed(slack: SlackServer, clicks: list[dict[str, Any]]) -> None:
     """A browser that shows yesterday's card sends yesterday's button."""
     card = posted(slack, actions(button(value="old")))
     client_of(slack).chat_update(channel=INCIDENTS, ts=card.ts, text="done", blocks=[section()])
@@ -143,9 +129,7 @@ def test_a_command_arrives_with_the_fields_slack_sends(start_slack: StartSlack) 
         assert slack.person(people.ADA).types("/dragonfly page @ben in #ops-all <b> & @nobody").ok
 
     assert got[0]["text"] == "page <@U0BEN|ben> in <#C0OPSALL|ops-all> &lt;b&gt; &amp; @nobody"
-    assert {
-        name: got[0][name] for name in ("command", "channel_id", "channel_name", "user_id", "team_id")
-    } == {
+    assert {name: got[0][name] for name in ("command", "channel_id", "channel_name", "user_id", "team_id")} == {
         "command": "/dragonfly",
         "channel_id": INCIDENTS,
         "channel_name": "incidents",
@@ -216,10 +200,7 @@ def test_a_mention_where_messages_are_heard_too_arrives_twice(start_slack: Start
         slack.workspace.wait_for(lambda: len(slack.workspace.deliveries) == 3)
 
     assert sorted(body["event"]["type"] for body in got[:2]) == ["app_mention", "message"]
-    assert (
-        len({body["event_id"] for body in got[:2]}) == 2
-        and len({body["event"]["ts"] for body in got[:2]}) == 1
-    )
+    assert len({body["event_id"] for body in got[:2]}) == 2 and len({body["event"]["ts"] for body in got[:2]}) == 1
     assert got[2]["event"]["channel_type"] == "im"
 
 

@@ -4,6 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from slack_sdk.models import blocks as models
+from slack_sdk.models.views import View
 
 from bot.sandbox.slack.limits import block_text_length, check_message, check_view
 from tests.sandbox.slack.conftest import actions, button, modal, section, text_input
@@ -74,9 +78,7 @@ MESSAGE_LIMITS: dict[str, tuple[int, Callable[[int], list[Block]]]] = {
     "option groups": (
         100,
         lambda n: [
-            actions(
-                {"type": "static_select", "option_groups": [{"label": plain(3), "options": [option()]}] * n}
-            )
+            actions({"type": "static_select", "option_groups": [{"label": plain(3), "options": [option()]}] * n})
         ],
     ),
     "placeholder": (150, lambda n: [select(placeholder=plain(n))]),
@@ -114,8 +116,7 @@ MESSAGE_LIMITS: dict[str, tuple[int, Callable[[int], list[Block]]]] = {
             {
                 "type": "context_actions",
                 "elements": [
-                    {"type": "icon_button", "icon": "trash", "text": plain(3), "action_id": f"i{i}"}
-                    for i in range(n)
+                    {"type": "icon_button", "icon": "trash", "text": plain(3), "action_id": f"i{i}"} for i in range(n)
                 ],
             }
         ],
@@ -217,3 +218,65 @@ def test_all_text_of_the_blocks_is_counted() -> None:
     blocks = [section("x" * 10, accessory=button(text=plain(5))), {"type": "header", "text": plain(7)}]
 
     assert block_text_length(blocks) == 22
+
+
+def test_what_slacks_own_models_make_is_taken() -> None:
+    """Nothing that slack_sdk's classes build is refused: strict is not the same as wrong."""
+    choice = models.Option(text="Ingest", value="ingest", description="jobs")
+    sure = models.ConfirmObject(title="Sure?", text="It ends a session.", confirm="End", deny="Keep", style="danger")
+    elements = [
+        models.ButtonElement(text="Go", action_id="a", value="v", style="primary", confirm=sure),
+        models.LinkButtonElement(text="Log", url="https://example.com/log", action_id="b"),
+        models.StaticSelectElement(placeholder="Pick", action_id="c", options=[choice], initial_option=choice),
+        models.StaticMultiSelectElement(placeholder="Pick", action_id="d", options=[choice], max_selected_items=1),
+        models.UserSelectElement(placeholder="Who", action_id="e", initial_user="U0ADA"),
+        models.ConversationSelectElement(placeholder="Where", action_id="f"),
+        models.ChannelSelectElement(placeholder="Where", action_id="g"),
+        models.DatePickerElement(action_id="h", placeholder="Day", initial_date="2026-11-24"),
+        models.TimePickerElement(action_id="i", placeholder="Time", initial_time="03:12"),
+        models.DateTimePickerElement(action_id="j", initial_date_time=1_795_000_000),
+        models.CheckboxesElement(action_id="k", options=[choice]),
+        models.RadioButtonsElement(action_id="l", options=[choice]),
+        models.OverflowMenuElement(action_id="m", options=[choice]),
+    ]
+    inputs = [
+        models.PlainTextInputElement(action_id="n", multiline=True, min_length=5, max_length=500),
+        models.EmailInputElement(action_id="o", placeholder="Mail"),
+        models.NumberInputElement(action_id="p", is_decimal_allowed=False, min_value="1"),
+        models.UrlInputElement(action_id="q"),
+    ]
+    message: list[models.Block] = [
+        models.HeaderBlock(text="Offline"),
+        models.SectionBlock(text="*words*", fields=["one", "two"], accessory=elements[0]),
+        models.DividerBlock(),
+        models.ContextBlock(elements=[models.MarkdownTextObject(text="small")]),
+        models.ActionsBlock(elements=elements, block_id="acts"),
+        models.ImageBlock(image_url="https://example.com/x.png", alt_text="a chart"),
+        models.MarkdownBlock(text="# heading"),
+    ]
+    forms = [models.InputBlock(label="Why?", element=item, optional=True, hint="short") for item in inputs]
+    view = View(type="modal", title="Form", submit="Send", close="Cancel", blocks=forms, private_metadata="17")
+
+    assert [str(problem) for problem in check_message([block.to_dict() for block in message])] == []
+    assert [str(problem) for problem in check_view(view.to_dict())] == []
+
+
+NAMES = st.sampled_from(
+    ["type", "text", "elements", "block_id", "action_id", "blocks", "options", "element", "min_length"]
+)
+WORDS = st.sampled_from(["section", "actions", "input", "modal", "plain_text", "button", "static_select", ""])
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(value=ANY_JSON)
+def test_no_payload_breaks_the_check(value: object) -> None:
+    """Whatever an app sends, the check answers with problems and never with a crash."""
+    assert isinstance(check_message([value]), list)
+    assert isinstance(check_message(value), list)
+    assert isinstance(check_view(value), list)
+    assert isinstance(check_view({"type": "modal", "blocks": [value]}), list)

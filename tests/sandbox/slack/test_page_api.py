@@ -177,9 +177,7 @@ def test_the_page_can_break_slack_and_mend_it(slack: SlackServer, client: WebCli
         ({"Origin": "https://127.0.0.1:{port}"}, 403),
     ],
 )
-def test_only_this_machine_and_this_page_may_ask(
-    slack: SlackServer, headers: dict[str, str], status: int
-) -> None:
+def test_only_this_machine_and_this_page_may_ask(slack: SlackServer, headers: dict[str, str], status: int) -> None:
     """A foreign host name or a foreign page is turned away, from reads and writes alike."""
     filled = {name: value.format(port=slack.port) for name, value in headers.items()}
 

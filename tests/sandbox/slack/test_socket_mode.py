@@ -256,3 +256,31 @@ def test_the_app_token_opens_sockets_and_nothing_else(slack: SlackServer) -> Non
     in_body = httpx.post(url, data={"token": slack.settings.app_token}).json()
 
     assert in_body["error"] == "not_authed"
+
+
+def test_an_acknowledged_event_may_come_again(slack: SlackServer) -> None:
+    """After some reconnects Slack sends an event once more, with its old id, as if it were the first time."""
+    app, heard = new_app(slack), []
+
+    @app.event("app_mention")
+    def listen(body: dict[str, Any], ack: Ack) -> None:
+        heard.append(body["event_id"])
+        ack()
+
+    with over_sockets(slack, app):
+        slack.person(people.ADA).says("@dragonfly status")
+        slack.workspace.wait_for(lambda: slack.workspace.deliveries)
+        again = slack.send_event_again(slack.workspace.deliveries[0].payload)
+
+    assert again.acknowledged and again.retry == 0
+    assert len(heard) == 2 and len(set(heard)) == 1
+
+
+def test_a_warning_leaves_the_socket_open(slack: SlackServer) -> None:
+    """Before a refresh Slack may warn; envelopes still come over the socket."""
+    with raw_socket(slack) as socket:
+        slack.disconnect_sockets("warning")
+        frame = json.loads(socket.recv(timeout=2))
+
+        assert (frame["type"], frame["reason"]) == ("disconnect", "warning")
+        assert slack.open_sockets == 1

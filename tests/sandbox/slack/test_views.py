@@ -67,9 +67,7 @@ def test_a_trigger_opens_one_view_within_three_seconds(start_slack: StartSlack) 
     assert refusal_of(client.views_open, trigger_id="1.2.3", view=modal(section())) == "invalid_trigger_id"
 
 
-def test_a_view_slack_does_not_take_is_refused_and_the_trigger_is_kept(
-    slack: SlackServer, client: WebClient
-) -> None:
+def test_a_view_slack_does_not_take_is_refused_and_the_trigger_is_kept(slack: SlackServer, client: WebClient) -> None:
     """The answer points at the fault; a corrected view still opens."""
     kept = trigger(slack)
     too_long = modal(section()) | {"title": {"type": "plain_text", "text": "x" * 25}}
@@ -86,7 +84,7 @@ def test_a_view_slack_does_not_take_is_refused_and_the_trigger_is_kept(
     assert client.views_open(trigger_id=kept, view=modal(section()))["ok"]
 
 
-def test_three_views_may_be_stacked(slack: SlackServer, client: WebClient, ada: Person) -> None:
+def test_three_views_may_be_stacked(slack: SlackServer, client: WebClient) -> None:
     """Each knows the one below and the first; the fourth is refused, and so is a push from nowhere."""
     view = opened(slack, client, modal(section()))
     second = client.views_push(trigger_id=trigger(slack, view.id), view=modal(section()))["view"]
@@ -99,9 +97,7 @@ def test_three_views_may_be_stacked(slack: SlackServer, client: WebClient, ada: 
     assert refusal_of(client.views_push, trigger_id=trigger(slack), view=modal(section())) == "not_found"
 
 
-def test_an_update_needs_an_open_view_and_its_hash(
-    slack: SlackServer, client: WebClient, ada: Person
-) -> None:
+def test_an_update_needs_an_open_view_and_its_hash(slack: SlackServer, client: WebClient, ada: Person) -> None:
     """A stale hash and a closed view are refused; the app's own id finds the view too."""
     view = opened(slack, client, modal(section("one"), external_id="mine"))
     changed = modal(section("two"), external_id="mine")
@@ -117,9 +113,7 @@ def test_an_update_needs_an_open_view_and_its_hash(
     assert refusal_of(client.views_update, view_id=view.id, view=changed) == "not_found"
 
 
-def test_home_is_published_for_each_person(
-    start_slack: StartSlack, slack: SlackServer, client: WebClient
-) -> None:
+def test_home_is_published_for_each_person(start_slack: StartSlack, slack: SlackServer, client: WebClient) -> None:
     """Unknown people, stale hashes, and a Home that is off in the manifest are refused."""
     first = client.views_publish(user_id=people.ADA, view=HOME)["view"]
     client.views_publish(user_id=people.ADA, view=HOME, hash=first["hash"])
@@ -205,9 +199,7 @@ def answering(app: App, **answer: Any) -> None:
         ack(**answer)
 
 
-def test_a_submission_may_be_answered_with_errors(
-    slack: SlackServer, client: WebClient, ada: Person, app: App
-) -> None:
+def test_a_submission_may_be_answered_with_errors(slack: SlackServer, client: WebClient, ada: Person, app: App) -> None:
     """They stand under the inputs they name, and the form stays open."""
     answering(app, response_action="errors", errors={"why": "say more"})
     view = opened(slack, client, modal(text_input(initial_value="x")))
@@ -236,9 +228,7 @@ def test_an_answer_slack_cannot_use_is_trouble_for_the_person(
     assert ada.modal is not None
 
 
-def test_an_answer_may_update_push_or_clear(
-    slack: SlackServer, client: WebClient, ada: Person, app: App
-) -> None:
+def test_an_answer_may_update_push_or_clear(slack: SlackServer, client: WebClient, ada: Person, app: App) -> None:
     """Each response action does to the stack what it says."""
     answers: list[dict[str, Any]] = [
         {"response_action": "update", "view": modal(text_input(initial_value="x"), section("two"))},
@@ -272,9 +262,7 @@ def test_an_empty_answer_closes_only_the_view_on_top(
     assert ada.modal == first
 
 
-def test_a_closed_view_is_told_only_if_it_asked(
-    slack: SlackServer, client: WebClient, ada: Person, app: App
-) -> None:
+def test_a_closed_view_is_told_only_if_it_asked(slack: SlackServer, client: WebClient, ada: Person, app: App) -> None:
     """`notify_on_close` sends `view_closed`, without a trigger; the X clears the whole stack."""
     closed: list[dict[str, Any]] = []
 

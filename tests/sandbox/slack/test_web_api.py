@@ -21,10 +21,7 @@ def test_the_token_says_who_calls(slack: SlackServer, client: WebClient) -> None
     assert client.auth_test()["bot_id"] == people.BOT_ID
     assert refusal_of(client_of(slack, "xoxb-wrong").auth_test) == "invalid_auth"
     assert refusal_of(client_of(slack, slack.settings.app_token).auth_test) == "not_allowed_token_type"
-    assert (
-        refusal_of(client.apps_connections_open, app_token=slack.settings.bot_token)
-        == "not_allowed_token_type"
-    )
+    assert refusal_of(client.apps_connections_open, app_token=slack.settings.bot_token) == "not_allowed_token_type"
     assert httpx.post(slack.api_url + "auth.test").json() == {"ok": False, "error": "not_authed"}
 
 
@@ -127,10 +124,7 @@ def test_blocks_too_long_in_all_are_refused(client: WebClient) -> None:
 
     assert client.chat_postMessage(channel=INCIDENTS, text="x", blocks=fitting)["ok"]
     too_long = [*fitting, section("x")]
-    assert (
-        refusal_of(client.chat_postMessage, channel=INCIDENTS, text="x", blocks=too_long)
-        == "msg_blocks_too_long"
-    )
+    assert refusal_of(client.chat_postMessage, channel=INCIDENTS, text="x", blocks=too_long) == "msg_blocks_too_long"
 
 
 def test_a_very_long_text_is_cut_with_a_warning(slack: SlackServer, client: WebClient) -> None:
@@ -159,7 +153,7 @@ def test_metadata_is_kept_and_read_back_only_when_asked_for(client: WebClient) -
     assert not any("metadata" in message for message in without)
 
 
-def test_threads_hang_under_their_parent(slack: SlackServer, client: WebClient) -> None:
+def test_threads_hang_under_their_parent(client: WebClient) -> None:
     """Replies are not in the channel's history unless broadcast; the parent counts them."""
     parent = client.chat_postMessage(channel=INCIDENTS, text="parent")["ts"]
     client.chat_postMessage(channel=INCIDENTS, text="reply", thread_ts=parent)
@@ -171,10 +165,7 @@ def test_threads_hang_under_their_parent(slack: SlackServer, client: WebClient) 
     assert [m["text"] for m in history] == ["loud", "parent"]
     assert (history[1]["reply_count"], history[0]["subtype"]) == (2, "thread_broadcast")
     assert [m["text"] for m in thread] == ["parent", "reply", "loud"]
-    assert (
-        refusal_of(client.conversations_replies, channel=INCIDENTS, ts="1795000000.000001")
-        == "thread_not_found"
-    )
+    assert refusal_of(client.conversations_replies, channel=INCIDENTS, ts="1795000000.000001") == "thread_not_found"
 
 
 def test_a_reply_to_what_is_no_thread_is_lost(slack: SlackServer, client: WebClient) -> None:
@@ -196,9 +187,7 @@ def test_history_comes_in_pages_and_between_moments(client: WebClient) -> None:
     ts = [client.chat_postMessage(channel=INCIDENTS, text=str(n))["ts"] for n in range(5)]
 
     first = client.conversations_history(channel=INCIDENTS, limit=2)
-    second = client.conversations_history(
-        channel=INCIDENTS, limit=3, cursor=first["response_metadata"]["next_cursor"]
-    )
+    second = client.conversations_history(channel=INCIDENTS, limit=3, cursor=first["response_metadata"]["next_cursor"])
     between = client.conversations_history(channel=INCIDENTS, oldest=ts[1], latest=ts[3])
     including = client.conversations_history(channel=INCIDENTS, oldest=ts[1], latest=ts[3], inclusive=True)
 
@@ -249,9 +238,7 @@ def test_only_the_bots_own_messages_can_be_changed(slack: SlackServer, client: W
     assert refusal_of(client.chat_delete, channel=INCIDENTS, ts=shown) == "message_not_found"
 
 
-def test_an_ephemeral_message_reaches_members_only_and_no_history(
-    slack: SlackServer, client: WebClient
-) -> None:
+def test_an_ephemeral_message_reaches_members_only_and_no_history(slack: SlackServer, client: WebClient) -> None:
     """Its reader must be in the channel, and nobody can read it back."""
     client.chat_postEphemeral(channel=INCIDENTS, user=people.ADA, text="psst")
 
@@ -283,15 +270,12 @@ def test_a_permalink_leads_to_the_message_on_the_page(slack: SlackServer, client
 
     link = client.chat_getPermalink(channel=INCIDENTS, message_ts=reply)["permalink"]
 
-    assert (
-        link
-        == f"{slack.url}/archives/{INCIDENTS}/p{reply.replace('.', '')}?thread_ts={parent}&cid={INCIDENTS}"
-    )
+    assert link == f"{slack.url}/archives/{INCIDENTS}/p{reply.replace('.', '')}?thread_ts={parent}&cid={INCIDENTS}"
     assert httpx.get(link).headers["location"] == f"/#/{INCIDENTS}/{reply}/{parent}"
     assert refusal_of(client.chat_getPermalink, channel=INCIDENTS, message_ts="1.1") == "message_not_found"
 
 
-def test_the_directory_tells_who_people_are(slack: SlackServer, client: WebClient) -> None:
+def test_the_directory_tells_who_people_are(client: WebClient) -> None:
     """Guests, bots, groups, members and channels are told apart; strangers are not found."""
     assert client.users_info(user=people.GIL)["user"]["is_restricted"]
     assert client.users_info(user=people.BOT_USER)["user"]["is_bot"]
@@ -330,9 +314,7 @@ def test_slack_itself_checks_blocks(client: WebClient) -> None:
     with pytest.raises(SlackApiError) as caught:
         client.blocks_validate(view={"type": "modal", "blocks": []})
 
-    assert caught.value.response["errors"] == [
-        {"pointer": "/view", "message": "missing required field: title"}
-    ]
+    assert caught.value.response["errors"] == [{"pointer": "/view", "message": "missing required field: title"}]
 
 
 def test_every_call_stands_in_the_record(slack: SlackServer, client: WebClient) -> None:

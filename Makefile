@@ -1,0 +1,55 @@
+# Two commands do everything on a fresh machine: `make sandbox` and `make test`. Python 3.11 or newer is all they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sandbox test test-browser check format lint types bench lock
+
+help: ## print the chores
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(READY): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+setup: $(READY) ## make .venv from the lock file
+
+sandbox: $(READY) ## the whole product on this machine, in the browser
+	$(BIN)/dragonfly sandbox $(ARGS)
+
+test: $(READY) ## the whole suite
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not browser" $(ARGS)
+ifeq ($(CHROMIUM),)
+	@echo "left out: the browser suite, because no Chromium was found (Debian: apt-get install chromium)"
+else
+	$(MAKE) --no-print-directory test-browser
+endif
+
+test-browser: $(READY) ## the page, pressed by a real Chromium
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest -q -m browser $(ARGS)
+
+format: $(READY) ## format the code
+	$(BIN)/ruff format .
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy bot handlers runbooks tests bench
+
+check: lint types test ## format, lint, types, tests: what CI runs
+
+bench: $(READY) ## speed, as ratios against a floor measured in the same run; writes bench/out/latest.json
+	$(BIN)/python -m bench $(ARGS)
+
+lock: $(READY) ## renew requirements.lock: hashes, no index host
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
