@@ -53,7 +53,7 @@ class Target:
                 SELECT %(type)s, '{{}}', 'processing', %(attempts)s,
                        clock_timestamp() - make_interval(secs => %(seconds)s + n){values}
                 FROM generate_series(1, %(count)s) AS n
-                RETURNING id::text, locked_at""",  # type: ignore[arg-type]  # column names of this file
+                RETURNING id::text, locked_at""",
             {
                 "type": job_type or self.job_type,
                 "attempts": attempts,
