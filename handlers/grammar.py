@@ -97,12 +97,19 @@ def _type_and_age(words: list[str], name: str) -> Mapping[str, str]:
             message = f"two values for {key.replace('_', '-')}: {found[key]!r} and {word!r}"
             raise InvalidCommand(message, hint=f"/dragonfly {name} ingest 10m")
         if key == "older_than":
-            parse_duration(word)
+            _require_duration(word, name)
         elif not _TYPE.match(word):
             message = f"{word!r} is no job type"
             raise InvalidCommand(message, hint=f"/dragonfly {name} ingest 10m")
         found[key] = word
     return found
+
+
+def _require_duration(word: str, name: str) -> None:
+    try:
+        parse_duration(word)
+    except InvalidCommand as error:
+        raise InvalidCommand(error.message, hint=f"/dragonfly {name} {error.hint}") from None
 
 
 def _alert(name: str) -> Arguments:

@@ -32,7 +32,7 @@ class TypeCensus:
 
     worker_type: str
     total: int
-    """Workers that beat in the 15 minutes before the type's newest heartbeat."""
+    """Workers that beat within `dead_after` before the type's newest heartbeat."""
     online: int
     """Of these, `running` and seen within `offline_after`."""
     newest: datetime | None

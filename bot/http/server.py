@@ -20,6 +20,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bot.clock import Clock
+from bot.http.shape import is_request
 from bot.http.signature import why_rejected
 
 MOST_BYTES = 64 * 1024
@@ -112,6 +113,8 @@ class Edge:
             text = body.decode()
         except UnicodeDecodeError:
             return self._reject("not text", 400, len(body))
+        if not is_request(text):
+            return self._reject("no request of Slack's", 400, len(body))
         request = BoltRequest(body=text, headers={**headers})
         request.context["arrived"] = arrived
         request.context["signature"] = headers["x-slack-signature"]

@@ -46,6 +46,7 @@ class Engine:
             count=filters.count,
             plural=filters.plural,
             duration=filters.duration,
+            age=filters.age,
             clock=lambda value: safe(clock(value, zone)),
             code=lambda text, width=120: safe(_escape(code(text, width)) if escape else code(text, width)),
             mention=lambda key: safe(filters.mention(key)) if escape else filters.person(key, known),

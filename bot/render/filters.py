@@ -37,6 +37,11 @@ def duration(value: timedelta | None) -> str:
     return f"{minutes} m {whole % 60:02d} s" if minutes else f"{whole} s"
 
 
+def age(value: timedelta | None) -> str:
+    """Return how long ago something was, in whole seconds at least."""
+    return NOT_KNOWN if value is None else duration(timedelta(seconds=max(1, round(value.total_seconds()))))
+
+
 def clock(value: datetime | None, zone: str = "UTC") -> str:
     """Return a clock time that each reader of Slack sees in their own zone."""
     if value is None:

@@ -27,6 +27,7 @@ class SlackRenderer:
         """Prepare the templates; `names` are given names by id, for plain text."""
         self._engine = Engine("slack", zone=zone, names=names or {}, escape=True)
         self._engine.add_filter("link", _link)
+        self._engine.add_filter("pre", _pre)
 
     def card(self, message: Message) -> Rendered:
         """Return a message's blocks and fallback text."""
@@ -63,6 +64,13 @@ class SlackRenderer:
 
 def _link(url: str, label: str) -> str:
     return f"<{filters.clean(url)}|{label}>"
+
+
+def _pre(text: str) -> str:
+    """Return a statement as preformatted text, short enough for one section."""
+    kept = "\n".join(line.replace("`", "'") for line in text.splitlines() if line.strip())
+    escaped = kept.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"```{limits.cut_text(escaped, limits.SECTION - 20)}```"
 
 
 def _block(name: str, text: str) -> dict[str, Any]:

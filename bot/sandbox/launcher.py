@@ -87,10 +87,10 @@ class Sandbox:
             raise
 
     def _start(self, options: Options) -> None:
-        place = options.data_dir / options.target if options.data_dir else None
+        place = options.data_dir / f"{options.target}-{options.profile}" if options.data_dir else None
         self.postgres = PostgresServer.start(place)
         self._stack.callback(self.postgres.stop)
-        owner, bot = _prepare(self.postgres, options.target)
+        owner, bot = _prepare(self.postgres, options)
         system = System(owner, options.target, options.profile).start()
         self._stack.callback(system.stop)
         key = secrets.token_hex(16)
@@ -144,11 +144,11 @@ class Sandbox:
         self._stack.close()
 
 
-def _prepare(postgres: PostgresServer, target: str) -> tuple[str, str]:
+def _prepare(postgres: PostgresServer, options: Options) -> tuple[str, str]:
     """Make the target and our tables once; return the owner's address and the bot's, which has a role of its own."""
     owner = postgres.dsn()
     if not schema.is_there(owner):
-        schema.create(owner, target)
+        schema.create(owner, options.target, offline_seconds=4 if options.profile == "fast" else 60)
     database = Database(owner, size=1).open()
     migrate(database, "dev")
     database.close()

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bot.domain.catalog import Catalog
@@ -13,7 +13,6 @@ from bot.sqlfile import load
 from bot.store.db import Tx
 
 SQL = load("bot.targets", "heartbeats.sql")
-RECENT = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ def look(tx: Tx, catalog: Catalog, config: Configuration) -> HeartbeatLook:
         catalog.features,
         now=tx.now,
         offline_seconds=config.timing.offline_after.total_seconds(),
-        recent_seconds=max(RECENT, config.timing.offline_after).total_seconds(),
+        recent_seconds=max(config.timing.dead_after, config.timing.offline_after).total_seconds(),
     )
     held, by_worker = _held(tx, catalog, config, tuple(row.worker_type for row in rows))
     return HeartbeatLook(

@@ -1,0 +1,57 @@
+"""Why a press is refused, as a table (cards, 0.8)."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.domain.plan import Facts, Press, derive_secret, why_refused
+
+NOW = datetime(2026, 11, 24, 3, 15, tzinfo=UTC)
+PLAN = Facts(
+    state="issued",
+    requester="slack:T1/U1",
+    ended_by=None,
+    expires_at=NOW + timedelta(minutes=5),
+    approval="none",
+    typed_target="340",
+    step_is_same=True,
+    database_is_same=True,
+)
+PRESS = Press(actor="slack:T1/U1", from_shell=False, secret_matches=True, typed=None, now=NOW)
+APPROVED = replace(PLAN, approval="approved")
+
+
+@pytest.mark.parametrize(
+    ("plan", "press", "kind"),
+    [
+        (PLAN, PRESS, ""),
+        (PLAN, replace(PRESS, actor="slack:T1/U2"), "not-yours"),
+        (PLAN, replace(PRESS, secret_matches=False), "old-card"),
+        (PLAN, replace(PRESS, actor="cli:a@b", from_shell=True, secret_matches=False), ""),
+        (replace(PLAN, expires_at=NOW), PRESS, "expired"),
+        (replace(PLAN, state="expired"), PRESS, "expired"),
+        (replace(PLAN, state="superseded"), PRESS, "replaced"),
+        (replace(PLAN, state="revoked"), PRESS, "ended"),
+        (replace(PLAN, state="consumed", ended_by="slack:T1/U1"), PRESS, "twice"),
+        (replace(PLAN, state="consumed", ended_by="slack:T1/U2"), PRESS, "already-done"),
+        (replace(PLAN, database_is_same=False), PRESS, "other-database"),
+        (replace(PLAN, step_is_same=False), PRESS, "step-changed"),
+        (replace(PLAN, approval="needed"), PRESS, "needs-second"),
+        (replace(PLAN, approval="asked"), PRESS, "needs-second"),
+        (APPROVED, PRESS, "wrong-typed"),
+        (APPROVED, replace(PRESS, typed="341"), "wrong-typed"),
+        (APPROVED, replace(PRESS, typed=" 340 "), ""),
+    ],
+)
+def test_each_refusal(plan: Facts, press: Press, kind: str) -> None:
+    """Each case of a press has its own answer."""
+    assert why_refused(plan, press) == kind
+
+
+def test_a_secret_is_bound_to_key_plan_and_nonce() -> None:
+    """Another key, plan or nonce gives another secret; the same gives the same on every replica."""
+    first = derive_secret(b"k", "7F3K", "n")
+    assert first == derive_secret(b"k", "7F3K", "n")
+    assert len({first, derive_secret(b"x", "7F3K", "n"), derive_secret(b"k", "8Q2M", "n"), derive_secret(b"k", "7F3K", "m")}) == 4
+    assert len(first) == 43

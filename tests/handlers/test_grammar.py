@@ -1,0 +1,66 @@
+"""What somebody typed, as a command, or why it is none (§17, G1)."""
+
+import pytest
+
+from bot.errors import InvalidCommand
+from bot.operations.table import OPERATIONS
+from handlers.commands import HANDLERS
+from handlers.grammar import Command, NoSuchCommand, parse
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("", Command("help")),
+        ("status", Command("status")),
+        ("  STATUS ", Command("status")),
+        ("incidents", Command("alerts")),
+        ("stuck 10m", Command("stuck", {"older_than": "10m"})),
+        ("reset-stuck ingest_csv 1h", Command("reset-stuck", {"type": "ingest_csv", "older_than": "1h"})),
+        ("reset-stuck 1h ingest", Command("reset-stuck", {"type": "ingest", "older_than": "1h"})),
+        ("ack A31", Command("ack", {"alert": "A31"})),
+        ("resolve A31 planned stop", Command("resolve", {"alert": "A31", "reason": "planned stop"})),
+        ("runbook worker", Command("runbook", {"scenario": "worker"})),
+        ("ｓｔａｔｕｓ", Command("status")),
+    ],
+)
+def test_what_is_a_command(text: str, command: Command) -> None:
+    """Words and options are understood in the order people type them."""
+    assert parse(text) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("status now", "takes no words"),
+        ("stuck 5", "no unit"),
+        ("reset-stuck ingest enforcement", "two values"),
+        ("reset-stuck '; DROP TABLE jobs", "is no job type"),
+        ("ack", "needs one alert"),
+        ("ack everything", "needs one alert"),
+        ("resolve A31", "a reason"),
+        ("x" * 501, "500 characters"),
+        ("status \u202e", "direction characters"),
+        ("status\u200b", "direction characters"),
+        ("sta\x00tus", "direction characters"),
+    ],
+)
+def test_what_is_refused_says_why_and_what_would_be_right(text: str, said: str) -> None:
+    """A refusal names what is wrong and gives a command that works."""
+    with pytest.raises(InvalidCommand, match=said) as refused:
+        parse(text)
+    assert parse(refused.value.hint.removeprefix("/dragonfly "))
+
+
+def test_the_nearest_command_is_suggested() -> None:
+    """A slip of the finger is understood."""
+    with pytest.raises(NoSuchCommand) as refused:
+        parse("rest-stuck")
+    assert refused.value.nearest == "reset-stuck"
+
+
+def test_every_operation_is_on_both_surfaces_or_says_why_not() -> None:
+    """The table has a reason for each gap, and a handler for each command of Slack."""
+    for item in OPERATIONS:
+        assert (item.slack and item.cli) or item.why_one, item.name
+        assert not item.slack or item.name in HANDLERS

@@ -1,0 +1,199 @@
+"""From heartbeats to one alert, on both target schemas, with time told to the database's clock."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from bot.domain.messages import AlertCard, AlertFace
+from bot.operations import alerts, checks, escalations
+from bot.operations.services import Services
+from tests.support.jobs import Target
+from tests.support.product import ADA, CONFIG, product
+
+ENFORCEMENT = "enforcement_engine-1"
+
+
+class Night:
+    """A night whose time is told: heartbeats of the enforcement worker go on, the ingest worker's stop."""
+
+    def __init__(self, services: Services, target: Target, clock: list[datetime]) -> None:
+        """Begin with both workers well."""
+        self.services, self.target, self.clock = services, target, clock
+        self.began = clock[0]
+        self.beat("ingest_processor-1", "ingest_processor")
+
+    def beat(self, worker_id: str, worker_type: str, status: str = "running") -> None:
+        """Let a worker beat now."""
+        self.target.connection.execute(
+            "INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status, last_seen_at) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT (worker_id) DO UPDATE SET last_seen_at = excluded.last_seen_at, status = excluded.status",
+            (worker_id, worker_type, status, self.clock[0]),
+        )
+
+    def passes(self, seconds: float, *, ingest: str = "", tick: float = 15) -> None:
+        """Let time pass with a look each tick; `ingest` is a status with which the ingest worker goes on beating."""
+        until = self.clock[0] + timedelta(seconds=seconds)
+        while self.clock[0] < until:
+            self.clock[0] += timedelta(seconds=tick)
+            self.beat(ENFORCEMENT, "enforcement_engine")
+            if ingest:
+                self.beat("ingest_processor-1", "ingest_processor", ingest)
+            checks.run_due(self.services)
+            escalations.call_due(self.services)
+
+    def open(self) -> list[str]:
+        """Return the keys of the open alerts."""
+        return [line.key for line in alerts.list_open(self.services).alerts]
+
+    def card(self, number: int = 1) -> AlertCard:
+        """Return an alert's card."""
+        found = alerts.card(self.services, number)
+        assert isinstance(found, AlertCard)
+        return found
+
+    def outbox(self, kind: str) -> int:
+        """Return how many messages of a kind were queued."""
+        row = self.target.connection.execute("SELECT count(*) FROM ops.chatops_outbox WHERE kind = %s", (kind,)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+@pytest.fixture
+def clock() -> list[datetime]:
+    """Give the time, as the only item of a list."""
+    return [datetime.now(UTC)]
+
+
+@pytest.fixture
+def night(target_dsn: str, target: Target, clock: list[datetime]) -> Iterator[Night]:
+    """Give a quiet night."""
+    now: Callable[[], datetime] = lambda: clock[0]  # noqa: E731  # typed for the fixture
+    with product(target_dsn, now=now) as services:
+        yield Night(services, target, clock)
+
+
+def test_the_bound(night: Night) -> None:
+    """From the last heartbeat to the queued card at most 110 s pass at the production defaults (scenario 1)."""
+    night.passes(110)
+    assert night.outbox("post") == 1
+    card = night.card()
+    assert (card.face, card.label, card.online) == (AlertFace.FIRING, "ingest", 0)
+    assert [call.who for call in card.calls] == [("U0ADA",)]
+
+
+def test_a_blip_is_silent(night: Night) -> None:
+    """Bad for less than `for`: nobody is told (scenario 2)."""
+    night.passes(75)
+    night.passes(30, ingest="running")
+    assert night.open() == []
+    assert night.outbox("post") == 0
+
+
+def test_it_recovers_on_the_same_card(night: Night) -> None:
+    """Well for a minute: resolved, with the downtime, and one reply."""
+    night.passes(120)
+    night.passes(105, ingest="running")
+    assert night.open() == []
+    assert night.card().face is AlertFace.RECOVERED
+    assert (night.outbox("post"), night.outbox("reply")) == (1, 1)
+
+
+def test_reopening_clears_the_acknowledgement(night: Night) -> None:
+    """Bad again within the window: the same card, unacknowledged, and the chain from its first level (scenario 6)."""
+    night.passes(120)
+    alerts.acknowledge(night.services, 1, ADA)
+    night.passes(105, ingest="running")
+    night.passes(150)
+    card = night.card()
+    assert (card.face, card.acked_by) == (AlertFace.REOPENED, "")
+    assert night.outbox("post") == 1
+
+
+def test_an_acknowledgement_stops_the_calling(night: Night) -> None:
+    """Acknowledged in time, the team lead is never called; without it, he is, once, at five minutes (scenario 55)."""
+    night.passes(120)
+    alerts.acknowledge(night.services, 1, ADA)
+    night.passes(600)
+    assert night.outbox("reply") == 0
+
+
+def test_the_ladder(night: Night) -> None:
+    """Nobody acknowledges: the second level at five minutes, the third at fifteen, each once."""
+    night.passes(120)
+    night.passes(300)
+    assert night.card().face is AlertFace.ESCALATED
+    assert night.outbox("reply") == 1
+    night.passes(900)
+    assert night.outbox("reply") == 2
+
+
+def test_alive_but_unwell_is_not_dead(night: Night) -> None:
+    """A degraded worker that beats is offline in a way that a restart may not mend, and the card says so."""
+    night.passes(120, ingest="degraded")
+    assert night.card().reason == "alive but unwell"
+
+
+def test_a_worker_type_that_never_beat_is_bad(target_dsn: str, target: Target, clock: list[datetime]) -> None:
+    """An expected type without any row fires (scenario 4)."""
+    with product(target_dsn, now=lambda: clock[0]) as services:
+        night = Night(services, target, clock)
+        target.connection.execute("DELETE FROM ops.worker_heartbeats")
+        night.passes(60)
+        assert len(night.open()) == 1
+        assert night.card().reason == "never seen"
+
+
+def test_two_bots_make_one_alert(night: Night, target_dsn: str, clock: list[datetime]) -> None:
+    """Two replicas looking at the same ticks queue one card and call each level once."""
+    with product(target_dsn, now=lambda: clock[0]) as other:
+        for _ in range(30):
+            clock[0] += timedelta(seconds=15)
+            night.beat(ENFORCEMENT, "enforcement_engine")
+            for services in (night.services, other):
+                checks.run_due(services)
+                escalations.call_due(services)
+    assert (night.outbox("post"), night.outbox("reply")) == (1, 1)
+
+
+def test_ten_thousand_workers_are_twenty_alerts(target_dsn: str, target: Target, clock: list[datetime]) -> None:
+    """10,000 failing workers of 20 types are 20 alerts with the ten worst each (scenario 7)."""
+    types = [f"type_{number}" for number in range(20)]
+    workers = tuple(replace(CONFIG.workers[0], name=name, label=name) for name in types)
+    target.connection.execute(
+        "INSERT INTO ops.worker_heartbeats (worker_id, worker_type, last_seen_at) "
+        "SELECT 'w-' || n, 'type_' || n %% 20, %s FROM generate_series(1, 10000) AS n",
+        (clock[0],),
+    )
+    with product(target_dsn, replace(CONFIG, workers=workers), now=lambda: clock[0]) as services:
+        night = Night(services, target, clock)
+        night.passes(120)
+        assert len(night.open()) == 20
+        assert night.outbox("post") == 20
+        assert len(night.card().worst) == 10
+        assert night.card().total == 500
+
+
+def test_hidden_rows_are_no_outage(server: object, target_dsn: str, target_schema: str, target: Target) -> None:
+    """A role from which row security hides everything sees nothing wrong: it cannot see (target-system 1.4)."""
+    if target_schema != "deployed":
+        return
+    target.connection.execute(
+        "DROP ROLE IF EXISTS dragonfly_test_blind; CREATE ROLE dragonfly_test_blind LOGIN PASSWORD 'x'; "
+        "GRANT USAGE ON SCHEMA ops TO dragonfly_test_blind; "
+        "GRANT ALL ON ALL TABLES IN SCHEMA ops TO dragonfly_test_blind; "
+        "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ops TO dragonfly_test_blind"
+    )
+    target.worker()
+    blind = psycopg.conninfo.make_conninfo(target_dsn, user="dragonfly_test_blind", password="x")
+    with product(blind) as services:
+        for _ in range(4):
+            target.connection.execute("UPDATE ops.chatops_check SET due_at = now() - interval '1 minute'")
+            checks.run_due(services)
+        with services.db.read() as tx:
+            found = tx.connection.execute("SELECT check_id FROM ops.chatops_alert").fetchall()
+    assert {row["check_id"] for row in found} <= {"check_blind"}
+    assert found
+    target.connection.execute("DROP OWNED BY dragonfly_test_blind; DROP ROLE dragonfly_test_blind")

@@ -1,0 +1,165 @@
+"""The outbox against a Slack that fails in every way: nothing lost, nothing twice, in order (§5)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.operations import delivery
+from bot.operations.services import Services
+from bot.sandbox.slack.faults import Fault
+from bot.sandbox.slack.server import SlackServer, SlackSettings
+from bot.slack.app import client
+from bot.slack.chat import SlackChat
+from bot.store import outbox
+from tests.support.product import CONFIG, INCIDENTS, product
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def target_schema() -> str:
+    """Delivery is the same on both schemas."""
+    return "playbook"
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackServer]:
+    """Give a workspace of its own."""
+    with SlackServer(SlackSettings(rate_limits=False)) as server:
+        yield server
+
+
+def connected(services: Services, slack: SlackServer) -> Services:
+    """Return services that reach the workspace, without a gap between edits."""
+    chat = SlackChat(client(slack.settings.bot_token, slack.api_url), env="dev")
+    chat.check()
+    quick = replace(CONFIG, timing=replace(CONFIG.timing, edit_gap=timedelta(0)))
+    return replace(services, chat=chat, config=quick)
+
+
+@pytest.fixture
+def sender(services: Services, slack: SlackServer) -> Services:
+    """Give services that reach the workspace."""
+    return connected(services, slack)
+
+
+def queue(services: Services, key: str = "status:1", kind: str = "post") -> None:
+    """Queue a status card."""
+    with services.db.write() as tx:
+        outbox.enqueue(tx, kind, channel=INCIDENTS, message_key=key, render_from={"message": "status", "by": "cli:a@b"})
+
+
+def due(services: Services) -> int:
+    """Let every wait be over, then deliver."""
+    with services.db.write() as tx:
+        tx.connection.execute("UPDATE ops.chatops_outbox SET next_attempt_at = now() WHERE ended_at IS NULL")
+    return delivery.deliver_due(services)
+
+
+def states(services: Services) -> list[str]:
+    """Return the state of each message in its order."""
+    with services.db.read() as tx:
+        return [row["state"] for row in tx.connection.execute("SELECT state FROM ops.chatops_outbox ORDER BY created_at")]
+
+
+def test_a_message_is_delivered_once(sender: Services, slack: SlackServer) -> None:
+    """Delivered after Slack said yes, and never again."""
+    queue(sender)
+    assert [delivery.deliver_due(sender) for _ in range(3)] == [1, 0, 0]
+    assert len(slack.workspace.messages(INCIDENTS)) == 1
+
+
+def test_accepted_but_the_answer_is_lost(sender: Services, slack: SlackServer) -> None:
+    """Slack stores the post and drops the answer: it is found in the channel, and stays one message (scenario 10)."""
+    slack.workspace.faults.script(Fault(method="chat.postMessage", drop_answer=True))
+    queue(sender)
+    delivery.deliver_due(sender)
+    assert states(sender) == ["ambiguous"]
+    due(sender)
+    assert states(sender) == ["delivered"]
+    assert len(slack.workspace.messages(INCIDENTS)) == 1
+
+
+def test_not_accepted_and_no_answer(sender: Services, slack: SlackServer) -> None:
+    """Slack failed before it stored anything: looked for twice, then sent again."""
+    slack.workspace.faults.script(Fault(method="chat.postMessage", down=True))
+    queue(sender)
+    for _ in range(4):
+        due(sender)
+    assert states(sender) == ["delivered"]
+    assert len(slack.workspace.messages(INCIDENTS)) == 1
+
+
+def test_slack_away_keeps_order(sender: Services, slack: SlackServer) -> None:
+    """While Slack is down messages wait; afterwards each arrives once."""
+    slack.workspace.faults.set(down=True)
+    queue(sender, "status:1")
+    queue(sender, "status:2")
+    for _ in range(3):
+        due(sender)
+    slack.workspace.faults.clear()
+    eventually(lambda: due(sender) == 0 and states(sender) == ["delivered"] * 2)
+    assert len(slack.workspace.messages(INCIDENTS)) == 2
+
+
+def test_a_rate_limit_closes_the_gate_for_all(sender: Services, slack: SlackServer, target_dsn: str) -> None:
+    """After a 429 no replica sends to that channel before the time is over (scenario 9)."""
+    slack.workspace.faults.script(Fault(method="chat.postMessage", error="ratelimited", status=429, retry_after_seconds=30))
+    queue(sender)
+    delivery.deliver_due(sender)
+    calls = len(slack.workspace.calls_of("chat.postMessage"))
+    with product(target_dsn) as bare:
+        other = connected(bare, slack)
+        assert [due(sender), due(other)] == [0, 0]
+    assert len(slack.workspace.calls_of("chat.postMessage")) == calls
+    with sender.db.write() as tx:
+        tx.connection.execute("UPDATE ops.chatops_rate_gate SET until = now()")
+    assert due(sender) == 1
+
+
+def test_two_senders_send_one_copy(sender: Services, slack: SlackServer, target_dsn: str) -> None:
+    """Two bots on one database: each message is claimed by one."""
+    for number in range(6):
+        queue(sender, f"status:{number}")
+    with product(target_dsn) as bare:
+        other = connected(bare, slack)
+        while delivery.deliver_due(sender) + delivery.deliver_due(other):
+            pass
+    assert len(slack.workspace.messages(INCIDENTS)) == 6
+
+
+def test_a_late_sender_cannot_overwrite(sender: Services) -> None:
+    """A sender whose lease was taken over records nothing (scenario 11)."""
+    queue(sender)
+    with sender.db.write() as tx:
+        [first] = outbox.claim(tx, 10, timedelta(0))
+        tx.connection.execute("UPDATE ops.chatops_outbox SET lease_until = now()")
+    with sender.db.write() as tx:
+        tx.connection.execute("SELECT pg_sleep(0.01)")
+    with sender.db.write() as tx:
+        [second] = outbox.claim(tx, 10, timedelta(0))
+        assert outbox.delivered(tx, second, channel=INCIDENTS, ts="2.0")
+        assert not outbox.delivered(tx, first, channel=INCIDENTS, ts="1.0")
+
+
+def test_refused_blocks_go_as_plain_text(sender: Services, slack: SlackServer) -> None:
+    """A message whose blocks Slack refuses arrives as text, once."""
+    slack.workspace.faults.script(Fault(method="chat.postMessage", error="invalid_blocks"))
+    queue(sender)
+    for _ in range(2):
+        due(sender)
+    [message] = slack.workspace.messages(INCIDENTS)
+    assert not message.blocks
+    assert message.text
+
+
+def test_an_edit_waits_for_its_message(sender: Services, slack: SlackServer) -> None:
+    """An update of a message that is not posted yet is not sent before it, and many updates are one."""
+    for _ in range(3):
+        queue(sender, kind="update")
+    assert delivery.deliver_due(sender) == 0
+    queue(sender)
+    while due(sender):
+        pass
+    assert len(slack.workspace.calls_of("chat.update")) == 1

@@ -1,0 +1,208 @@
+"""Plans: pressed twice, by many at once, too late, replaced, and approved by a second person."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.domain.ids import SecretValue
+from bot.domain.messages import AskForm, Message, Notice, PlanCard, PlanFace, TypedForm
+from bot.errors import NotAllowed
+from bot.operations import approvals, audit, plans, runs
+from bot.operations.plans import Place
+from bot.operations.services import Services
+from tests.support.jobs import Target
+from tests.support.product import ADA, BEN, CONFIG, DANA, GIL, INCIDENTS, SHELL, product
+
+HERE = Place(channel=INCIDENTS)
+
+
+def make(services: Services) -> PlanCard:
+    """Return a plan made by Ada."""
+    made = plans.make(services, "reset-stuck", {}, ADA, HERE)
+    assert isinstance(made, PlanCard), made
+    return made
+
+
+def kind(message: Message) -> str:
+    """Return a notice's kind."""
+    assert isinstance(message, Notice), message
+    return message.kind
+
+
+def test_fifty_presses_on_two_replicas_are_one_run(services: Services, target: Target, target_dsn: str) -> None:
+    """Fifty concurrent confirms of one plan: one run, forty-nine polite refusals (scenario 17)."""
+    target.worker()
+    target.stuck(3)
+    card = make(services)
+    with product(target_dsn) as other, ThreadPoolExecutor(10) as pool:
+        sides = [services, other] * 25
+        answers = list(pool.map(lambda side: plans.confirm(side, card.key, ADA, secret=card.secret), sides))
+        runs.perform_due(services)
+        runs.perform_due(other)
+
+    assert sum(isinstance(answer, PlanCard) for answer in answers) == 1
+    assert {answer.kind for answer in answers if isinstance(answer, Notice)} == {"twice"}
+    assert target.statuses() == {"pending": 3}
+    events = [entry.event for entry in audit.list_newest(services, 200).entries]
+    assert events.count("confirmation.consumed") == 1
+    assert events.count("step.succeeded") == 1
+    assert audit.verify(services).broken_at is None
+
+
+def test_a_plan_ends(target_dsn: str, target: Target) -> None:
+    """Five minutes later the button answers that the plan ended, and its card says so."""
+    target.worker()
+    target.stuck(1)
+    clock = [datetime.now(UTC)]
+    with product(target_dsn, now=lambda: clock[0]) as services:
+        card = make(services)
+        clock[0] += timedelta(minutes=5, seconds=1)
+        assert kind(plans.confirm(services, card.key, ADA, secret=card.secret)) == "expired"
+        assert plans.expire(services) == 1
+        ended = plans.card(services, card.key)
+        assert isinstance(ended, PlanCard)
+        assert ended.face is PlanFace.EXPIRED
+
+
+def test_a_run_that_was_not_begun_in_time_is_not_run(target_dsn: str, target: Target) -> None:
+    """A confirmed run found more than a minute later is aborted with nothing done (K4)."""
+    target.worker()
+    target.stuck(1)
+    clock = [datetime.now(UTC)]
+    with product(target_dsn, now=lambda: clock[0]) as services:
+        card = make(services)
+        plans.confirm(services, card.key, ADA, secret=card.secret)
+        clock[0] += timedelta(seconds=61)
+        runs.perform_due(services)
+        ended = plans.card(services, card.key)
+        assert isinstance(ended, PlanCard)
+        assert ended.face is PlanFace.NOT_RUN
+    assert target.statuses() == {"processing": 1}
+
+
+def test_a_new_plan_replaces_the_old(services: Services, target: Target) -> None:
+    """One issued plan for a requester and its parameters; the old button names the new plan."""
+    target.worker()
+    target.stuck(1)
+    old, new = make(services), make(services)
+    answer = plans.confirm(services, old.key, ADA, secret=old.secret)
+    assert isinstance(answer, Notice)
+    assert (answer.kind, answer.facts["superseded_by"]) == ("replaced", new.key)
+
+
+def test_a_cancelled_plan_does_nothing(services: Services, target: Target) -> None:
+    """Cancel ends the plan; a later press says who ended it."""
+    target.worker()
+    target.stuck(1)
+    card = make(services)
+    plans.cancel(services, card.key, ADA)
+    assert kind(plans.confirm(services, card.key, ADA, secret=card.secret)) == "ended"
+
+
+def test_a_forged_secret_does_nothing(services: Services, target: Target) -> None:
+    """A value that was never on the card is refused; the plan stays usable."""
+    target.worker()
+    target.stuck(1)
+    card = make(services)
+    forged = SecretValue(card.key, "A" * 43).encode()
+    assert kind(plans.confirm(services, card.key, ADA, secret=forged)) == "old-card"
+    assert isinstance(plans.confirm(services, card.key, ADA, secret=card.secret), PlanCard)
+
+
+def test_people_without_the_role_are_refused(services: Services, target: Target) -> None:
+    """A guest may not plan; nobody is named an operator, nobody changes anything."""
+    with pytest.raises(NotAllowed, match="guests"):
+        plans.make(services, "reset-stuck", {}, GIL, HERE)
+
+
+def test_a_role_lost_midway_stops_the_run(target_dsn: str, target: Target) -> None:
+    """Between confirm and execution Ada stops being an operator: aborted, nothing done (scenario 20)."""
+    target.worker()
+    target.stuck(1)
+    with product(target_dsn) as services:
+        card = make(services)
+        plans.confirm(services, card.key, ADA, secret=card.secret)
+    without = replace(CONFIG, people=replace(CONFIG.people, operators=("U0BEN",)))
+    with product(target_dsn, without) as services:
+        runs.perform_due(services)
+        ended = plans.card(services, card.key)
+        assert isinstance(ended, PlanCard)
+        assert ended.face is PlanFace.REFUSED
+    assert target.statuses() == {"processing": 1}
+
+
+@pytest.fixture
+def careful(target_dsn: str, services: Services) -> Services:
+    """Give services that want a second person above two jobs."""
+    return replace(services, config=replace(CONFIG, queue=replace(CONFIG.queue, approve_above=2)))
+
+
+def test_a_large_plan_takes_two_people_and_a_typed_count(careful: Services, target: Target) -> None:
+    """Asked, approved by somebody else, run by the requester who types the count."""
+    target.worker()
+    target.stuck(3)
+    card = make(careful)
+    assert card.face is PlanFace.NEEDS_SECOND
+    assert not card.secret
+    assert isinstance(approvals.ask_form(careful, card.key, ADA), AskForm)
+    approvals.ask(careful, card.key, ADA, "the night is long and the queue is full")
+    assert kind(plans.confirm(careful, card.key, SHELL, secret=None)) == "needs-second"
+    approved = approvals.approve(careful, card.key, DANA)
+    assert isinstance(approved, PlanCard)
+    assert approved.face is PlanFace.APPROVED
+    form = approvals.typed_form(careful, card.key, ADA, approved.secret)
+    assert isinstance(form, TypedForm)
+    assert kind(plans.confirm(careful, card.key, ADA, secret=form.secret, typed="4")) == "wrong-typed"
+    assert isinstance(plans.confirm(careful, card.key, ADA, secret=form.secret, typed=form.target), PlanCard)
+    runs.perform_due(careful)
+    assert target.statuses() == {"pending": 3}
+
+
+def test_nobody_approves_their_own_plan(careful: Services, target: Target) -> None:
+    """Ben is an operator and an approver: for his own plan another person decides."""
+    target.worker()
+    target.stuck(3)
+    card = plans.make(careful, "reset-stuck", {}, BEN, HERE)
+    assert isinstance(card, PlanCard)
+    approvals.ask(careful, card.key, BEN, "nobody else is awake at this hour")
+    assert kind(approvals.approve(careful, card.key, BEN)) == "own-approval"
+    with pytest.raises(NotAllowed, match="never from a shell"):
+        approvals.approve(careful, card.key, SHELL)
+
+
+def test_a_denial_is_final(careful: Services, target: Target) -> None:
+    """After a no, approving is too late."""
+    target.worker()
+    target.stuck(3)
+    card = make(careful)
+    approvals.ask(careful, card.key, ADA, "the night is long and the queue is full")
+    denied = approvals.deny(careful, card.key, DANA)
+    assert isinstance(denied, PlanCard)
+    assert denied.face is PlanFace.DENIED
+    assert kind(approvals.approve(careful, card.key, BEN)) == "ended"
+
+
+def test_a_plan_from_slack_is_applied_from_a_shell(services: Services, target: Target) -> None:
+    """With Slack away, the same plan is carried out by whoever holds the database credential, under their name."""
+    target.worker()
+    target.stuck(2)
+    card = make(services)
+    assert isinstance(plans.confirm(services, card.key, SHELL, secret=None), PlanCard)
+    runs.perform(services, card.key)
+    assert target.statuses() == {"pending": 2}
+    assert "cli:ada@laptop" in [entry.actor for entry in audit.list_newest(services, 3).entries]
+
+
+def test_a_thousand_jobs_go_in_batches(services: Services, target: Target) -> None:
+    """Above the batch size each batch is a transaction of its own, with its own record."""
+    many = replace(services, config=replace(CONFIG, queue=replace(CONFIG.queue, batch=100, approve_above=5000)))
+    target.worker()
+    target.stuck(250)
+    card = make(many)
+    plans.confirm(many, card.key, ADA, secret=card.secret)
+    runs.perform_due(many)
+    assert target.statuses() == {"pending": 250}
+    events = [entry.event for entry in audit.list_newest(many, 20).entries]
+    assert (events.count("step.batch"), events.count("step.succeeded")) == (2, 1)
