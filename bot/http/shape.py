@@ -34,5 +34,7 @@ def _is_interaction(body: dict[str, object]) -> bool:
     if not isinstance(user, dict) or not user.get("id"):
         return False
     if body.get("type") == "block_actions":
-        return isinstance(actions, list) and bool(actions) and isinstance(actions[0], dict) and "action_id" in actions[0]
+        return (
+            isinstance(actions, list) and bool(actions) and isinstance(actions[0], dict) and "action_id" in actions[0]
+        )
     return body.get("type") in ("view_submission", "view_closed") and isinstance(view, dict) and bool(view.get("id"))

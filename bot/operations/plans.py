@@ -78,72 +78,92 @@ def make(
         found = kind.preview(services, tx, step, catalog, params)
     if not isinstance(found, Preview):
         return found
+    order = _Order(
+        step=step, kind=kind, found=found, actor=actor, place=place, alert_id=alert_id, database=catalog.identity
+    )
     with services.db.write() as tx:
-        plan_id = _store(services, tx, step, kind, found, actor, place, alert_id, catalog.identity)
+        plan_id = _store(services, tx, order)
         card = plan_cards.build(services, tx, plan_id)
     services.wake("delivery")
     return card
 
 
-def _store(
-    services: Services,
-    tx: Tx,
-    step: Step,
-    kind: Kind,
-    found: Preview,
-    actor: Actor,
-    place: Place,
-    alert_id: int | None,
-    identity: str,
-) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """Who asked for what, where, and what was seen."""
+
+    step: Step
+    kind: Kind
+    found: Preview
+    actor: Actor
+    place: Place
+    alert_id: int | None
+    database: str
+
+    @property
+    def params_digest(self) -> str:
+        """Return the digest of the parameters: one issued plan per requester and parameters."""
+        return hashlib.sha256(canonical(dict(self.found.params)).encode()).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of all that was previewed."""
+        sealed = _sealed(self.found)
+        return digest({"step": self.step.id, "params": self.found.params, "facts": sealed, "database": self.database})
+
+
+def _store(services: Services, tx: Tx, order: _Order) -> str:
+    """Store a plan in the place of the requester's earlier one, queue its card, and return its id."""
     plan_id = new_plan_id()
-    params_digest = _digest_of(found.params)
-    seal = digest({"step": step.id, "params": found.params, "facts": _sealed(found), "database": identity})
-    for old in plans.supersede(tx, step=step.id, params_digest=params_digest, requester=actor.key, by=plan_id):
+    key = order.actor.key
+    for old in plans.supersede(tx, step=order.step.id, params_digest=order.params_digest, requester=key, by=plan_id):
         plan_cards.announce_edit(tx, old.id, old.channel)
-        audit.append(tx, "confirmation.superseded", actor=actor.key, plan=old.id, by=plan_id)
-    nonce = secrets.token_hex(8)
-    waits = bool(found.approval_why)
-    life = services.config.timing.approval_life if waits else services.config.timing.plan_life
-    plans.insert(
-        tx,
-        id=plan_id,
-        step=step.id,
-        step_rev=step.rev(kind.settings(services)),
-        params=dict(found.params),
-        params_digest=params_digest,
-        requester=actor.key,
-        requester_name=actor.name,
-        surface=actor.surface.value,
-        channel=place.channel,
-        thread_ts=place.thread_ts,
-        alert_id=alert_id,
-        secret_hash=None if waits else hash_for(services, plan_id, nonce),
-        nonce=nonce,
-        preview={**found.facts, "acting": found.acting, "resource": step.resource},
-        digest=seal,
-        target_count=len(found.targets),
-        database=identity,
-        expires_at=tx.now + life,
-        approval="needed" if waits else "none",
-        approval_why=found.approval_why,
-    )
-    plans.insert_targets(tx, plan_id, found.targets)
-    plan_cards.announce(tx, plan_id, place.channel, place.thread_ts, alert_id)
+        audit.append(tx, "confirmation.superseded", actor=key, plan=old.id, by=plan_id)
+    plans.insert(tx, **_row(services, tx, order, plan_id))
+    plans.insert_targets(tx, plan_id, order.found.targets)
+    plan_cards.announce(tx, plan_id, order.place.channel, order.place.thread_ts, order.alert_id)
     audit.append(
         tx,
         "preview.made",
-        actor=actor.key,
+        actor=key,
         plan=plan_id,
-        step=step.id,
-        params=dict(found.params),
-        preview_digest=seal,
-        target_count=len(found.targets),
-        acting=found.acting,
-        alert=alert_id,
-        channel=place.channel or None,
+        step=order.step.id,
+        params=dict(order.found.params),
+        preview_digest=order.digest,
+        target_count=len(order.found.targets),
+        acting=order.found.acting,
+        alert=order.alert_id,
+        channel=order.place.channel or None,
     )
     return plan_id
+
+
+def _row(services: Services, tx: Tx, order: _Order, plan_id: str) -> dict[str, object]:
+    """Return a plan's row; a plan that needs a second person has no secret until they agree."""
+    found, timing = order.found, services.config.timing
+    nonce, waits = secrets.token_hex(8), bool(found.approval_why)
+    return {
+        "id": plan_id,
+        "step": order.step.id,
+        "step_rev": order.step.rev(order.kind.settings(services)),
+        "params": dict(found.params),
+        "params_digest": order.params_digest,
+        "requester": order.actor.key,
+        "requester_name": order.actor.name,
+        "surface": order.actor.surface.value,
+        "channel": order.place.channel,
+        "thread_ts": order.place.thread_ts,
+        "alert_id": order.alert_id,
+        "secret_hash": None if waits else hash_for(services, plan_id, nonce),
+        "nonce": nonce,
+        "preview": {**found.facts, "acting": found.acting, "resource": order.step.resource},
+        "digest": order.digest,
+        "target_count": len(found.targets),
+        "database": order.database,
+        "expires_at": tx.now + (timing.approval_life if waits else timing.plan_life),
+        "approval": "needed" if waits else "none",
+        "approval_why": found.approval_why,
+    }
 
 
 def hash_for(services: Services, plan_id: str, nonce: str) -> bytes | None:
@@ -151,10 +171,6 @@ def hash_for(services: Services, plan_id: str, nonce: str) -> bytes | None:
     if not services.plan_key:
         return None
     return secret_hash(derive_secret(services.plan_key, plan_id, nonce))
-
-
-def _digest_of(params: Mapping[str, str]) -> str:
-    return hashlib.sha256(canonical(dict(params)).encode()).hexdigest()
 
 
 def _sealed(found: Preview) -> Mapping[str, object]:

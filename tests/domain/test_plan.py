@@ -53,5 +53,15 @@ def test_a_secret_is_bound_to_key_plan_and_nonce() -> None:
     """Another key, plan or nonce gives another secret; the same gives the same on every replica."""
     first = derive_secret(b"k", "7F3K", "n")
     assert first == derive_secret(b"k", "7F3K", "n")
-    assert len({first, derive_secret(b"x", "7F3K", "n"), derive_secret(b"k", "8Q2M", "n"), derive_secret(b"k", "7F3K", "m")}) == 4
+    assert (
+        len(
+            {
+                first,
+                derive_secret(b"x", "7F3K", "n"),
+                derive_secret(b"k", "8Q2M", "n"),
+                derive_secret(b"k", "7F3K", "m"),
+            }
+        )
+        == 4
+    )
     assert len(first) == 43

@@ -56,7 +56,9 @@ class Night:
 
     def outbox(self, kind: str) -> int:
         """Return how many messages of a kind were queued."""
-        row = self.target.connection.execute("SELECT count(*) FROM ops.chatops_outbox WHERE kind = %s", (kind,)).fetchone()
+        row = self.target.connection.execute(
+            "SELECT count(*) FROM ops.chatops_outbox WHERE kind = %s", (kind,)
+        ).fetchone()
         assert row is not None
         return int(row[0])
 

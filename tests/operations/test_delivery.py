@@ -60,7 +60,9 @@ def due(services: Services) -> int:
 def states(services: Services) -> list[str]:
     """Return the state of each message in its order."""
     with services.db.read() as tx:
-        return [row["state"] for row in tx.connection.execute("SELECT state FROM ops.chatops_outbox ORDER BY created_at")]
+        return [
+            row["state"] for row in tx.connection.execute("SELECT state FROM ops.chatops_outbox ORDER BY created_at")
+        ]
 
 
 def test_a_message_is_delivered_once(sender: Services, slack: SlackServer) -> None:
@@ -105,7 +107,9 @@ def test_slack_away_keeps_order(sender: Services, slack: SlackServer) -> None:
 
 def test_a_rate_limit_closes_the_gate_for_all(sender: Services, slack: SlackServer, target_dsn: str) -> None:
     """After a 429 no replica sends to that channel before the time is over (scenario 9)."""
-    slack.workspace.faults.script(Fault(method="chat.postMessage", error="ratelimited", status=429, retry_after_seconds=30))
+    slack.workspace.faults.script(
+        Fault(method="chat.postMessage", error="ratelimited", status=429, retry_after_seconds=30)
+    )
     queue(sender)
     delivery.deliver_due(sender)
     calls = len(slack.workspace.calls_of("chat.postMessage"))

@@ -90,7 +90,9 @@ def test_every_query_is_used() -> None:
 def test_every_template_has_its_message() -> None:
     """A template without a message is gone, and every runbook is well."""
     messages = (ROOT / "bot/domain/messages.py").read_text(encoding="utf-8")
-    classes = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in re.findall(r"class (\w+)\(Message\)", messages)}
+    classes = {
+        re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in re.findall(r"class (\w+)\(Message\)", messages)
+    }
     for surface in ("slack", "terminal"):
         found = {path.stem for path in (ROOT / "templates" / surface).glob("*.j2")}
         assert found - classes - {"views"} == set()
@@ -101,7 +103,9 @@ def test_the_examples_are_whole() -> None:
     """The example file is valid as it stands; the example environment names the product's variables."""
     example = tomllib.loads((ROOT / "dragonfly.example.toml").read_text(encoding="utf-8"))
     assert example["profile"] == "playbook"
-    settings = load({"DRAGONFLY_CONFIG": str(ROOT / "dragonfly.example.toml"), "DRAGONFLY_DATABASE_URL": "postgresql://x@y/z"})
+    settings = load(
+        {"DRAGONFLY_CONFIG": str(ROOT / "dragonfly.example.toml"), "DRAGONFLY_DATABASE_URL": "postgresql://x@y/z"}
+    )
     assert settings.config.queue.approve_above == 500
     named = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
     assert {name.upper() for name in Environment.model_fields} <= named
@@ -147,14 +151,36 @@ def test_help_is_light() -> None:
 
 def test_an_installed_wheel_works(tmp_path: Path) -> None:
     """A wheel built from this tree and installed elsewhere finds its templates, SQL and runbooks."""
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), "."]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(tmp_path),
+        ".",
+    ]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     [wheel] = tmp_path.glob("*.whl")
     target = tmp_path / "site"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)], check=True, capture_output=True)
-    code = "import bot, sys; from bot.cli.main import main; print(bot.__file__); sys.exit(main(['doctor', '--offline']))"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)],
+        check=True,
+        capture_output=True,
+    )
+    code = (
+        "import bot, sys; from bot.cli.main import main; print(bot.__file__); sys.exit(main(['doctor', '--offline']))"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(target), "PATH": ""}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(target), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert str(target) in done.stdout
