@@ -1,0 +1,129 @@
+"""The real command as a child process: outputs, exit codes, and what it does when the database is away."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.jobs import Target
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+QUICK = '[timing]\nstart_guard = "0s"\nunknown_after_start = "0s"\n'
+
+
+@pytest.fixture
+def dragonfly(target_dsn: str, tmp_path: Path) -> Run:
+    """Give the command with an environment built from nothing."""
+    settings = tmp_path / "dragonfly.toml"
+    settings.write_text(QUICK, encoding="utf-8")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DRAGONFLY_DATABASE_URL": target_dsn,
+        "DRAGONFLY_CONFIG": str(settings),
+        "SUPABASE_MODE": "dev",
+        "DRAGONFLY_OPERATORS": "U0ADA",
+        "DRAGONFLY_ONCALL": "U0ADA,U0BEN",
+    }
+
+    def run(*words: str, **changes: str) -> "subprocess.CompletedProcess[str]":
+        env = {name: value for name, value in {**environment, **changes}.items() if value}
+        command = [sys.executable, "-m", "bot", *words]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+    return run
+
+
+def test_the_story_from_a_shell(dragonfly: Run, target: Target) -> None:
+    """Status, stuck, plan, apply, the record: with no Slack anywhere."""
+    target.worker()
+    target.stuck(14)
+    assert dragonfly("status").returncode == 1
+    assert "14 worker dead" in dragonfly("stuck").stdout
+
+    made = dragonfly("plan", "reset-stuck")
+    found = re.search(r"PLAN (\w{4})  reset 14 stuck jobs", made.stdout)
+    assert found is not None
+    assert target.statuses() == {"processing": 14}
+
+    assert dragonfly("apply", found[1]).returncode == 2
+    assert target.statuses() == {"processing": 14}
+    done = dragonfly("apply", found[1], "--yes")
+    assert (done.returncode, target.statuses()) == (0, {"pending": 14})
+    assert "14 of 14 reset" in done.stdout
+    assert dragonfly("apply", found[1], "--yes").returncode == 4
+
+    listed = dragonfly("audit", "list")
+    for event in ("preview.made", "confirmation.consumed", "step.succeeded", "confirmation.refused"):
+        assert event in listed.stdout
+    assert dragonfly("audit", "verify").returncode == 0
+    target.connection.execute("ALTER TABLE ops.chatops_audit DISABLE TRIGGER ALL")
+    target.connection.execute("""UPDATE ops.chatops_audit SET record = record || '{"acting": 1}' WHERE n = 1""")
+    broken = dragonfly("audit", "verify")
+    assert (broken.returncode, "at no. 1 (content)" in broken.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("words", ["status", "stuck", "oncall", "check", "doctor", "alerts", "audit list", "audit verify"])
+def test_every_read_has_json(dragonfly: Run, target: Target, words: str) -> None:
+    """`--json` gives facts that a program can read, and no secret."""
+    target.worker()
+    target.stuck(1)
+    done = dragonfly(*words.split(), "--json")
+    assert json.loads(done.stdout)["as_of"]
+    assert "secret" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("stat", 2, "invalid choice"),
+        ("plan nothing", 2, "no step 'nothing'"),
+        ("plan reset-stuck ingest", 2, "has no name"),
+        ("plan reset-stuck older_than=5", 2, "no unit"),
+        ("plan reset-stuck older_than=1s", 2, "too short"),
+        ("plan reset-stuck colour=red", 2, "no option 'colour'"),
+        ("plan show ZZZZ", 4, ""),
+        ("apply ZZZZ --yes", 4, ""),
+        ("ack everything", 2, "is no alert"),
+        ("runbook show nothing", 2, "no runbook"),
+        ("db grants --role x;y", 2, "is no role name"),
+    ],
+)
+def test_wrong_words_have_their_exit_code(dragonfly: Run, words: str, code: int, said: str) -> None:
+    """What is wrong is one sentence on the error stream; nothing is written to the output."""
+    done = dragonfly(*words.split())
+    assert done.returncode == code
+    assert said in done.stderr
+
+
+def test_the_database_is_away(dragonfly: Run) -> None:
+    """Exit code 3, a sentence, and no password in it."""
+    away = "postgresql://somebody:verysecret@127.0.0.1:1/nothing"
+    for words in ("status", "plan reset-stuck", "alerts"):
+        done = dragonfly(*words.split(), DRAGONFLY_DATABASE_URL=away)
+        assert done.returncode == 3, done.stderr
+        assert "cannot be reached" in done.stdout + done.stderr
+        assert "verysecret" not in done.stdout + done.stderr
+
+
+def test_the_mode_must_be_said(dragonfly: Run) -> None:
+    """Without a mode nothing is planned; with the other mode's address only, nothing falls through."""
+    assert "SUPABASE_MODE is not set" in dragonfly("plan", "reset-stuck", SUPABASE_MODE="").stderr
+    other = dragonfly("status", DRAGONFLY_DATABASE_URL="", SUPABASE_DB_URL_PROD="postgresql://x@y/z")
+    assert (other.returncode, "only SUPABASE_DB_URL_PROD is set" in other.stderr) == (2, True)
+
+
+def test_who_would_be_called(dragonfly: Run) -> None:
+    """A route can be asked without acting, and a wrong expectation is a finding."""
+    assert dragonfly("route", "test", "scenario=worker-death", "--expect", "U0ADA").returncode in (0, 1)
+    assert dragonfly("route", "test", "scenario=worker-death", "--expect", "U0GIL").returncode == 1
+
+
+def test_a_pipe_has_no_colour(dragonfly: Run, target: Target) -> None:
+    """What is piped is plain text."""
+    target.worker()
+    assert "\x1b[" not in dragonfly("status").stdout

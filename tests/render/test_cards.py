@@ -1,0 +1,139 @@
+"""Every card keeps the rules of the house (cards, section 15), with ordinary and with hostile facts."""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from bot.domain import messages as m
+from bot.domain.workers import SourceVerdict
+from bot.render.filters import clean, count, duration, middle
+from bot.render.slack import SlackRenderer
+from bot.render.terminal import TerminalRenderer, to_json
+from bot.sandbox.slack.block_kit import check_blocks
+from tests.support.examples import HOSTILE, NOW, examples
+
+RENDERER = SlackRenderer(names={"U0ADA": "Ada", "U0BEN": "Ben"})
+TERMINAL = TerminalRenderer()
+EMOJI = ("🔴", "🟡", "🟢", "⚪", "⏸️", "⚠️")
+NEVER = (
+    "zombie orphan requeue reap poison quarantine canary flapping break-glass override manifest fingerprint digest lease "
+    "epoch inhibited outbox drift please oops successfully"
+).split()
+CARDS = [message for message in examples() if not isinstance(message, m.PlanDetails | m.AskForm | m.TypedForm | m.ResolveForm | m.Working)]
+FORMS = [message for message in examples() if message not in CARDS]
+
+
+def name(message: m.Message) -> str:
+    """Return a readable id for a test."""
+    face = getattr(message, "face", getattr(message, "kind", getattr(message, "event", "")))
+    return f"{type(message).__name__}-{face}"
+
+
+def texts(blocks: tuple[object, ...]) -> Iterator[str]:
+    """Yield every text of some blocks."""
+    for block in blocks:
+        yield from re.findall(r"'text': '((?:[^'\\]|\\.)*)'", repr(block))
+        yield from re.findall(r"'text': \"((?:[^\"\\]|\\.)*)\"", repr(block))
+
+
+@pytest.mark.parametrize("message", CARDS, ids=name)
+def test_slack_takes_every_card(message: m.Message) -> None:
+    """The strict checker finds nothing, and the fallback is a sentence of at most 200 characters."""
+    card = RENDERER.card(message)
+    check_blocks([dict(block) for block in card.blocks], "message")
+    assert 0 < len(card.text) <= 200
+    assert len(card.blocks) <= 30
+    assert 0 < len(RENDERER.plain(message).text) <= 2000
+
+
+@pytest.mark.parametrize("message", CARDS, ids=name)
+def test_the_skeleton(message: m.Message) -> None:
+    """Ids are there and unique, controls come last, at most four, at most one primary, one emoji, in the header."""
+    blocks = [dict(block) for block in RENDERER.card(message).blocks]
+    ids = [str(block["block_id"]) for block in blocks]
+    assert len(ids) == len(set(ids))
+    rows = [block for block in blocks if block["type"] == "actions"]
+    assert blocks[len(blocks) - len(rows) :] == rows
+    controls = [element for row in rows for element in row["elements"]]  # type: ignore[attr-defined]
+    assert len(controls) <= 4
+    assert sum(control.get("style") == "primary" for control in controls) <= 1
+    assert len({control["action_id"] for control in controls}) == len(controls)
+    for row in rows:
+        assert sum(len(control["text"]["text"]) + 3 for control in row["elements"]) <= 48  # type: ignore[attr-defined]
+    heads = [str(block["text"]) for block in blocks if block["type"] == "header"]
+    assert sum(text.count(emoji) for text in heads for emoji in EMOJI) <= 1
+
+
+@pytest.mark.parametrize("message", CARDS, ids=name)
+def test_headers_are_plain(message: m.Message) -> None:
+    """A header is one line on a phone, without time, person or mention, and ends with the environment."""
+    for block in RENDERER.card(message).blocks:
+        if block["type"] == "header":
+            text = str(dict(block)["text"]["text"])  # type: ignore[index]
+            assert len(text) <= 44, text
+            assert not re.search(r"<|@|\d\d:\d\d", text)
+            assert text.endswith(" · dev")
+
+
+@pytest.mark.parametrize("message", CARDS, ids=name)
+def test_words(message: m.Message) -> None:
+    """None of the words that are never said, no exclamation, no shouting plural."""
+    said = " ".join(texts(RENDERER.card(message).blocks)).lower()
+    assert [word for word in NEVER if re.search(rf"\b{word}\b", said)] == []
+    assert "(s)" not in said
+    assert "n/a" not in said
+
+
+@pytest.mark.parametrize("message", FORMS, ids=name)
+def test_slack_takes_every_form(message: m.Message) -> None:
+    """A form has its title, its close, and its submit where it asks for something."""
+    view = dict(RENDERER.view(message))
+    check_blocks(list(view["blocks"]), "modal")  # type: ignore[call-overload]
+    asks = any(block["type"] == "input" for block in view["blocks"])  # type: ignore[attr-defined]
+    assert asks == ("submit" in view)
+
+
+@pytest.mark.parametrize("message", examples(), ids=name)
+def test_a_terminal_shows_it_too(message: m.Message) -> None:
+    """Nothing is only in Slack; JSON holds the facts and no secret."""
+    if not isinstance(message, m.AlertReply | m.PlanReply | m.Home | m.AskForm | m.TypedForm | m.ResolveForm | m.Working):
+        assert TERMINAL.text(message)
+    assert '"secret"' not in to_json(message)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_names_stay_literal(hostile: str) -> None:
+    """Nothing that comes from outside pings, links, formats or breaks a card (scenario 45)."""
+    line = m.WorkerLine(worker_id=hostile, silent_for=timedelta(seconds=5), jobs_held=1)
+    base = next(message for message in examples() if isinstance(message, m.AlertCard))
+    card = RENDERER.card(dataclasses.replace(base, worst=(line, line), worst_total=2, label=hostile))
+    check_blocks([dict(block) for block in card.blocks], "message")
+    shown = repr(card)
+    for word in ("<!channel>", "<@U1>", "<http", "{{7*7}}" if "{{" not in hostile else "\x00"):
+        assert word not in shown.replace("<!date", "")
+
+
+def test_unknown_is_a_word() -> None:
+    """A number that cannot be read is `not known`, never 0."""
+    assert (count(None), duration(None)) == ("not known", "not known")
+    assert [count(7), count(12408), count(1_200_000)] == ["7", "12,408", "1.2 M"]
+    seconds = [0.084, 41, 130, 3900, 273_600]
+    assert [duration(timedelta(seconds=value)) for value in seconds] == ["84 ms", "41 s", "2 m 10 s", "1 h 05 m", "3 d 4 h"]
+    assert middle("enforcement_generate_packet-4f2a91c0") == "enforcement_gene…-4f2a91c0"
+    assert clean("a\u202eb\u200bc\n") == "abc "
+
+
+def test_sources_that_differ_are_named() -> None:
+    """When heartbeats, view and API do not agree, the card says what each says."""
+    base = next(message for message in examples() if isinstance(message, m.AlertCard))
+    verdicts = (
+        SourceVerdict(source="heartbeats", verdict="offline"),
+        SourceVerdict(source="view", verdict="online"),
+        SourceVerdict(source="api", verdict="unknown"),
+    )
+    text = repr(RENDERER.card(dataclasses.replace(base, verdicts=verdicts)))
+    assert "Heartbeats offline, health view online, API unknown" in text
+    assert NOW.year == 2026

@@ -1,0 +1,94 @@
+"""The whole configuration is judged at once, and each fault says what to write instead."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.errors import ConfigurationError
+from bot.logs import redact
+from bot.settings import load
+
+DATABASE = {"DRAGONFLY_DATABASE_URL": "postgresql://bot@db/ops"}
+
+
+def faults(toml: str, tmp_path: Path, **env: str) -> list[str]:
+    """Return the faults of a file and an environment."""
+    file = tmp_path / "dragonfly.toml"
+    file.write_text(toml, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as refused:
+        load({**DATABASE, "DRAGONFLY_CONFIG": str(file), **env})
+    return list(refused.value.faults)
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("[queue]\napprove_abov = 3", "write approve_above"),
+        ("[timing]\noffline_aftr = '60s'", "write offline_after"),
+        ("[timing]\noffline_after = '60'", "no unit"),
+        ("[people]\noperators = ['ada']", "write U…, W… or a user group S…"),
+        ("[oncall]\npeople = ['U0ADA']\nzone = 'Mars/Base'", "is no time zone"),
+        ("[queue]\nbatch = 0", "greater than or equal to 1"),
+        ("profile = 'slow'", "profile"),
+        ("[slack]\nalert_channel = { env = 'NOT_SET' }", "asks for the variable NOT_SET"),
+        ("this is not toml", "is not TOML"),
+    ],
+)
+def test_each_fault_says_what_to_write(toml: str, said: str, tmp_path: Path) -> None:
+    """A person can put it right from the message alone."""
+    assert said in " ".join(faults(toml, tmp_path))
+
+
+def test_all_faults_come_at_once(tmp_path: Path) -> None:
+    """Three faults are three sentences, not three starts."""
+    found = faults("[timing]\noffline_after = '1'\nx = '1s'", tmp_path, SUPABASE_MODE="production")
+    assert len(found) == 3
+
+
+def test_the_bot_needs_its_tokens() -> None:
+    """Everything that is missing to start is named."""
+    with pytest.raises(ConfigurationError) as refused:
+        load(DATABASE, needs_mode=True, needs_slack=True)
+    text = " ".join(refused.value.faults)
+    for word in ("SUPABASE_MODE", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "PORT", "alert channel"):
+        assert word in text
+
+
+def test_the_order_of_the_databases() -> None:
+    """Our own variable first, then the mode's, then the general ones; its name is kept for the plan's first line."""
+    everything = {
+        "DRAGONFLY_DATABASE_URL": "a",
+        "SUPABASE_DB_URL_PROD": "b",
+        "SUPABASE_DB_URL": "c",
+        "DATABASE_URL": "d",
+        "SUPABASE_MODE": "prod",
+    }
+    seen = []
+    for name in ("DRAGONFLY_DATABASE_URL", "SUPABASE_DB_URL_PROD", "SUPABASE_DB_URL", "DATABASE_URL"):
+        seen.append(load(everything).config.database_variable)
+        everything.pop(name)
+    assert seen == ["DRAGONFLY_DATABASE_URL", "SUPABASE_DB_URL_PROD", "SUPABASE_DB_URL", "DATABASE_URL"]
+
+
+def test_profiles_and_overrides() -> None:
+    """The fast profile is the sandbox's; one duration can be changed on its own."""
+    assert load(DATABASE).config.timing.offline_after == timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://bot:hunter22@db.example/ops",
+        "xoxb-12345678-abcdefgh",
+        "Authorization: Bearer abcdefgh12345678",
+        "write to marlowe@example.org",
+        "ssn 412-55-9087",
+        "card 4929 1234 5678 9012",
+        "password=hunter22",
+    ],
+)
+def test_a_log_line_holds_no_secret(text: str) -> None:
+    """The second net takes out what looks like a secret or a person's number."""
+    assert "[redacted]" in redact(text)
+    assert "[secret]" in redact("the word swordfish", ["swordfish"])
