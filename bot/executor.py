@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Mapping
 
 _LOG = logging.getLogger("dragonfly.executor")
+_GRACE_SECONDS = 0.003
+"""Lets the acknowledgement leave before its work begins: both need the interpreter."""
 
 
 class Executor:
@@ -50,6 +52,7 @@ class Executor:
         awake, work, said = self._awake[name], self._work[name], ""
         while not self._stopping.is_set():
             awake.clear()
+            self._stopping.wait(_GRACE_SECONDS)
             done = 0
             try:
                 done = work()

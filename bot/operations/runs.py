@@ -134,7 +134,6 @@ def _batch(services: Services, tx: Tx, work: _Work) -> bool:
     if upto < acting:
         rows = result.get("reset", 0) + result.get("failed", 0)
         runs.progress(tx, work.run.id, done_to=upto, result=result, rows=rows)
-        plan_cards.announce_edit(tx, work.plan.id, work.plan.channel)
         audit.append(tx, "step.batch", actor=work.run.actor, plan=work.run.id, done_to=upto, result=dict(done.result))
         return True
     _succeed(services, tx, work, result, upto)

@@ -71,7 +71,7 @@ WITH target AS MATERIALIZED (
       AND t.disposition IN ('reset', 'fail_exhausted', 'fail_poison')
 ),
 live AS MATERIALIZED (
-    SELECT t.*, j.id AS job
+    SELECT t.ordinal, t.disposition, t.reason, t.wait_seconds, j.ctid AS place
     FROM target AS t
     JOIN ops.job_queue AS j
         ON j.id = t.target_id::uuid  -- if id_uuid
@@ -101,7 +101,7 @@ reset AS (
         updated_at = %(now)s::timestamptz,  -- if updated_at
         locked_at = NULL
     FROM live
-    WHERE j.id = live.job AND live.disposition = 'reset'
+    WHERE j.ctid = live.place AND live.disposition = 'reset'
     RETURNING live.ordinal
 ),
 failed AS (
@@ -114,7 +114,7 @@ failed AS (
                           || '. Was: ' || coalesce(j.last_error, ''), 2000),  -- if last_error
         locked_at = NULL
     FROM live
-    WHERE j.id = live.job AND live.disposition <> 'reset'
+    WHERE j.ctid = live.place AND live.disposition <> 'reset'
     RETURNING live.ordinal
 ),
 done AS (
@@ -122,9 +122,9 @@ done AS (
 ),
 marked AS (
     UPDATE ops.chatops_plan_target AS t
-    SET result = CASE WHEN done.ordinal IS NULL THEN 'moved on' ELSE 'done' END
-    FROM target LEFT JOIN done ON done.ordinal = target.ordinal
-    WHERE t.plan_id = %(plan)s AND t.ordinal = target.ordinal
+    SET result = CASE WHEN t.ordinal IN (SELECT ordinal FROM done) THEN 'done' ELSE 'moved on' END
+    WHERE t.plan_id = %(plan)s AND t.ordinal > %(after)s AND t.ordinal <= %(upto)s AND t.result IS NULL
+      AND t.disposition IN ('reset', 'fail_exhausted', 'fail_poison')
     RETURNING t.disposition, t.result
 )
 SELECT count(*) FILTER (WHERE result = 'done' AND disposition = 'reset')::integer AS reset,

@@ -72,7 +72,9 @@ def test_on_a_phone_nothing_scrolls_sideways(phone: Page) -> None:
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     phone.click('[data-go="chats"]')
     expect(phone.locator("[data-testid=composer]")).to_be_visible()
-    heads = phone.locator(".block-header").evaluate_all("nodes => nodes.map(node => [node.textContent, node.offsetHeight])")
+    heads = phone.locator(".block-header").evaluate_all(
+        "nodes => nodes.map(node => [node.textContent, node.offsetHeight])"
+    )
     assert [text for text, height in heads if height > 30] == []
 
 

@@ -67,7 +67,9 @@ def test_the_story_from_a_shell(dragonfly: Run, target: Target) -> None:
     assert (broken.returncode, "at no. 1 (content)" in broken.stdout) == (1, True)
 
 
-@pytest.mark.parametrize("words", ["status", "stuck", "oncall", "check", "doctor", "alerts", "audit list", "audit verify"])
+@pytest.mark.parametrize(
+    "words", ["status", "stuck", "oncall", "check", "doctor", "alerts", "audit list", "audit verify"]
+)
 def test_every_read_has_json(dragonfly: Run, target: Target, words: str) -> None:
     """`--json` gives facts that a program can read, and no secret."""
     target.worker()

@@ -18,11 +18,12 @@ from tests.support.examples import HOSTILE, NOW, examples
 RENDERER = SlackRenderer(names={"U0ADA": "Ada", "U0BEN": "Ben"})
 TERMINAL = TerminalRenderer()
 EMOJI = ("🔴", "🟡", "🟢", "⚪", "⏸️", "⚠️")
-NEVER = (
-    "zombie orphan requeue reap poison quarantine canary flapping break-glass override manifest fingerprint digest lease "
-    "epoch inhibited outbox drift please oops successfully"
-).split()
-CARDS = [message for message in examples() if not isinstance(message, m.PlanDetails | m.AskForm | m.TypedForm | m.ResolveForm | m.Working)]
+NEVER = ["zombie", "orphan", "requeue", "reap", "poison", "quarantine", "canary", "flapping", "break-glass", "override", "manifest", "fingerprint", "digest", "lease", "epoch", "inhibited", "outbox", "drift", "please", "oops", "successfully"]
+CARDS = [
+    message
+    for message in examples()
+    if not isinstance(message, m.PlanDetails | m.AskForm | m.TypedForm | m.ResolveForm | m.Working)
+]
 FORMS = [message for message in examples() if message not in CARDS]
 
 
@@ -99,7 +100,9 @@ def test_slack_takes_every_form(message: m.Message) -> None:
 @pytest.mark.parametrize("message", examples(), ids=name)
 def test_a_terminal_shows_it_too(message: m.Message) -> None:
     """Nothing is only in Slack; JSON holds the facts and no secret."""
-    if not isinstance(message, m.AlertReply | m.PlanReply | m.Home | m.AskForm | m.TypedForm | m.ResolveForm | m.Working):
+    if not isinstance(
+        message, m.AlertReply | m.PlanReply | m.Home | m.AskForm | m.TypedForm | m.ResolveForm | m.Working
+    ):
         assert TERMINAL.text(message)
     assert '"secret"' not in to_json(message)
 
@@ -121,7 +124,13 @@ def test_unknown_is_a_word() -> None:
     assert (count(None), duration(None)) == ("not known", "not known")
     assert [count(7), count(12408), count(1_200_000)] == ["7", "12,408", "1.2 M"]
     seconds = [0.084, 41, 130, 3900, 273_600]
-    assert [duration(timedelta(seconds=value)) for value in seconds] == ["84 ms", "41 s", "2 m 10 s", "1 h 05 m", "3 d 4 h"]
+    assert [duration(timedelta(seconds=value)) for value in seconds] == [
+        "84 ms",
+        "41 s",
+        "2 m 10 s",
+        "1 h 05 m",
+        "3 d 4 h",
+    ]
     assert middle("enforcement_generate_packet-4f2a91c0") == "enforcement_gene…-4f2a91c0"
     assert clean("a\u202eb\u200bc\n") == "abc "
 

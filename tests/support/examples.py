@@ -43,13 +43,22 @@ ALERT = m.AlertCard(
     pending=212,
     processing=17,
     jobs_held=3,
-    worst=tuple(m.WorkerLine(worker_id=f"enforcement_generate_packet-4f2a91c{n}", silent_for=timedelta(seconds=400), jobs_held=n) for n in range(10)),
+    worst=tuple(
+        m.WorkerLine(
+            worker_id=f"enforcement_generate_packet-4f2a91c{n}", silent_for=timedelta(seconds=400), jobs_held=n
+        )
+        for n in range(10)
+    ),
     worst_total=38,
     calls=(m.Call(who=("U0ADA",), label="on call", at=ago(10)),),
     next_calls=(m.Call(who=("U0BEN",), label="team lead", at=NOW), m.Call(who=("C0OPSALL",), label="everyone", at=NOW)),
-    steps=(m.StepLine(title="Reset stuck jobs", state="14 jobs reset, picked up", at=NOW, by="slack:T0/U0ADA", key="7F3K"),),
+    steps=(
+        m.StepLine(title="Reset stuck jobs", state="14 jobs reset, picked up", at=NOW, by="slack:T0/U0ADA", key="7F3K"),
+    ),
 )
-TAKEN = replace(ALERT, acked_by="slack:T0DRAGON/U0ADA", acked_at=ago(5), ack_reminder_at=NOW, ack_ends_at=NOW, next_calls=())
+TAKEN = replace(
+    ALERT, acked_by="slack:T0DRAGON/U0ADA", acked_at=ago(5), ack_reminder_at=NOW, ack_ends_at=NOW, next_calls=()
+)
 ENDED = replace(TAKEN, resolved_at=NOW, online_since=ago(65), reopens_until=NOW, recovered_if_until=NOW)
 GROUP = m.JobGroup(
     disposition="reset",
@@ -79,7 +88,11 @@ PLAN = m.PlanCard(
     fails_poison=4,
     left_slow=3,
     left_unknown=2,
-    groups=(GROUP, replace(GROUP, disposition="leave_slow", count=3), replace(GROUP, disposition="leave_unknown", count=2)),
+    groups=(
+        GROUP,
+        replace(GROUP, disposition="leave_slow", count=3),
+        replace(GROUP, disposition="leave_unknown", count=2),
+    ),
     dead_for=timedelta(seconds=329),
     wait=(timedelta(minutes=1), timedelta(minutes=4)),
     approvers=("U0BEN", "U0CLEO"),
@@ -113,22 +126,70 @@ STATUS = m.StatusCard(
     as_of=NOW,
     took=timedelta(milliseconds=84),
     workers=(
-        m.WorkersLine(label="ingest", worker_type="ingest_processor", online=0, total=2, newest_heartbeat=ago(233), status="bad", reason="no heartbeat"),
-        m.WorkersLine(label="enforcement", worker_type="enforcement_engine", online=1, total=1, newest_heartbeat=ago(9), status="ok", reason="online"),
+        m.WorkersLine(
+            label="ingest",
+            worker_type="ingest_processor",
+            online=0,
+            total=2,
+            newest_heartbeat=ago(233),
+            status="bad",
+            reason="no heartbeat",
+        ),
+        m.WorkersLine(
+            label="enforcement",
+            worker_type="enforcement_engine",
+            online=1,
+            total=1,
+            newest_heartbeat=ago(9),
+            status="ok",
+            reason="online",
+        ),
     ),
     queue=m.QueueLine(
-        pending=231, oldest_pending=timedelta(seconds=230), processing=17, paused=0, failed_24h=4, stuck=17, stuck_dead=14, stuck_slow=2, stuck_unknown=1
+        pending=231,
+        oldest_pending=timedelta(seconds=230),
+        processing=17,
+        paused=0,
+        failed_24h=4,
+        stuck=17,
+        stuck_dead=14,
+        stuck_slow=2,
+        stuck_unknown=1,
     ),
     elsewhere=(m.SourceLine(name="API", verdict="ok"), m.SourceLine(name="database", verdict="ok")),
-    alerts=(m.AlertLine(key="A31", title="ingest workers offline", state="firing", since=ago(233), acked_by="slack:T0DRAGON/U0ADA", acked_at=NOW),),
+    alerts=(
+        m.AlertLine(
+            key="A31",
+            title="ingest workers offline",
+            state="firing",
+            since=ago(233),
+            acked_by="slack:T0DRAGON/U0ADA",
+            acked_at=NOW,
+        ),
+    ),
     oncall=m.OnCallNow(who="U0ADA", until=NOW, then="U0BEN"),
     reset_possible=True,
 )
 NOT_KNOWN = m.QueueLine(
-    pending=None, oldest_pending=None, processing=None, paused=None, failed_24h=None, stuck=None, stuck_dead=None, stuck_slow=None, stuck_unknown=None
+    pending=None,
+    oldest_pending=None,
+    processing=None,
+    paused=None,
+    failed_24h=None,
+    stuck=None,
+    stuck_dead=None,
+    stuck_slow=None,
+    stuck_unknown=None,
 )
 JOB = m.JobLine(
-    id="a3f09c11-0000", job_type="ingest", locked_for=timedelta(seconds=542), attempts=3, max_attempts=5, worker_id="w-1", disposition="reset", reason="no heartbeat"
+    id="a3f09c11-0000",
+    job_type="ingest",
+    locked_for=timedelta(seconds=542),
+    attempts=3,
+    max_attempts=5,
+    worker_id="w-1",
+    disposition="reset",
+    reason="no heartbeat",
 )
 FACTS: dict[str, object] = {
     "requester": "slack:T0DRAGON/U0ADA",
@@ -159,11 +220,7 @@ FACTS: dict[str, object] = {
     "url": "https://example.org/archives/C1/p1",
     "report": "E-4K2",
 }
-NOTICES = (
-    "not-yours already-done twice expired replaced ended not-allowed someone-else old-card other-database step-changed needs-second "
-    "wrong-typed own-approval acknowledged late-acknowledge resolved not-found near-miss bad-input not-here database-away storage-away "
-    "late-press link-status bug"
-).split()
+NOTICES = ["not-yours", "already-done", "twice", "expired", "replaced", "ended", "not-allowed", "someone-else", "old-card", "other-database", "step-changed", "needs-second", "wrong-typed", "own-approval", "acknowledged", "late-acknowledge", "resolved", "not-found", "near-miss", "bad-input", "not-here", "database-away", "storage-away", "late-press", "link-status", "bug"]
 
 
 def examples() -> list[m.Message]:
@@ -172,43 +229,153 @@ def examples() -> list[m.Message]:
     found: list[m.Message] = []
     for face in m.AlertFace:
         ended = face in (m.AlertFace.RECOVERED, m.AlertFace.BY_HAND)
-        base = ENDED if ended else TAKEN if face is m.AlertFace.ACKED else replace(ALERT, online_since=NOW, recovered_if_until=NOW)
+        base = (
+            ENDED
+            if ended
+            else TAKEN
+            if face is m.AlertFace.ACKED
+            else replace(ALERT, online_since=NOW, recovered_if_until=NOW)
+        )
         found.append(replace(base, face=face, resolved_by="slack:T0DRAGON/U0ADA", resolved_reason="planned stop"))
-    found += [replace(ALERT, check=check, label="worker heartbeats", reason="3 looks in a row failed") for check in ("check_blind", "api_health", "db_reachable")]
+    found += [
+        replace(ALERT, check=check, label="worker heartbeats", reason="3 looks in a row failed")
+        for check in ("check_blind", "api_health", "db_reachable")
+    ]
     found.append(replace(TAKEN, face=m.AlertFace.ACKED, open_plan=m.Link(key="7F3K", url="https://example.org/x")))
     for event in ("escalated", "recovered", "reopened", "resolved_by_hand", "ack_lapsed", "unsteady"):
         found.append(
             m.AlertReply(
-                env="dev", as_of=NOW, key="A31", event=event, label="ingest worker", at=NOW, mentions=("U0BEN",), earlier=(call,), next_calls=(call,),
-                down_for=timedelta(seconds=318), online=0, total=2, pending=231, reset=14, picked_up=True, reason="planned", actor="slack:T0/U0ADA",
+                env="dev",
+                as_of=NOW,
+                key="A31",
+                event=event,
+                label="ingest worker",
+                at=NOW,
+                mentions=("U0BEN",),
+                earlier=(call,),
+                next_calls=(call,),
+                down_for=timedelta(seconds=318),
+                online=0,
+                total=2,
+                pending=231,
+                reset=14,
+                picked_up=True,
+                reason="planned",
+                actor="slack:T0/U0ADA",
                 card=m.Link(key="A31", url="https://example.org/x"),
             )
         )
-    found += [STATUS, replace(STATUS, alerts=(), workers=STATUS.workers[1:], queue=replace(STATUS.queue, stuck=0, stuck_dead=0))]
-    found += [replace(STATUS, queue=NOT_KNOWN, alerts=(), blind=blind, blind_reason="timed out", changes_on=False) for blind in ("unreachable", "hidden")]
+    found += [
+        STATUS,
+        replace(STATUS, alerts=(), workers=STATUS.workers[1:], queue=replace(STATUS.queue, stuck=0, stuck_dead=0)),
+    ]
+    found += [
+        replace(STATUS, queue=NOT_KNOWN, alerts=(), blind=blind, blind_reason="timed out", changes_on=False)
+        for blind in ("unreachable", "hidden")
+    ]
     found += [PLAN, *(replace(PLAN, face=face, **RAN) for face in m.PlanFace)]  # type: ignore[arg-type]
     for event in ("done", "proved", "no_effect", "asked", "approved"):
-        found.append(m.PlanReply(env="dev", as_of=NOW, key="7F3K", event=event, actor="slack:T0/U0ADA", at=NOW, did_reset=14, run_before=NOW, took=timedelta(seconds=41)))
+        found.append(
+            m.PlanReply(
+                env="dev",
+                as_of=NOW,
+                key="7F3K",
+                event=event,
+                actor="slack:T0/U0ADA",
+                at=NOW,
+                did_reset=14,
+                run_before=NOW,
+                took=timedelta(seconds=41),
+            )
+        )
     found += [
-        m.StuckList(env="dev", as_of=NOW, total=17, stuck_after=timedelta(minutes=5), jobs=(JOB,) * 12, dead=14, slow=2, unknown=1, unlisted=0),
-        m.CannotPlan(env="dev", as_of=NOW, step="reset-stuck", title="Reset stuck jobs", reasons=("role x may not update status",), remedy=("GRANT UPDATE",)),
+        m.StuckList(
+            env="dev",
+            as_of=NOW,
+            total=17,
+            stuck_after=timedelta(minutes=5),
+            jobs=(JOB,) * 12,
+            dead=14,
+            slow=2,
+            unknown=1,
+            unlisted=0,
+        ),
+        m.CannotPlan(
+            env="dev",
+            as_of=NOW,
+            step="reset-stuck",
+            title="Reset stuck jobs",
+            reasons=("role x may not update status",),
+            remedy=("GRANT UPDATE",),
+        ),
         m.NothingStuck(env="dev", as_of=NOW, stuck=3, slow=2, unknown=1, unlisted=0, guard_until=NOW, jobs=(JOB,)),
-        m.PlanDetails(env="dev", as_of=NOW, key="7F3K", seal="4c1e09ab", jobs=(JOB,) * 30, total=358, strategy="clears locks", statement="UPDATE x < y && `z`\n" * 400),
+        m.PlanDetails(
+            env="dev",
+            as_of=NOW,
+            key="7F3K",
+            seal="4c1e09ab",
+            jobs=(JOB,) * 30,
+            total=358,
+            strategy="clears locks",
+            statement="UPDATE x < y && `z`\n" * 400,
+        ),
         m.AskForm(env="dev", as_of=NOW, key="7F3K", title="Reset stuck jobs", acting=340),
-        m.TypedForm(env="dev", as_of=NOW, key="7F3K", title="Reset stuck jobs", target="340", approved_by="U0BEN", secret="v1", run_before=NOW),
+        m.TypedForm(
+            env="dev",
+            as_of=NOW,
+            key="7F3K",
+            title="Reset stuck jobs",
+            target="340",
+            approved_by="U0BEN",
+            secret="v1",
+            run_before=NOW,
+        ),
         m.ResolveForm(env="dev", as_of=NOW, key="A31", label="ingest"),
         m.Working(env="dev", as_of=NOW, title="Dragonfly", what="7F3K"),
         m.RunbookCard(
-            env="dev", as_of=NOW, scenario="worker-death", title="Worker death", trigger="A type is silent.", calls=(call,), checked_at=NOW,
-            steps=(m.RunbookStepLine(number=1, step="reset-stuck", title="Reset stuck jobs", why="They stay.", risk="change", ready="ready", shell="dragonfly plan reset-stuck", action="plan.reset-stuck:v1"),),
+            env="dev",
+            as_of=NOW,
+            scenario="worker-death",
+            title="Worker death",
+            trigger="A type is silent.",
+            calls=(call,),
+            checked_at=NOW,
+            steps=(
+                m.RunbookStepLine(
+                    number=1,
+                    step="reset-stuck",
+                    title="Reset stuck jobs",
+                    why="They stay.",
+                    risk="change",
+                    ready="ready",
+                    shell="dragonfly plan reset-stuck",
+                    action="plan.reset-stuck:v1",
+                ),
+            ),
         ),
         m.OnCallCard(env="dev", as_of=NOW, now=STATUS.oncall, chains=(("worker-death", (call, call)),)),
         m.AlertList(env="dev", as_of=NOW, alerts=STATUS.alerts * 12),
         m.AlertList(env="dev", as_of=NOW, alerts=(), last=STATUS.alerts[0]),
-        m.Timeline(env="dev", as_of=NOW, key="A31", label="ingest", summary="recovered", entries=(m.TimelineEntry(at=NOW, text="fired", note="bad"),) * 60),
+        m.Timeline(
+            env="dev",
+            as_of=NOW,
+            key="A31",
+            label="ingest",
+            summary="recovered",
+            entries=(m.TimelineEntry(at=NOW, text="fired", note="bad"),) * 60,
+        ),
         m.Help(env="dev", as_of=NOW),
         m.Help(env="dev", as_of=NOW, topic="stuck", found=(("/dragonfly stuck", "jobs"),)),
-        m.Home(env="dev", as_of=NOW, role="operator", oncall=STATUS.oncall, on_call_self=False, waiting=(), alerts=STATUS.alerts, mine=()),
+        m.Home(
+            env="dev",
+            as_of=NOW,
+            role="operator",
+            oncall=STATUS.oncall,
+            on_call_self=False,
+            waiting=(),
+            alerts=STATUS.alerts,
+            mine=(),
+        ),
     ]
     found += [m.Notice(env="dev", as_of=NOW, kind=kind, facts=FACTS) for kind in NOTICES]
     return found

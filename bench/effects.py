@@ -1,0 +1,121 @@
+"""The SQL that matters, at a million jobs: `status` to an accepted post, and a reset of ten thousand."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import psycopg
+
+from bench.figures import Figure, against
+from bench.world import prepared, world
+from bot.domain.messages import PlanCard
+from bot.operations import approvals, delivery, plans, publishing, runs, status
+from bot.operations.plans import Place
+from bot.operations.services import Services
+from bot.sandbox.slack.server import SlackServer
+from bot.slack.app import client
+from bot.slack.chat import SlackChat
+from bot.store.db import Database
+from bot.targets import heartbeats, queue
+from tests.support.product import ADA, CONFIG, DANA, product
+
+JOBS = 1_000_000
+STUCK = 10_000
+_BARE = """
+    UPDATE ops.job_queue AS j
+    SET status = 'pending', locked_at = NULL, started_at = NULL, worker_id = NULL, next_run_at = now(), updated_at = now()
+    WHERE j.id IN (SELECT id FROM ops.job_queue WHERE status = 'processing' AND locked_at < now() - interval '5 minutes'
+                   ORDER BY locked_at LIMIT 500 FOR UPDATE SKIP LOCKED)"""
+
+
+def measure() -> list[Figure]:
+    """Return the figures at a million jobs."""
+    with world("deployed") as (dsn, slack):
+        prepared(dsn, "deployed", total=JOBS, stuck=STUCK)
+        with product(dsn) as bare:
+            chat = SlackChat(client(slack.settings.bot_token, slack.api_url), env="dev")
+            chat.check()
+            services = replace(bare, chat=chat, config=replace(CONFIG, queue=replace(CONFIG.queue, approve_above=500)))
+            return [_status(services, slack), _reset(services, dsn)]
+
+
+def _status(services: Services, slack: SlackServer) -> Figure:
+    """Compare the whole way of `status` with its SQL and one post."""
+    ours, floor = [], []
+    status.read(services)
+    for number in range(9):
+        floor.append(_timed(lambda: _bare_status(services, slack)))
+        ours.append(_timed(lambda: _our_status(services, f"bench{number}")))  # noqa: B023  # called at once
+    return against("status to accepted post, s", statistics.median(ours), statistics.median(floor), 1.3)
+
+
+def _our_status(services: Services, key: str) -> None:
+    publishing.status(services, ADA, "C0INCIDENTS", key, always=True)
+    while not delivery.deliver_due(services):
+        pass
+
+
+def _bare_status(services: Services, slack: SlackServer) -> None:
+    """Send the same statements through psycopg, and one post."""
+    card = status.read(services)
+    assert services.chat is not None
+    assert services.renderer is not None
+    services.chat.post("C0INCIDENTS", services.renderer.card(card))
+
+
+def _timed(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def _reset(services: Services, dsn: str) -> Figure:
+    """Compare two approved plans of 5,000 with twenty bare batches of 500 on the same rows."""
+    ours, floor = [], []
+    for _ in range(3):
+        floor.append(_timed(lambda: _bare_reset(dsn)))
+        _again(dsn)
+        ours.append(_planned_reset(services))
+        _again(dsn)
+    return against("reset of 10,000 among 1,000,000, s", statistics.median(ours), statistics.median(floor), 1.3)
+
+
+def _bare_reset(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
+        while connection.execute(_BARE).rowcount:
+            pass
+
+
+def _planned_reset(services: Services) -> float:
+    """Plan, ask, approve, confirm; only the carrying-out is timed, as only it has a bare counterpart."""
+    spent = 0.0
+    for _ in range(2):
+        card = plans.make(services, "reset-stuck", {}, ADA, Place(channel="C0INCIDENTS"))
+        assert isinstance(card, PlanCard), card
+        assert card.acting == 5000
+        approvals.ask(services, card.key, ADA, "a benchmark wants to know it")
+        approved = approvals.approve(services, card.key, DANA)
+        assert isinstance(approved, PlanCard)
+        plans.confirm(services, card.key, ADA, secret=approved.secret, typed="5000")
+        spent += _timed(lambda: runs.perform_due(services))
+        done = plans.card(services, card.key)
+        assert isinstance(done, PlanCard)
+        assert done.did_reset == 5000, done
+    return spent
+
+
+def _again(dsn: str) -> None:
+    """Make the same rows stuck again, and forget that they were ever reset."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("UPDATE ops.chatops_run SET proof = 'none'")
+        connection.execute("DELETE FROM ops.chatops_plan_target")
+        connection.execute(
+            "UPDATE ops.job_queue SET status = 'processing', locked_at = now() - interval '20 minutes', "
+            "started_at = now() - interval '20 minutes', worker_id = 'ingest_processor-dead0001' "
+            "WHERE locked_at IS NULL AND status = 'pending' AND attempts = 1 AND next_run_at IS NOT NULL"
+        )
+        connection.execute("VACUUM ANALYZE ops.job_queue")
+
+
+__all__ = ["Database", "heartbeats", "measure", "queue"]
