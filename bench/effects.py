@@ -13,11 +13,8 @@ from bot.domain.messages import PlanCard
 from bot.operations import approvals, delivery, plans, publishing, runs, status
 from bot.operations.plans import Place
 from bot.operations.services import Services
-from bot.sandbox.slack.server import SlackServer
 from bot.slack.app import client
 from bot.slack.chat import SlackChat
-from bot.store.db import Database
-from bot.targets import heartbeats, queue
 from tests.support.product import ADA, CONFIG, DANA, product
 
 JOBS = 1_000_000
@@ -37,15 +34,15 @@ def measure() -> list[Figure]:
             chat = SlackChat(client(slack.settings.bot_token, slack.api_url), env="dev")
             chat.check()
             services = replace(bare, chat=chat, config=replace(CONFIG, queue=replace(CONFIG.queue, approve_above=500)))
-            return [_status(services, slack), _reset(services, dsn)]
+            return [_status(services), _reset(services, dsn)]
 
 
-def _status(services: Services, slack: SlackServer) -> Figure:
+def _status(services: Services) -> Figure:
     """Compare the whole way of `status` with its SQL and one post."""
     ours, floor = [], []
     status.read(services)
     for number in range(9):
-        floor.append(_timed(lambda: _bare_status(services, slack)))
+        floor.append(_timed(lambda: _bare_status(services)))
         ours.append(_timed(lambda: _our_status(services, f"bench{number}")))  # noqa: B023  # called at once
     return against("status to accepted post, s", statistics.median(ours), statistics.median(floor), 1.3)
 
@@ -56,7 +53,7 @@ def _our_status(services: Services, key: str) -> None:
         pass
 
 
-def _bare_status(services: Services, slack: SlackServer) -> None:
+def _bare_status(services: Services) -> None:
     """Send the same statements through psycopg, and one post."""
     card = status.read(services)
     assert services.chat is not None
@@ -116,6 +113,3 @@ def _again(dsn: str) -> None:
             "WHERE locked_at IS NULL AND status = 'pending' AND attempts = 1 AND next_run_at IS NOT NULL"
         )
         connection.execute("VACUUM ANALYZE ops.job_queue")
-
-
-__all__ = ["Database", "heartbeats", "measure", "queue"]

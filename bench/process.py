@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from bench.figures import Figure, plain
 from bench.world import world
@@ -47,8 +48,14 @@ def _bot() -> tuple[float, float]:
                 break
         ready = time.perf_counter() - began
         time.sleep(3)
-        status = open(f"/proc/{bot.pid}/status", encoding="utf-8").read() if os.path.exists("/proc") else "VmRSS: 0 kB"
+        status = _status_of(bot.pid)
         found = re.search(r"VmRSS:\s+(\d+)", status)
         bot.terminate()
         bot.wait(20)
         return ready, int(found[1]) / 1024 if found else 0.0
+
+
+def _status_of(pid: int) -> str:
+    """Return what the kernel says of a process, or nothing where it says it elsewhere."""
+    place = Path(f"/proc/{pid}/status")
+    return place.read_text(encoding="utf-8") if place.exists() else ""

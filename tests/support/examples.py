@@ -220,7 +220,34 @@ FACTS: dict[str, object] = {
     "url": "https://example.org/archives/C1/p1",
     "report": "E-4K2",
 }
-NOTICES = ["not-yours", "already-done", "twice", "expired", "replaced", "ended", "not-allowed", "someone-else", "old-card", "other-database", "step-changed", "needs-second", "wrong-typed", "own-approval", "acknowledged", "late-acknowledge", "resolved", "not-found", "near-miss", "bad-input", "not-here", "database-away", "storage-away", "late-press", "link-status", "bug"]
+NOTICES = [
+    "not-yours",
+    "already-done",
+    "twice",
+    "expired",
+    "replaced",
+    "ended",
+    "not-allowed",
+    "someone-else",
+    "old-card",
+    "other-database",
+    "step-changed",
+    "needs-second",
+    "wrong-typed",
+    "own-approval",
+    "acknowledged",
+    "late-acknowledge",
+    "resolved",
+    "not-found",
+    "near-miss",
+    "bad-input",
+    "not-here",
+    "database-away",
+    "storage-away",
+    "late-press",
+    "link-status",
+    "bug",
+]
 
 
 def examples() -> list[m.Message]:

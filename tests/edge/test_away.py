@@ -1,0 +1,66 @@
+"""The database goes away under a running bot: nothing is done, it is said, and everything comes back."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.bootstrap import Bot
+from bot.sandbox.postgres import PostgresServer
+from bot.sandbox.slack.server import SlackServer
+from bot.sandbox.target import schema
+from bot.store.db import Database
+from bot.store.migrate import migrate
+from tests.scenarios.conftest import LIVELY
+from tests.scenarios.test_worker_death import card
+from tests.support.running import running_bot
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def place(worker_id: str) -> Path:
+    """Give a directory that the server's user may reach."""
+    return Path("/tmp") / f"dragonfly-away-{worker_id}"  # noqa: S108  # open to all
+
+
+@pytest.fixture
+def postgres(place: Path) -> Iterator[PostgresServer]:
+    """Give a server of its own, with the target and our tables."""
+    server = PostgresServer.start(place, fast=True)
+    if not schema.is_there(server.dsn()):
+        schema.create(server.dsn(), "deployed")
+    database = Database(server.dsn(), size=1).open()
+    migrate(database, "dev")
+    database.close()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bot(postgres: PostgresServer, slack: SlackServer) -> Iterator[Bot]:
+    """Give the running bot."""
+    config = replace(LIVELY, workers=())
+    with running_bot(postgres.dsn(), slack, config, "http") as running:
+        yield running
+
+
+def test_away_and_back(bot: Bot, postgres: PostgresServer, place: Path, slack: SlackServer) -> None:
+    """Commands say that nothing was done, the channel is told without the database, and the bot recovers (scenario 28)."""
+    ada = slack.person("U0ADA")
+    postgres.stop()
+
+    ada.types("/dragonfly reset-stuck")
+    assert "Nothing was done" in ada.is_told("Nothing was done", timeout_seconds=10).text
+    ada.types("/dragonfly status")
+    assert "Cannot see" in str(ada.is_told("Cannot see", timeout_seconds=15).blocks)
+    told = card(slack, "🔴 Cannot reach: database")
+    assert "<@U0ADA>" in str(told.blocks)
+
+    again = PostgresServer.start(place, fast=True, port=postgres.port)
+    try:
+        eventually(lambda: "Recovered" in str(slack.workspace.find("C0INCIDENTS", told.ts)), 20)
+        ada.types("/dragonfly alerts")
+        assert "0 alerts" in str(ada.is_told("0 alerts", timeout_seconds=15).blocks)
+    finally:
+        again.stop()
