@@ -16,8 +16,7 @@ from tests.support.waiting import eventually
 @pytest.fixture
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a directory that the server's user may reach."""
-    found = Path("/tmp") / f"dragonfly-test-{os.getpid()}-{tmp_path_factory.getbasetemp().name}"  # noqa: S108  # open to all
-    return found
+    return Path("/tmp") / f"dragonfly-test-{os.getpid()}-{tmp_path_factory.getbasetemp().name}"  # noqa: S108  # open to all
 
 
 def test_it_keeps_its_data(place: Path) -> None:
