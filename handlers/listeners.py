@@ -82,9 +82,11 @@ class Listeners:
     def action(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
         """Take a press; one that opens a form opens it first, because its trigger lives three seconds."""
         envelope = envelopes.action(body)
-        if not self._is_ours(envelope) or (
-            envelope.channel_id and not self._services.config.is_listed(envelope.channel_id)
-        ):
+        if not self._is_ours(envelope):
+            return ack()
+        if envelope.channel_id and not self._services.config.is_listed(envelope.channel_id):
+            asked = Asked(services=self._services, envelope=envelope)
+            self._spawn(lambda: asked.refuse("not-here", channel=self._services.config.alert_channel))
             return ack()
         try:
             return self._keep(self._with_form(envelope), ack, context)

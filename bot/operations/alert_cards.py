@@ -57,6 +57,18 @@ def announce_reply(tx: Tx, alert: Alert, event_id: int, *, broadcast: bool = Fal
     )
 
 
+def announce_elsewhere(tx: Tx, alert: Alert, event_id: int, channel: str) -> None:
+    """Queue the same words as a message of its own in another channel, which is a level of the chain."""
+    outbox.enqueue(
+        tx,
+        "post",
+        channel=channel,
+        message_key=f"{message_key(alert.id)}:{event_id}:{channel}",
+        render_from={"message": "alert_reply", "id": alert.id, "event": event_id},
+        priority=outbox.CRITICAL,
+    )
+
+
 def alert_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:
     """Build the card an outbox row asks for."""
     alert = alerts.find(tx, int(facts["id"]))

@@ -103,7 +103,7 @@ def _fire(services: Services, tx: Tx, alert: Alert, seen: Observation, reason: s
 
 def _announce_fire(services: Services, tx: Tx, alert: Alert, event: str, reason: str) -> None:
     escalations.begin(tx, alert.id, chain(services.config, alert.scenario, tx.now))
-    escalations.take_due(tx)
+    escalations.first_called(tx, alert.id)
     number = alerts.add_event(tx, alert, event, reason=reason, who=list(_first_called(tx, alert.id)))
     if event == "fired":
         alert_cards.announce(tx, alert)

@@ -45,6 +45,8 @@ def _call(tx: Tx, item: Escalation) -> int:
     event = alerts.add_event(tx, alert, "escalated", label=item.label, who=list(item.who))
     alert_cards.announce_edit(tx, alert)
     alert_cards.announce_reply(tx, alert, event, broadcast=True)
+    for channel in (who for who in item.who if who[:1] in ("C", "G") and who != alert.channel):
+        alert_cards.announce_elsewhere(tx, alert, event, channel)
     return 1
 
 

@@ -52,6 +52,11 @@ def begin(tx: Tx, alert_id: int, dues: Sequence[Due]) -> None:
         )
 
 
+def first_called(tx: Tx, alert_id: int) -> None:
+    """Mark an alert's first level as called: its card mentions them."""
+    tx.run(SQL["first_called"], alert_id=alert_id, now=tx.now)
+
+
 def take_due(tx: Tx, most: int = 20) -> list[Escalation]:
     """Take levels whose time has come; late ones run late, none is skipped."""
     return tx.rows(Escalation, SQL["take_due"], now=tx.now, most=most)

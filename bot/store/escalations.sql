@@ -35,3 +35,9 @@ ORDER BY level;
 -- name: last_round
 -- How often an alert's chain was begun.
 SELECT coalesce(max(round), 0)::integer AS round FROM ops.chatops_escalation WHERE alert_id = %(alert_id)s;
+
+-- name: first_called
+-- The card itself called the first level.
+UPDATE ops.chatops_escalation AS e
+SET done_at = %(now)s, called = e.chain -> 0 -> 'who'
+WHERE e.alert_id = %(alert_id)s AND e.level = 1 AND e.done_at IS NULL AND e.cancelled_at IS NULL;

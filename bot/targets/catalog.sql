@@ -34,7 +34,10 @@ SELECT
               AND EXISTS (SELECT FROM unnest(p.polroles) AS role(id)
                           WHERE role.id = 0 OR pg_has_role(current_user, role.id, 'USAGE')))
     ) AS policies_match,
-    coalesce(has_table_privilege(to_regclass('ops.v_system_health'), 'SELECT'), false) AS health_view,
+    (SELECT count(*) = 2 AND bool_and(has_table_privilege(a.attrelid, 'SELECT'))
+     FROM pg_attribute AS a
+     WHERE a.attrelid = to_regclass('ops.v_system_health')
+       AND a.attname IN ('ingest_status', 'enforcement_status')) IS TRUE AS health_view,
     current_database() AS database,
     current_user::text AS role,
     (SELECT system_identifier::text FROM pg_control_system()) || '/' || current_database() AS identity
