@@ -179,16 +179,17 @@ def test_ten_thousand_workers_are_twenty_alerts(target_dsn: str, target: Target,
 
 
 @pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
-def test_hidden_rows_are_no_outage(target_dsn: str, target: Target) -> None:
+def test_hidden_rows_are_no_outage(target_dsn: str, target: Target, worker_id: str) -> None:
     """A role from which row security hides everything sees nothing wrong: it cannot see (target-system 1.4)."""
+    role = f"dragonfly_test_blind_{worker_id}"
     target.connection.execute(
-        "DROP ROLE IF EXISTS dragonfly_test_blind; CREATE ROLE dragonfly_test_blind LOGIN PASSWORD 'x'; "
-        "GRANT USAGE ON SCHEMA ops TO dragonfly_test_blind; "
-        "GRANT ALL ON ALL TABLES IN SCHEMA ops TO dragonfly_test_blind; "
-        "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ops TO dragonfly_test_blind"
+        f"DROP ROLE IF EXISTS {role}; CREATE ROLE {role} LOGIN PASSWORD 'x'; "
+        f"GRANT USAGE ON SCHEMA ops TO {role}; "
+        f"GRANT ALL ON ALL TABLES IN SCHEMA ops TO {role}; "
+        f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ops TO {role}"
     )
     target.worker()
-    blind = psycopg.conninfo.make_conninfo(target_dsn, user="dragonfly_test_blind", password="x")
+    blind = psycopg.conninfo.make_conninfo(target_dsn, user=role, password="x")
     with product(blind) as services:
         for _ in range(4):
             target.connection.execute("UPDATE ops.chatops_check SET due_at = now() - interval '1 minute'")
@@ -197,4 +198,4 @@ def test_hidden_rows_are_no_outage(target_dsn: str, target: Target) -> None:
             found = tx.connection.execute("SELECT check_id FROM ops.chatops_alert").fetchall()
     assert {row["check_id"] for row in found} <= {"check_blind"}
     assert found
-    target.connection.execute("DROP OWNED BY dragonfly_test_blind; DROP ROLE dragonfly_test_blind")
+    target.connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")

@@ -71,17 +71,18 @@ def test_a_superuser_is_noticed(services: Services, target: Target, attack: str,
         "ALTER TABLE ops.chatops_audit DISABLE TRIGGER ALL",
     ],
 )
-def test_the_bots_role_cannot(services: Services, target: Target, target_dsn: str, attack: str) -> None:
+def test_the_bots_role_cannot(services: Services, target: Target, target_dsn: str, attack: str, worker_id: str) -> None:
     """The least-privilege role of `db grants` may append and nothing else; payloads are not even readable (scenario 43)."""
+    role = f"dragonfly_test_app_{worker_id}"
     append(services, 1)
-    target.connection.execute(grants("dragonfly_test_app").encode())
-    target.connection.execute("ALTER ROLE dragonfly_test_app PASSWORD 'x'")
-    own = psycopg.conninfo.make_conninfo(target_dsn, user="dragonfly_test_app", password="x")
+    target.connection.execute(grants(role).encode())
+    target.connection.execute(f"ALTER ROLE {role} PASSWORD 'x'")
+    own = psycopg.conninfo.make_conninfo(target_dsn, user=role, password="x")
     with psycopg.connect(own, autocommit=True) as connection:
         connection.execute("""SELECT ops.chatops_audit_append('{"actor":"dragonfly","event":"x"}')""")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(attack.encode())
-    target.connection.execute("DROP OWNED BY dragonfly_test_app")
+    target.connection.execute(f"DROP OWNED BY {role}")
 
 
 def test_the_owner_is_stopped_by_the_trigger(services: Services, target: Target) -> None:

@@ -11,10 +11,16 @@ BEGIN
     FOREACH wanted IN ARRAY ARRAY['anon', 'authenticated', 'dragonfly_app', 'dragonfly_worker', 'dragonfly_readonly', 'service_role']
     LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
-            EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+                IF wanted = 'service_role' THEN
+                    ALTER ROLE service_role BYPASSRLS;
+                END IF;
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                NULL; -- somebody makes the same system on this server at the same moment
+            END;
         END IF;
     END LOOP;
-    ALTER ROLE service_role BYPASSRLS;
 END $$;
 
 CREATE TYPE ops.job_status_enum AS ENUM ('pending', 'processing', 'completed', 'failed');
