@@ -31,8 +31,8 @@ else
 	$(MAKE) --no-print-directory test-browser
 endif
 
-test-browser: $(READY) ## the page, pressed by a real Chromium
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest -q -m browser $(ARGS)
+test-browser: $(READY) ## the page, pressed by a real Chromium, as one story in its order
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest -q -p no:randomly -m browser $(ARGS)
 
 format: $(READY) ## format the code
 	$(BIN)/ruff format .
