@@ -17,10 +17,10 @@ from slack_bolt import Ack, App
 
 from bench.figures import Figure, against, plain
 from bench.world import world
-from bot.bootstrap import Bot
 from bot.clock import SystemClock
 from bot.http.server import Edge, HttpServer
 from bot.http.signature import sign
+from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
 from bot.slack.app import build, client
 from tests.scenarios.conftest import LIVELY

@@ -228,7 +228,7 @@ def _said(item: Any) -> str:  # pydantic's error mapping
             model = inner.annotation if inner else model
         known = list(getattr(model, "model_fields", {}))
         near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1)
-        return f"{place}: unknown key; write {near[0] if near else ', '.join(known)}"
+        return f"{place}: unknown key; write {near[0] if near else ', '.join(known) or 'what dragonfly.example.toml shows'}"
     return f"{place}: {item['msg'].lower()}"
 
 

@@ -3,10 +3,10 @@
 import argparse
 import os
 
-from bot.bootstrap import run_bot
 from bot.errors import EXIT_OK
 from bot.logs import set_up
 from bot.operations.tables import OWNER_VARIABLE
+from bot.process import run_bot
 from bot.settings import load
 
 

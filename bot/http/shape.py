@@ -13,6 +13,8 @@ def is_request(text: str) -> bool:
     fields = {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True).items()}
     if "payload" in fields:
         return _is_interaction(_object(fields["payload"]))
+    if fields.get("ssl_check") == "1":
+        return True
     return all(fields.get(name) for name in _COMMAND)
 
 
@@ -25,6 +27,8 @@ def _object(text: str) -> dict[str, object]:
 
 
 def _is_event(body: dict[str, object]) -> bool:
+    if body.get("type") == "url_verification":
+        return isinstance(body.get("challenge"), str)
     event = body.get("event")
     return isinstance(event, dict) and isinstance(event.get("type"), str) and bool(body.get("event_id"))
 

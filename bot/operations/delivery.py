@@ -16,7 +16,8 @@ from bot.store import outbox
 from bot.store.db import Tx
 from bot.store.outbox import Waiting
 
-_AT_ONCE = 10
+_AT_ONCE = 3
+"""Three sends of at most 10 s each stay within one lease."""
 _BACK_OFF_SECONDS = (1, 2, 5, 10, 30, 60)
 _LOOK_AGAIN = timedelta(seconds=3)
 _LOOKS = 2

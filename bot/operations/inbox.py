@@ -7,7 +7,8 @@ from bot.operations.services import Services
 from bot.ports import Envelope
 from bot.store import inbox
 
-_AT_ONCE = 10
+_AT_ONCE = 1
+"""One claim, one handling: a slow one can never outlast the claim of the next."""
 _TRIES = 3
 
 Handle = Callable[[Envelope], None]

@@ -114,7 +114,7 @@ class _Order:
 
 def _store(services: Services, tx: Tx, order: _Order) -> str:
     """Store a plan in the place of the requester's earlier one, queue its card, and return its id."""
-    plan_id = new_plan_id()
+    plan_id = _free_id(tx)
     key = order.actor.key
     for old in plans.supersede(tx, step=order.step.id, params_digest=order.params_digest, requester=key, by=plan_id):
         plan_cards.announce_edit(tx, old.id, old.channel)
@@ -135,6 +135,14 @@ def _store(services: Services, tx: Tx, order: _Order) -> str:
         alert=order.alert_id,
         channel=order.place.channel or None,
     )
+    return plan_id
+
+
+def _free_id(tx: Tx) -> str:
+    """Return an id that no plan has had: four characters are few enough to be said aloud, and to meet again."""
+    plan_id = new_plan_id()
+    while plans.find(tx, plan_id) is not None:
+        plan_id = new_plan_id()
     return plan_id
 
 

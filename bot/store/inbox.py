@@ -10,7 +10,8 @@ from bot.sqlfile import load
 from bot.store.db import Database, Tx
 
 SQL = load("bot.store", "inbox.sql")
-CLAIM = timedelta(seconds=30)
+CLAIM = timedelta(seconds=60)
+"""Longer than any handling: calls to Slack end after 10 s each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.bootstrap import Bot
 from bot.domain.configuration import Configuration
+from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer, SlackSettings
 from tests.scenarios.conftest import LIVELY
 from tests.support.running import running_bot

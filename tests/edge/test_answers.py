@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.bootstrap import Bot
 from bot.operations import audit
+from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
 
 

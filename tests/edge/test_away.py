@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.bootstrap import Bot
+from bot.process import Bot
 from bot.sandbox.postgres import PostgresServer
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.target import schema

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from bot.bootstrap import Bot
 from bot.http.signature import sign
+from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
 from tests.support.waiting import eventually
 
@@ -109,6 +109,13 @@ def test_an_oversized_body_is_413(bot: Bot, slack: SlackServer) -> None:
 def test_a_signed_body_that_is_no_request_is_never_a_500(bot: Bot, slack: SlackServer, body: bytes) -> None:
     """Signed nonsense gets a client error."""
     assert send(bot, body, headers(slack, body)).status_code < 500
+
+
+def test_slack_may_verify_the_address(bot: Bot, slack: SlackServer) -> None:
+    """When the request URL is entered, Slack's challenge is answered."""
+    body = b'{"type": "url_verification", "challenge": "abc123", "token": "t"}'
+    made = {**headers(slack, body), "content-type": "application/json"}
+    assert "abc123" in send(bot, body, made).text
 
 
 def test_no_body_is_ever_logged(bot: Bot, slack: SlackServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.bootstrap import Bot
 from bot.domain.configuration import Configuration
 from bot.domain.timing import FAST
+from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
 from tests.support.product import CONFIG
 from tests.support.running import TRANSPORTS, running_bot

@@ -2,9 +2,9 @@
 
 import json
 
-from bot.bootstrap import Bot
 from bot.domain import ids
 from bot.operations import audit
+from bot.process import Bot
 from bot.sandbox.slack.entities import Message
 from bot.sandbox.slack.server import SlackServer
 from tests.support.jobs import Target

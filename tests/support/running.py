@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from pydantic import SecretStr
 
-from bot.bootstrap import Bot
 from bot.domain.configuration import Configuration
+from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
 from bot.settings import Settings
 

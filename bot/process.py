@@ -1,0 +1,188 @@
+"""The whole product in one process, `dragonfly bot`: put together, started, stopped. It sees everything."""
+
+import hashlib
+import logging
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.bootstrap import build
+from bot.clock import SystemClock
+from bot.errors import ConflictError, DeliveryError, MigrationPending, StoreError
+from bot.executor import Executor
+from bot.http.server import Edge, HttpServer
+from bot.operations import alerts, checks, delivery, escalations, inbox, plans, reachability, runs
+from bot.ports import Envelope
+from bot.scheduler import Scheduler
+from bot.settings import Settings
+from bot.slack.app import build as build_app
+from bot.slack.app import client
+from bot.slack.chat import SlackChat
+from bot.slack.directory import SlackDirectory
+from bot.slack.socket import Socket
+from bot.store.migrate import require_current
+from handlers.dispatch import give_up, handle
+from handlers.listeners import Listeners
+
+_LOG = logging.getLogger("dragonfly")
+_IDLE_SECONDS = 1.0
+
+
+def plan_key(bot_token: str) -> bytes:
+    """Return the key from which the secrets of plans are derived; every replica has the same token."""
+    return hashlib.sha256(b"dragonfly plan key\n" + bot_token.encode()).digest()
+
+
+class Bot:
+    """The whole product in one process: Slack surface, scheduler, executor, delivery, HTTP."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Put everything together; nothing runs yet."""
+        token = settings.bot_token.get_secret_value()
+        web = client(token, settings.slack_api_url)
+        self.settings = settings
+        self.chat = SlackChat(web, env=settings.config.env)
+        self.services = replace(
+            build(settings, wake=self._wake),
+            chat=self.chat,
+            directory=SlackDirectory(web, SystemClock()),
+            plan_key=plan_key(token),
+        )
+        self.rejected: Counter[str] = Counter()
+        self._spawner = ThreadPoolExecutor(2, thread_name_prefix="unrecorded")
+        self.app = build_app(web)
+        Listeners(self.services, team=lambda: self.chat.team_id, spawn=self._spawn).register(self.app)
+        self._reach = reachability.Watch(self.services)
+        self._handle: Callable[[Envelope], None] = lambda envelope: handle(self.services, envelope)
+        self._give_up: Callable[[Envelope, str], None] = lambda envelope, report: give_up(
+            self.services, envelope, report
+        )
+        self._executor = self._loops()
+        self._scheduler = self._ticks()
+        self._stops: list[Callable[[], None]] = []
+        self._socket: Socket | None = None
+
+    def _spawn(self, work: Callable[[], None]) -> None:
+        self._spawner.submit(work)
+
+    def _wake(self, what: str) -> None:
+        self._executor.wake(what)
+
+    def _loops(self) -> Executor:
+        services = self.services
+        work = {
+            "inbox": lambda: inbox.work(services, self._handle, self._give_up),
+            "runs": lambda: runs.perform_due(services),
+            "delivery": lambda: delivery.deliver_due(services),
+        }
+        return Executor(work, threads={"inbox": 3, "runs": 1, "delivery": 2}, idle_seconds=_IDLE_SECONDS)
+
+    def _ticks(self) -> Scheduler:
+        services, second = self.services, timedelta(seconds=1)
+        looks = min(services.config.timing.check_interval, timedelta(seconds=5))
+        return Scheduler(
+            {
+                "checks": (looks, lambda: checks.run_due(services)),
+                "escalations": (second, lambda: escalations.call_due(services)),
+                "acknowledgements": (timedelta(seconds=30), lambda: alerts.lapse_due(services)),
+                "plans": (second, lambda: plans.expire(services)),
+                "proofs": (second, lambda: runs.watch(services)),
+                "reachability": (services.config.timing.check_interval, self._reach.look),
+                "slack": (timedelta(seconds=20), self._know_slack),
+                "socket": (timedelta(seconds=3), self._watch_socket),
+            }
+        )
+
+    def _know_slack(self) -> None:
+        """Learn who we are as soon as Slack answers."""
+        if not self.chat.team_id:
+            self.chat.check()
+
+    def _watch_socket(self) -> None:
+        """Renew a connection that looks alive and hears nothing."""
+        if self._socket is not None and not self._socket.watch():
+            _LOG.warning("socket_deaf: a new connection is made")
+
+    def start(self) -> None:
+        """Run; returns when Slack's requests are taken. A database or a Slack that is away is waited for.
+
+        Raises:
+            MigrationPending, ConflictError: the tables are not as this program needs them.
+        """
+        self._check_store()
+        try:
+            self.chat.check()
+        except DeliveryError as error:
+            _LOG.warning("slack_away error=%s", error.slack_error)
+        self._executor.start()
+        self._scheduler.start()
+        self._surface()
+
+    def _check_store(self) -> None:
+        try:
+            with self.services.db.read(wait=timedelta(seconds=3)) as tx:
+                require_current(tx, self.settings.config.env)
+        except (MigrationPending, ConflictError):
+            raise
+        except StoreError as error:
+            _LOG.warning("database_away error=%r", error.message)
+
+    def _surface(self) -> None:
+        """Open Socket Mode, HTTP, or both."""
+        app_token = self.settings.app_token.get_secret_value()
+        if self.settings.port is not None:
+            self._serve_http(self.settings.port, signed=not app_token)
+        if app_token:
+            self._socket = Socket(self.app, app_token)
+            self._socket.start()
+            self._stops.append(self._socket.stop)
+
+    def _serve_http(self, port: int, *, signed: bool) -> None:
+        secrets = [item.get_secret_value() for item in self.settings.signing_secrets] if signed else []
+        edge = Edge(
+            self.app,
+            secrets=secrets,
+            clock=SystemClock(),
+            ready=self.is_ready,
+            rejected=lambda reason: self.rejected.update([reason]),
+        )
+        server = HttpServer(edge.routes(), port)
+        server.start()
+        self._stops.append(server.stop)
+        self.port = server.port
+
+    def is_ready(self) -> bool:
+        """Say whether work can be done: the database answers and Slack knows us."""
+        try:
+            with self.services.db.read(wait=timedelta(seconds=1)):
+                return bool(self.chat.team_id)
+        except StoreError:
+            return False
+
+    def stop(self) -> None:
+        """Take no more, finish what is begun, close."""
+        for stop in self._stops:
+            stop()
+        self._scheduler.stop()
+        self._executor.stop()
+        self._spawner.shutdown(wait=True)
+        self.services.db.close()
+
+
+def run_bot(settings: Settings) -> None:
+    """Run the bot until it is told to stop."""
+    began = time.monotonic()
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    bot = Bot(settings)
+    bot.start()
+    _LOG.info("bot_ready env=%s seconds=%.2f", settings.config.env, time.monotonic() - began)
+    stopping.wait()
+    bot.stop()
+    _LOG.info("bot_stopped")
