@@ -7,7 +7,7 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sandbox test test-browser check format lint types bench lock
+.PHONY: help setup sandbox test test-browser check format lint types bench docs lock
 
 help: ## print the chores
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,12 +42,15 @@ lint: $(READY)
 	$(BIN)/ruff check .
 
 types: $(READY)
-	$(BIN)/mypy bot handlers runbooks tests bench
+	$(BIN)/mypy bot handlers runbooks tests bench docs
 
 check: lint types test ## format, lint, types, tests: what CI runs
 
 bench: $(READY) ## speed, as ratios against a floor measured in the same run; writes bench/out/latest.json
 	$(BIN)/python -m bench $(ARGS)
+
+docs: $(READY) ## write docs/reference from the code
+	$(BIN)/python -m docs.generate
 
 lock: $(READY) ## renew requirements.lock: hashes, no index host
 	$(BIN)/python -m pip install --quiet uv

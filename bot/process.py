@@ -89,7 +89,7 @@ class Bot:
             {
                 "checks": (looks, lambda: checks.run_due(services)),
                 "escalations": (second, lambda: escalations.call_due(services)),
-                "acknowledgements": (timedelta(seconds=30), lambda: alerts.lapse_due(services)),
+                "acknowledgements": (timedelta(seconds=30), lambda: alerts.remind_due(services)),
                 "plans": (second, lambda: plans.expire(services)),
                 "proofs": (second, lambda: runs.watch(services)),
                 "reachability": (services.config.timing.check_interval, self._reach.look),

@@ -50,9 +50,6 @@ class Actor:
         return self.key.removeprefix("slack:").partition("/")[0] if self.surface is Surface.SLACK else ""
 
 
-DRAGONFLY = Actor(key="dragonfly", surface=Surface.SCHEDULE, name="Dragonfly")
-
-
 def slack_actor(team_id: str, user_id: str, name: str = "") -> Actor:
     """Return the actor for a Slack user of a team."""
     return Actor(key=f"slack:{team_id}/{user_id}", surface=Surface.SLACK, name=name)

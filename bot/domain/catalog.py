@@ -72,7 +72,3 @@ class Catalog:
         queue = [f"{QUEUE}.{name}" for name in QUEUE_LEAST if name not in self.queue_columns]
         beats = [f"{HEARTBEATS}.{name}" for name in HEARTBEATS_LEAST if name not in self.heartbeat_columns]
         return (*queue, *beats)
-
-    def not_updatable(self, columns: tuple[str, ...]) -> tuple[str, ...]:
-        """Return which of these existing columns our role may not update."""
-        return tuple(name for name in columns if name in self.queue_columns and name not in self.updatable)

@@ -12,9 +12,7 @@ COMMAND = "/dragonfly"
 METADATA_EVENT = "dragonfly"
 
 ACK = "ack:v1"
-ESCALATE = "escalate:v1"
 RESOLVE = "resolve:v1"
-MORE = "more:v1"
 REFRESH = "refresh:v1"
 SHARE = "share:v1"
 
@@ -75,11 +73,6 @@ def decode(value: str) -> SecretValue | None:
 def new_plan_id() -> str:
     """Return a random plan id, such as `7F3K`."""
     return "".join(secrets.choice(_SHORT) for _ in range(4))
-
-
-def new_secret() -> str:
-    """Return 256 random bits as URL-safe text (§8)."""
-    return secrets.token_urlsafe(32)
 
 
 def alert_key(alert_id: int) -> str:

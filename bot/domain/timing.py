@@ -23,8 +23,6 @@ class Timing:
     """A worker type with no `running` heartbeat for this long is offline (§2)."""
     check_interval: timedelta = _seconds(15)
     """Between two looks of one check."""
-    check_deadline: timedelta = _seconds(5)
-    """A look that takes longer is `unknown` (O3)."""
     pending_for: timedelta = _seconds(30)
     """How long a check must be bad before its alert fires (`for`)."""
     keep_firing_for: timedelta = _seconds(60)
@@ -34,12 +32,17 @@ class Timing:
     refire_after_manual: timedelta = _minutes(10)
     """Resolved by hand and still bad after this: it fires anew."""
     flap_window: timedelta = _minutes(30)
+    """Changes older than this do not count as unsteady."""
     flap_quiet: timedelta = _minutes(15)
     """Four changes within the window: unsteady until this long without a break."""
     ack_reminder: timedelta = _minutes(30)
+    """Whoever acknowledged is asked again after this."""
     ack_lapses: timedelta = _minutes(60)
+    """An acknowledgement that nobody renewed ends after this, and calling begins anew."""
     escalate_second: timedelta = _minutes(5)
+    """When the second level is called, where no contacts are configured."""
     escalate_third: timedelta = _minutes(15)
+    """When the third level is called, where no contacts are configured."""
     stuck_after: timedelta = _minutes(5)
     """`processing` for longer is stuck."""
     dead_after: timedelta = _seconds(180)
@@ -57,14 +60,19 @@ class Timing:
     second_look: timedelta = _seconds(30)
     """Between the two looks at a vanished owner."""
     backoff_base: timedelta = _seconds(30)
+    """A reset job's next try waits this long, doubled with each attempt, where the queue keeps a next try."""
     backoff_most: timedelta = timedelta(hours=1)
+    """The longest such wait."""
     plan_life: timedelta = _minutes(5)
+    """How long a plan may be confirmed."""
     run_life: timedelta = _seconds(120)
     """How long an approved plan may wait for its requester."""
     approval_life: timedelta = _minutes(15)
+    """How long a second person may take."""
     begin_within: timedelta = _seconds(60)
     """A confirmed run that has not begun by then is aborted (K4)."""
     proof_limit: timedelta = _minutes(5)
+    """How long a run may take to show its effect."""
     numbers_edit: timedelta = _seconds(60)
     """A card whose numbers alone changed is edited no more often than this."""
     edit_gap: timedelta = _seconds(3)

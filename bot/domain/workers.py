@@ -1,6 +1,6 @@
 """What heartbeats say about workers: one verdict a type, with the evidence that goes on the card."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -100,13 +100,3 @@ def _verdict(census: TypeCensus | None, look: HeartbeatLook, timing: Timing) -> 
     if look.now - census.newest < timing.offline_after:
         return Status.BAD, "alive but unwell"
     return Status.BAD, "no heartbeat"
-
-
-def agree(verdicts: Sequence[SourceVerdict]) -> bool:
-    """Say whether all sources that could tell say the same."""
-    return len({item.verdict for item in verdicts if item.verdict != "unknown"}) <= 1
-
-
-def by_source(verdicts: Sequence[SourceVerdict]) -> Mapping[str, SourceVerdict]:
-    """Return the verdicts keyed by their source."""
-    return {item.source: item for item in verdicts}

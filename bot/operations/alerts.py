@@ -228,7 +228,7 @@ def acknowledge(services: Services, alert_id: int, actor: Actor) -> Message:
             return _notice(services, tx, "not-found", plan=alert_key(alert_id))
         if alert.state == "resolved":
             return _notice(services, tx, "late-acknowledge", resolved_at=alert.resolved_at)
-        if alert.acked_by:
+        if alert.acked_by and alert.acked_by != actor.key:
             return _notice(
                 services, tx, "acknowledged", actor=alert.acked_by, at=alert.acked_at, key=alert_key(alert_id)
             )
@@ -264,16 +264,35 @@ def _notice(services: Services, tx: Tx, kind: str, **facts: object) -> Notice:
     return Notice(env=services.config.env, as_of=tx.now, kind=kind, facts=facts)
 
 
-def lapse_due(services: Services) -> int:
-    """End acknowledgements that were not confirmed in an hour: calling begins again; return how many."""
-    lapsed = 0
+def remind_due(services: Services) -> int:
+    """Ask whoever acknowledged whether they still have it; after an hour without an answer calling begins again.
+
+    Acknowledging once more is the answer.
+
+    Returns:
+        How many were asked or lapsed.
+    """
+    timing, acted = services.config.timing, 0
     with services.db.write() as tx:
         for alert in alerts.list_open(tx):
-            if alert.acked_at and tx.now - alert.acked_at >= services.config.timing.ack_lapses:
+            held = tx.now - alert.acked_at if alert.acked_at else timedelta(0)
+            if held >= timing.ack_lapses:
                 alerts.change(tx, alert, acked_by=None, acked_at=None)
                 _announce_fire(services, tx, alert, "ack_lapsed", "nobody confirmed it")
-                lapsed += 1
-    return lapsed
+            elif held >= timing.ack_reminder and not _was_reminded(tx, alert):
+                number = alerts.add_event(tx, alert, "ack_reminder", who=[alert.acked_by])
+                alert_cards.announce_reply(tx, alert, number)
+            else:
+                continue
+            acted += 1
+    if acted:
+        services.wake("delivery")
+    return acted
+
+
+def _was_reminded(tx: Tx, alert: Alert) -> bool:
+    since = alert.acked_at
+    return any(event.event == "ack_reminder" and since and event.at >= since for event in alerts.events(tx, alert.id))
 
 
 def title(alert: Alert) -> str:

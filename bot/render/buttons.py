@@ -89,7 +89,7 @@ def _reset(card: m.AlertCard, *, primary: bool) -> Button:
 
 
 def _reply(card: m.AlertReply) -> list[tuple[str, list[Button]]]:
-    if card.event not in ("escalated", "reopened", "ack_lapsed"):
+    if card.event not in ("escalated", "reopened", "ack_lapsed", "ack_reminder"):
         return []
     buttons = [button(ids.ACK, "acknowledge", card.key, style="primary")]
     if card.card and card.card.url:

@@ -5,9 +5,6 @@ from slack_sdk import WebClient
 
 from bot.slack.chat import TIMEOUT_SECONDS
 
-TICKET_TIMEOUT_SECONDS = 3
-"""For calls inside a listener: Slack's clock there is three seconds."""
-
 
 def client(token: str, base_url: str, *, timeout_seconds: int = TIMEOUT_SECONDS) -> WebClient:
     """Return a Web API client that never sends anything twice by itself."""

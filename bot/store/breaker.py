@@ -52,11 +52,6 @@ class Breaker:
                 self._open_until = time.monotonic() + self._hold.total_seconds()
         return refused
 
-    @property
-    def is_open(self) -> bool:
-        """Say whether log-ins are refused now."""
-        return self._open_until > time.monotonic()
-
     def reset(self) -> None:
         """Close; for a person who has put the credentials right, and for tests."""
         self._open_until = 0.0

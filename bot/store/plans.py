@@ -139,11 +139,6 @@ def expire_due(tx: Tx) -> list[Ended]:
     return tx.rows(Ended, SQL["expire_due"], now=tx.now)
 
 
-def touch(tx: Tx, plan_id: str) -> None:
-    """Count a change of the card that is no change of the plan's state."""
-    tx.run(SQL["touch"], id=plan_id)
-
-
 def targets(tx: Tx, plan_id: str, *, after: int = 0, most: int = 5000) -> list[Target]:
     """Return a plan's targets in their order."""
     return tx.rows(Target, SQL["list_targets"], plan=plan_id, after=after, most=most)

@@ -81,10 +81,6 @@ SET state = 'expired', ended_at = %(now)s, version = version + 1
 WHERE state = 'issued' AND expires_at <= %(now)s
 RETURNING id, channel, requester;
 
--- name: touch
--- The card changed though the plan's state did not.
-UPDATE ops.chatops_plan SET version = version + 1 WHERE id = %(id)s;
-
 -- name: list_targets
 -- A plan's targets in their order.
 SELECT ordinal, target_id, disposition, reason, guard, result

@@ -199,3 +199,17 @@ def test_hidden_rows_are_no_outage(target_dsn: str, target: Target, worker_id: s
     assert {row["check_id"] for row in found} <= {"check_blind"}
     assert found
     target.connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_an_acknowledgement_is_asked_after_and_lapses(night: Night, clock: list[datetime]) -> None:
+    """After half an hour the one who has it is asked, once; renewed, it holds; else calling begins anew."""
+    night.passes(120)
+    alerts.acknowledge(night.services, 1, ADA)
+    clock[0] += timedelta(minutes=31)
+    assert [alerts.remind_due(night.services) for _ in range(2)] == [1, 0]
+    alerts.acknowledge(night.services, 1, ADA)
+    clock[0] += timedelta(minutes=29)
+    assert alerts.remind_due(night.services) == 0
+    clock[0] += timedelta(minutes=32)
+    alerts.remind_due(night.services)
+    assert night.card().acked_by == ""

@@ -15,6 +15,7 @@ from bot.domain.ids import COMMAND
 from bot.operations.table import in_slack
 from bot.settings import Environment, load
 from bot.sqlfile import parse
+from docs.generate import PAGES
 from runbooks import faults
 from tests.project.test_imports import ROOT, modules
 
@@ -134,6 +135,12 @@ def test_links_in_the_documents_lead_somewhere() -> None:
         if not (path.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_the_reference_is_current() -> None:
+    """`make docs` would change nothing."""
+    for name, make in PAGES.items():
+        assert (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8") == make(), f"{name} is stale: make docs"
 
 
 def test_help_is_light() -> None:
