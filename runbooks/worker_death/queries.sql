@@ -71,7 +71,7 @@ WITH target AS MATERIALIZED (
       AND t.disposition IN ('reset', 'fail_exhausted', 'fail_poison')
 ),
 live AS MATERIALIZED (
-    SELECT t.ordinal, t.disposition, t.reason, t.wait_seconds, j.ctid AS place
+    SELECT t.ordinal, t.disposition, t.reason, t.wait_seconds, j.id AS job
     FROM target AS t
     JOIN ops.job_queue AS j
         ON j.id = t.target_id::uuid  -- if id_uuid
@@ -101,7 +101,7 @@ reset AS (
         updated_at = %(now)s::timestamptz,  -- if updated_at
         locked_at = NULL
     FROM live
-    WHERE j.ctid = live.place AND live.disposition = 'reset'
+    WHERE j.id = live.job AND live.disposition = 'reset'
     RETURNING live.ordinal
 ),
 failed AS (
@@ -114,7 +114,7 @@ failed AS (
                           || '. Was: ' || coalesce(j.last_error, ''), 2000),  -- if last_error
         locked_at = NULL
     FROM live
-    WHERE j.ctid = live.place AND live.disposition <> 'reset'
+    WHERE j.id = live.job AND live.disposition <> 'reset'
     RETURNING live.ordinal
 ),
 done AS (

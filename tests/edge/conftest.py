@@ -31,7 +31,7 @@ def config() -> Configuration:
 
 
 @pytest.fixture
-def bot(target_dsn: str, slack: SlackServer, config: Configuration) -> Iterator[Bot]:
+def bot(bot_dsn: str, slack: SlackServer, config: Configuration) -> Iterator[Bot]:
     """Give the running bot over signed HTTP."""
-    with running_bot(target_dsn, slack, config, "http") as running:
+    with running_bot(bot_dsn, slack, config, "http") as running:
         yield running

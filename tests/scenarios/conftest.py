@@ -46,7 +46,7 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def bot(target_dsn: str, slack: SlackServer, config: Configuration, transport: str) -> Iterator[Bot]:
+def bot(bot_dsn: str, slack: SlackServer, config: Configuration, transport: str) -> Iterator[Bot]:
     """Give the running bot."""
-    with running_bot(target_dsn, slack, config, transport) as running:
+    with running_bot(bot_dsn, slack, config, transport) as running:
         yield running
