@@ -2,7 +2,6 @@
 
 import argparse
 import getpass
-import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.text import Text
+from tzlocal import get_localzone_name
 
 from bot.bootstrap import build
 from bot.domain.actor import Actor, cli_actor
@@ -48,7 +48,7 @@ def show(message: Message, args: argparse.Namespace, made: Services | None = Non
         sys.stdout.write(to_json(message) + "\n")
     else:
         names = made.config.people.names if made else {}
-        text = TerminalRenderer(zone=os.environ.get("TZ") or "UTC", names=names).text(message)
+        text = TerminalRenderer(zone=get_localzone_name() or "UTC", names=names).text(message)
         first, _, rest = text.partition("\n")
         console = Console(soft_wrap=True, highlight=False)
         console.print(Text(first, style=colour(message)))
