@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.domain.actor import Actor, Role
+from bot.domain.actor import Actor, Role, Surface
 from bot.domain.audit import canonical
 from bot.domain.ids import decode, new_plan_id
 from bot.domain.messages import Message, Notice, PlanCard
@@ -78,6 +78,8 @@ def make(
         found = kind.preview(services, tx, step, catalog, params)
     if not isinstance(found, Preview):
         return found
+    if found.approval_why and _is_shell(actor):
+        place = Place(channel=services.config.alert_channel)
     order = _Order(
         step=step, kind=kind, found=found, actor=actor, place=place, alert_id=alert_id, database=catalog.identity
     )
@@ -138,6 +140,15 @@ def _store(services: Services, tx: Tx, order: _Order) -> str:
     return plan_id
 
 
+def _is_shell(actor: Actor) -> bool:
+    return actor.surface is Surface.CLI
+
+
+def _approval(actor: Actor, *, needed: bool) -> str:
+    """Return where a plan's approval begins: a shell asks at once, because nobody there can press a button."""
+    return "none" if not needed else "asked" if _is_shell(actor) else "needed"
+
+
 def _free_id(tx: Tx) -> str:
     """Return an id that no plan has had: four characters are few enough to be said aloud, and to meet again."""
     plan_id = new_plan_id()
@@ -169,7 +180,8 @@ def _row(services: Services, tx: Tx, order: _Order, plan_id: str) -> dict[str, o
         "target_count": len(found.targets),
         "database": order.database,
         "expires_at": tx.now + (timing.approval_life if waits else timing.plan_life),
-        "approval": "needed" if waits else "none",
+        "approval": _approval(order.actor, needed=waits),
+        "ask_reason": "made in a shell" if waits and _is_shell(order.actor) else "",
         "approval_why": found.approval_why,
     }
 

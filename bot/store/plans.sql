@@ -2,11 +2,12 @@
 -- A new plan.
 INSERT INTO ops.chatops_plan
     (id, step, step_rev, params, params_digest, requester, requester_name, surface, channel, thread_ts, alert_id,
-     secret_hash, nonce, preview, digest, target_count, database, created_at, expires_at, approval, approval_why)
+     secret_hash, nonce, preview, digest, target_count, database, created_at, expires_at, approval, approval_why, ask_reason)
 VALUES
     (%(id)s, %(step)s, %(step_rev)s, %(params)s::jsonb, %(params_digest)s, %(requester)s, %(requester_name)s,
      %(surface)s, %(channel)s, %(thread_ts)s, %(alert_id)s, %(secret_hash)s, %(nonce)s, %(preview)s::jsonb,
-     %(digest)s, %(target_count)s, %(database)s, %(now)s, %(expires_at)s, %(approval)s, %(approval_why)s);
+     %(digest)s, %(target_count)s, %(database)s, %(now)s, %(expires_at)s, %(approval)s, %(approval_why)s,
+     %(ask_reason)s);
 
 -- name: insert_targets
 -- The plan's targets, oldest first; `ordinal` counts from 1.

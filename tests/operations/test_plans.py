@@ -172,6 +172,20 @@ def test_nobody_approves_their_own_plan(careful: Services, target: Target) -> No
         approvals.approve(careful, card.key, SHELL)
 
 
+def test_a_large_plan_from_a_shell_is_approved_in_slack(careful: Services, target: Target) -> None:
+    """Its card goes to the incident channel, a second person approves there, and the shell types the count."""
+    target.worker()
+    target.stuck(3)
+    card = plans.make(careful, "reset-stuck", {}, SHELL, Place())
+    assert isinstance(card, PlanCard)
+    assert card.face is PlanFace.ASKED
+    assert kind(plans.confirm(careful, card.key, SHELL, secret=None, typed="3")) == "needs-second"
+    approvals.approve(careful, card.key, DANA)
+    assert isinstance(plans.confirm(careful, card.key, SHELL, secret=None, typed="3"), PlanCard)
+    runs.perform(careful, card.key)
+    assert target.statuses() == {"pending": 3}
+
+
 def test_a_denial_is_final(careful: Services, target: Target) -> None:
     """After a no, approving is too late."""
     target.worker()
