@@ -6,17 +6,20 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 
 import psycopg
 
 from bot.sandbox.target.schema import ENFORCEMENT_TYPE, INGEST_TYPE
 from bot.sandbox.target.seeds import PAYLOAD
+from bot.sandbox.target.worker import served
 
 CREW = {"ingest_processor": 2, "enforcement_engine": 3, "simplicity_ingest_worker": 1}
 """Enough of each that killing one type is not "over half at once"."""
 BACKLOG = 40
 """The producer stops adding above this many pending jobs."""
+BUSY_WITHIN_SECONDS = 5.0
 HEARTBEAT_SECONDS = {"fast": 1.0, "playbook": 30.0}
 JOB_SECONDS = {"fast": 3.0, "playbook": 20.0}
 
@@ -111,11 +114,28 @@ class System:
 
     def kill(self, worker_type: str) -> str:
         """Kill every process of a type, as the platform's OOM killer would."""
+        self._keep_busy(worker_type)
         killed = [man for man in self.crew if man.worker_type == worker_type and man.alive]
         for man in killed:
             man.process.kill()
             man.process.wait(5)
         return f"{len(killed)} {worker_type} killed; their jobs stay in processing"
+
+    def _keep_busy(self, worker_type: str) -> None:
+        """Give a type's workers something to do and wait until they do it, so that a kill leaves jobs behind."""
+        [job_type] = served(worker_type, self.schema)
+        until = time.monotonic() + BUSY_WITHIN_SECONDS
+        with self._connect() as connection:
+            self._add(connection, job_type, 12)
+            while time.monotonic() < until:
+                row = connection.execute(
+                    "SELECT count(*) FROM ops.job_queue WHERE status = 'processing' AND job_type::text = %s "
+                    "AND locked_at > now() - interval '1 second'",
+                    (job_type,),
+                ).fetchone()
+                if row and int(str(row[0])) >= 2:
+                    return
+                time.sleep(0.05)
 
     def hang(self, worker_type: str = "ingest_processor") -> str:
         """Let one worker make no progress while its heartbeat goes on."""
