@@ -103,13 +103,16 @@ def _planned_reset(services: Services) -> float:
 
 
 def _again(dsn: str) -> None:
-    """Make the same rows stuck again, and forget that they were ever reset."""
+    """Make the same rows stuck again, one after the other as they lie, and forget that they were ever reset."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("UPDATE ops.chatops_run SET proof = 'none'")
         connection.execute("DELETE FROM ops.chatops_plan_target")
         connection.execute(
-            "UPDATE ops.job_queue SET status = 'processing', locked_at = now() - interval '20 minutes', "
-            "started_at = now() - interval '20 minutes', worker_id = 'ingest_processor-dead0001' "
-            "WHERE locked_at IS NULL AND status = 'pending' AND attempts = 1 AND next_run_at IS NOT NULL"
+            "UPDATE ops.job_queue AS j SET status = 'processing', worker_id = 'ingest_processor-dead0001', "
+            "locked_at = now() - interval '20 minutes' + n * interval '1 millisecond', "
+            "started_at = now() - interval '20 minutes' + n * interval '1 millisecond' "
+            "FROM (SELECT id, row_number() OVER () AS n FROM ops.job_queue "
+            "WHERE locked_at IS NULL AND status = 'pending' AND attempts = 1 AND next_run_at IS NOT NULL) AS again "
+            "WHERE j.id = again.id"
         )
         connection.execute("VACUUM ANALYZE ops.job_queue")

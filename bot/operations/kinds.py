@@ -32,6 +32,11 @@ class Done:
     """What one batch came to."""
 
     result: Mapping[str, int]
+    """Counts by what became of the targets."""
+    rows: int
+    """Rows of the target that were changed."""
+    moved: Sequence[int] = ()
+    """Ordinals of the targets that had changed since the preview, and were left alone."""
     refused: str = ""
     """Why the batch must be taken back, or empty."""
 

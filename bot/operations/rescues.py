@@ -187,9 +187,10 @@ def _why_not_now(services: Services, tx: Tx, step: Step) -> str:
 
 def _act(services: Services, tx: Tx, step: Step, catalog: Catalog, plan_id: str, after: int, upto: int) -> Done:
     done = rescue.act(tx, step, catalog, plan_id=plan_id, after=after, upto=upto)
-    total = done.done + done.moved_on
-    refused = f"too much has moved on ({done.moved_on} of {total})" if done.done and done.too_much_moved else ""
-    return Done(result={"reset": done.reset, "failed": done.failed, "moved_on": done.moved_on}, refused=refused)
+    moved = len(done.moved)
+    refused = f"too much has moved on ({moved} of {done.done + moved})" if done.done and done.too_much_moved else ""
+    result = {"reset": done.reset, "failed": done.failed, "moved_on": moved}
+    return Done(result=result, rows=done.done, moved=done.moved, refused=refused)
 
 
 def _not_before(services: Services, targets: Sequence[Target], made_at: datetime) -> datetime | None:

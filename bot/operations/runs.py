@@ -7,7 +7,7 @@ marks its targets, so that a crash loses nothing and repeats nothing.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain.actor import Actor, Role, Surface
@@ -43,11 +43,15 @@ def perform(services: Services, run_id: str) -> None:
     Raises:
         StoreUnavailable: the database went away; the run's row tells the truth when it is back.
     """
-    allowed = _still_allowed(services, run_id)
+    with services.db.read() as tx:
+        run, plan = runs.find(tx, run_id), plans.find(tx, run_id)
+    if run is None or plan is None:
+        return
+    not_allowed = _why_not_allowed(services, run)
     tries = 0
     while True:
         try:
-            if not _advance(services, run_id, allowed):
+            if not _advance(services, plan, not_allowed):
                 break
         except StatementTimedOut:
             tries += 1
@@ -60,12 +64,8 @@ def perform(services: Services, run_id: str) -> None:
     services.wake("delivery")
 
 
-def _still_allowed(services: Services, run_id: str) -> str:
+def _why_not_allowed(services: Services, run: Run) -> str:
     """Return why the one who confirmed may not do this any more, or empty (Z5); asked before the transaction."""
-    with services.db.read() as tx:
-        run = runs.find(tx, run_id)
-    if run is None:
-        return ""
     surface = Surface(run.surface)
     try:
         authority.require(services, Actor(key=run.actor, surface=surface), Role.OPERATOR, "this")
@@ -89,18 +89,17 @@ class _Work:
     catalog: Catalog
 
 
-def _advance(services: Services, run_id: str, not_allowed: str) -> bool:
-    """Carry out one batch in one transaction; say whether there is another."""
+def _advance(services: Services, plan: Plan, not_allowed: str) -> bool:
+    """Carry out one batch in one transaction; say whether there is another. A consumed plan never changes."""
     with services.db.write() as tx:
-        run = runs.find(tx, run_id, lock=True)
-        plan = plans.find(tx, run_id)
-        if run is None or plan is None or run.state not in ("confirmed", "executing"):
+        run = runs.find(tx, plan.id, lock=True)
+        if run is None or run.state not in ("confirmed", "executing"):
             return False
         step, kind = changing_step(run.step)
         work = _Work(run=run, plan=plan, step=step, kind=kind, catalog=services.catalog.get(tx))
         reason = _why_not(services, tx, work, not_allowed)
         if reason:
-            _finish(services, tx, work, Outcome(state="aborted", result=run.result, done_to=run.done_to, reason=reason))
+            _finish(services, tx, work, _stopped(run, "aborted", reason))
             return False
         return _batch(services, tx, work)
 
@@ -127,17 +126,29 @@ def _batch(services: Services, tx: Tx, work: _Work) -> bool:
     done = _act_or_take_back(services, tx, work, first, upto)
     services.crash_hook("K5")
     if done.refused:
-        refused = Outcome(state="aborted", result=work.run.result, done_to=first, reason=done.refused)
-        _finish(services, tx, work, refused)
+        _finish(services, tx, work, _stopped(work.run, "aborted", done.refused))
         return False
     result = dict(Counter(work.run.result) + Counter(done.result))
+    rows = work.run.rows_affected + done.rows
+    outcome = Outcome(state="succeeded" if rows else "noop", result=result, rows=rows, done_to=upto, moved=done.moved)
     if upto < acting:
-        rows = result.get("reset", 0) + result.get("failed", 0)
-        runs.progress(tx, work.run.id, done_to=upto, result=result, rows=rows)
-        audit.append(tx, "step.batch", actor=work.run.actor, plan=work.run.id, done_to=upto, result=dict(done.result))
+        runs.progress(tx, work.run.id, outcome)
+        audit.append(tx, "step.batch", actor=work.run.actor, plan=work.run.id, done_to=upto, result=done.result)
         return True
-    _succeed(services, tx, work, result, upto)
+    _finish(services, tx, work, _with_proof(services, tx, work, outcome))
     return False
+
+
+def _stopped(run: Run, state: str, reason: str, sqlstate: str = "") -> Outcome:
+    """Return the end of a run that keeps what its earlier batches did."""
+    return Outcome(
+        state=state,
+        result=run.result,
+        rows=run.rows_affected,
+        done_to=run.done_to,
+        reason=reason,
+        sqlstate=sqlstate,
+    )
 
 
 class _TakeBack(Exception):
@@ -162,17 +173,9 @@ def _act_or_take_back(services: Services, tx: Tx, work: _Work, first: int, upto:
     return done
 
 
-def _succeed(services: Services, tx: Tx, work: _Work, result: Mapping[str, int], upto: int) -> None:
-    proof_for = work.kind.proof_for(services, result, work.plan.preview)
-    changed = result.get("reset", 0) + result.get("failed", 0)
-    outcome = Outcome(
-        state="succeeded" if changed else "noop",
-        result=result,
-        done_to=upto,
-        proof="watching" if proof_for else "none",
-        proof_until=tx.now + proof_for if proof_for else None,
-    )
-    _finish(services, tx, work, outcome)
+def _with_proof(services: Services, tx: Tx, work: _Work, outcome: Outcome) -> Outcome:
+    proof_for = work.kind.proof_for(services, outcome.result, work.plan.preview)
+    return replace(outcome, proof="watching", proof_until=tx.now + proof_for) if proof_for else outcome
 
 
 def _finish(services: Services, tx: Tx, work: _Work, outcome: Outcome) -> None:
@@ -211,8 +214,7 @@ def _fail(services: Services, run_id: str, reason: str, sqlstate: str) -> None:
         step, kind = changing_step(run.step)
         work = _Work(run=run, plan=plan, step=step, kind=kind, catalog=services.catalog.get(tx))
         state = "aborted" if run.rows_affected else "failed"
-        outcome = Outcome(state=state, result=run.result, done_to=run.done_to, reason=reason, sqlstate=sqlstate)
-        _finish(services, tx, work, outcome)
+        _finish(services, tx, work, _stopped(run, state, reason, sqlstate))
 
 
 def watch(services: Services) -> int:

@@ -194,9 +194,10 @@ def _acts(target: Target) -> bool:
 class Counts:
     """What one batch came to."""
 
-    reset: int = 0
-    failed: int = 0
-    moved_on: int = 0
+    reset: int
+    failed: int
+    moved: list[int]
+    """The ordinals of the targets that had changed since the preview."""
 
     @property
     def done(self) -> int:
@@ -206,7 +207,7 @@ class Counts:
     @property
     def too_much_moved(self) -> bool:
         """Say whether fewer than half of the batch's targets were left."""
-        return too_much_moved(self.done + self.moved_on, self.done)
+        return too_much_moved(self.done + len(self.moved), self.done)
 
 
 def act(tx: Tx, step: Step, catalog: Catalog, *, plan_id: str, after: int, upto: int) -> Counts:

@@ -83,11 +83,13 @@ WHERE state = 'issued' AND expires_at <= %(now)s
 RETURNING id, channel, requester;
 
 -- name: list_targets
--- A plan's targets in their order.
-SELECT ordinal, target_id, disposition, reason, guard, result
-FROM ops.chatops_plan_target
-WHERE plan_id = %(plan)s AND ordinal > %(after)s
-ORDER BY ordinal
+-- A plan's targets in their order; those that act come first, and a run has carried them out up to its `done_to`.
+SELECT t.ordinal, t.target_id, t.disposition, t.reason, t.guard,
+       CASE WHEN t.ordinal = ANY (r.moved) THEN 'moved on' WHEN t.ordinal <= r.done_to THEN 'done' END AS result
+FROM ops.chatops_plan_target AS t
+LEFT JOIN ops.chatops_run AS r ON r.id = t.plan_id
+WHERE t.plan_id = %(plan)s AND t.ordinal > %(after)s
+ORDER BY t.ordinal
 LIMIT %(most)s;
 
 -- name: open_for_alert

@@ -1,7 +1,7 @@
 """Runs: one carrying-out of a plan, from the intent at Confirm to the outcome and its proof."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -69,16 +69,14 @@ class Outcome:
 
     state: str
     result: Mapping[str, int]
+    rows: int = 0
     done_to: int = 0
+    moved: Sequence[int] = ()
+    """What the last batch found moved on; added to what earlier ones found."""
     reason: str = ""
     sqlstate: str = ""
     proof: str = "none"
     proof_until: datetime | None = None
-
-    @property
-    def rows(self) -> int:
-        """Return how many rows were changed."""
-        return self.result.get("reset", 0) + self.result.get("failed", 0)
 
 
 def insert(
@@ -123,14 +121,15 @@ def claim_due(tx: Tx, most: int) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
-def progress(tx: Tx, run_id: str, *, done_to: int, result: Mapping[str, int], rows: int) -> bool:
+def progress(tx: Tx, run_id: str, outcome: Outcome) -> bool:
     """Record one batch of several."""
     done = tx.record(
         SQL["progress"],
         id=run_id,
-        done_to=done_to,
-        rows_affected=rows,
-        result=json.dumps(dict(result)),
+        done_to=outcome.done_to,
+        rows_affected=outcome.rows,
+        moved=list(outcome.moved),
+        result=json.dumps(dict(outcome.result)),
         claim_seconds=CLAIM.total_seconds(),
         now=tx.now,
     )
@@ -145,6 +144,7 @@ def finish(tx: Tx, run_id: str, outcome: Outcome) -> bool:
         state=outcome.state,
         rows_affected=outcome.rows,
         done_to=outcome.done_to,
+        moved=list(outcome.moved),
         result=json.dumps(dict(outcome.result)),
         reason=outcome.reason,
         sqlstate=outcome.sqlstate,

@@ -21,7 +21,8 @@ LEFT JOIN ops.worker_heartbeats AS h ON h.worker_id = j.worker_id  -- if worker_
 CROSS JOIN LATERAL (
     SELECT count(*)::integer AS times
     FROM ops.chatops_plan_target AS t
-    WHERE t.target_id = j.id::text AND t.disposition = 'reset' AND t.result = 'done'
+    JOIN ops.chatops_run AS r ON r.id = t.plan_id AND t.ordinal <= r.done_to AND t.ordinal <> ALL (r.moved)
+    WHERE t.target_id = j.id::text AND t.disposition = 'reset'
 ) AS rescued
 WHERE j.status = 'processing'
   AND (%(job_type)s = '' OR j.job_type::text = %(job_type)s)
@@ -57,7 +58,7 @@ FROM ops.worker_heartbeats
 GROUP BY worker_type;
 
 -- name: reset_batch
--- Reset or fail those targets of one batch that still are exactly as the plan pinned them; mark them; count.
+-- Reset or fail those targets of one batch that still are exactly as the plan pinned them; say which moved on.
 WITH target AS MATERIALIZED (
     SELECT t.ordinal, t.target_id, t.disposition, t.reason,
            (t.guard ->> 'locked_at')::timestamptz AS locked_at,
@@ -67,7 +68,7 @@ WITH target AS MATERIALIZED (
            CASE WHEN t.guard ? 'types' THEN ARRAY(SELECT jsonb_array_elements_text(t.guard -> 'types')) END AS types,
            coalesce((t.guard ->> 'wait_seconds')::float8, 0) AS wait_seconds
     FROM ops.chatops_plan_target AS t
-    WHERE t.plan_id = %(plan)s AND t.ordinal > %(after)s AND t.ordinal <= %(upto)s AND t.result IS NULL
+    WHERE t.plan_id = %(plan)s AND t.ordinal > %(after)s AND t.ordinal <= %(upto)s
       AND t.disposition IN ('reset', 'fail_exhausted', 'fail_poison')
 ),
 live AS MATERIALIZED (
@@ -89,7 +90,6 @@ live AS MATERIALIZED (
       AND (t.types IS NULL OR NOT EXISTS (
           SELECT FROM ops.worker_heartbeats AS h
           WHERE h.worker_type::text = ANY (t.types) AND h.last_seen_at > t.seen_at))
-    ORDER BY t.ordinal
     FOR UPDATE OF j SKIP LOCKED
 ),
 reset AS (
@@ -116,31 +116,23 @@ failed AS (
     FROM live
     WHERE j.id = live.job AND live.disposition <> 'reset'
     RETURNING live.ordinal
-),
-done AS (
-    SELECT ordinal FROM reset UNION ALL SELECT ordinal FROM failed
-),
-marked AS (
-    UPDATE ops.chatops_plan_target AS t
-    SET result = CASE WHEN t.ordinal IN (SELECT ordinal FROM done) THEN 'done' ELSE 'moved on' END
-    WHERE t.plan_id = %(plan)s AND t.ordinal > %(after)s AND t.ordinal <= %(upto)s AND t.result IS NULL
-      AND t.disposition IN ('reset', 'fail_exhausted', 'fail_poison')
-    RETURNING t.disposition, t.result
 )
-SELECT count(*) FILTER (WHERE result = 'done' AND disposition = 'reset')::integer AS reset,
-       count(*) FILTER (WHERE result = 'done' AND disposition <> 'reset')::integer AS failed,
-       count(*) FILTER (WHERE result = 'moved on')::integer AS moved_on
-FROM marked;
+SELECT (SELECT count(*) FROM reset)::integer AS reset,
+       (SELECT count(*) FROM failed)::integer AS failed,
+       ARRAY(SELECT ordinal FROM target
+             EXCEPT (SELECT ordinal FROM reset UNION ALL SELECT ordinal FROM failed)
+             ORDER BY ordinal) AS moved;
 
 -- name: count_waiting
 -- Of the jobs a run reset: how many, and how many nobody has picked up yet.
 SELECT count(*)::integer AS total,
        count(*) FILTER (WHERE j.status = 'pending' AND j.attempts = (t.guard ->> 'attempts')::integer)::integer AS waiting
 FROM ops.chatops_plan_target AS t
+JOIN ops.chatops_run AS r ON r.id = t.plan_id
 LEFT JOIN ops.job_queue AS j
     ON j.id = t.target_id::uuid  -- if id_uuid
     ON j.id = t.target_id::bigint  -- if id_bigint
     ON j.id = t.target_id::integer  -- if id_integer
     ON j.id = t.target_id  -- if id_text
     ON j.id::text = t.target_id  -- if id_other
-WHERE t.plan_id = %(plan)s AND t.disposition = 'reset' AND t.result = 'done';
+WHERE t.plan_id = %(plan)s AND t.disposition = 'reset' AND t.ordinal <= r.done_to AND t.ordinal <> ALL (r.moved);
