@@ -98,7 +98,7 @@ def _planned_reset(services: Services) -> float:
         spent += _timed(lambda: runs.perform_due(services))
         done = plans.card(services, card.key)
         assert isinstance(done, PlanCard)
-        assert done.did_reset == 5000, done
+        assert done.rows == 5000, done
     return spent
 
 

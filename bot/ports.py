@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.messages import Message
+from bot.domain.platform import LogLine, ServiceState
+from bot.domain.vendor import Answer
 from bot.domain.workers import SourceVerdict
 
 
@@ -128,6 +130,49 @@ class HealthApi(Protocol):
 
     def worker_verdicts(self) -> Mapping[str, SourceVerdict]:
         """Return what `/api/v1/system/status` says by worker type; `unknown` when it cannot tell."""
+        ...
+
+
+class Platform(Protocol):
+    """Where the services run.
+
+    Reads raise `TargetUnavailable` or `TargetRefused`; changes also `OutcomeUnknown`: sent, and no answer came.
+    """
+
+    def state(self, service: str, service_id: str = "") -> ServiceState:
+        """Return what runs of a service now."""
+        ...
+
+    def logs(self, deployment_id: str, most: int, since: datetime | None = None) -> Sequence[LogLine]:
+        """Return the newest lines of a deployment, oldest first."""
+        ...
+
+    def diagnosis(self, deployment_id: str) -> bool:
+        """Say whether the platform itself has a diagnosis of a deployment."""
+        ...
+
+    def variable(self, service_id: str, name: str) -> str | None:
+        """Return the value of one variable."""
+        ...
+
+    def restart(self, deployment_id: str) -> None:
+        """Restart the process of a running deployment."""
+        ...
+
+    def set_variable(self, service_id: str, name: str, value: str) -> None:
+        """Set one variable of one service."""
+        ...
+
+
+class VendorProbe(Protocol):
+    """Somebody else's system: our own question to it, and what its status page says."""
+
+    def ask(self, url: str) -> Answer:
+        """Ask an endpoint for a sign of life."""
+        ...
+
+    def status_page(self, url: str) -> Answer:
+        """Read a status page."""
         ...
 
 

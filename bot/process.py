@@ -16,7 +16,19 @@ from bot.clock import SystemClock
 from bot.errors import ConflictError, DeliveryError, MigrationPending, StoreError
 from bot.executor import Executor
 from bot.http.server import Edge, HttpServer
-from bot.operations import alerts, checks, delivery, escalations, inbox, plans, reachability, runs
+from bot.operations import (
+    alerts,
+    checks,
+    delivery,
+    escalations,
+    inbox,
+    pausing,
+    plans,
+    preflight,
+    proofs,
+    reachability,
+    runs,
+)
 from bot.ports import Envelope
 from bot.scheduler import Scheduler
 from bot.settings import Settings
@@ -91,7 +103,10 @@ class Bot:
                 "escalations": (second, lambda: escalations.call_due(services)),
                 "acknowledgements": (timedelta(seconds=30), lambda: alerts.remind_due(services)),
                 "plans": (second, lambda: plans.expire(services)),
-                "proofs": (second, lambda: runs.watch(services)),
+                "proofs": (second, lambda: proofs.watch(services)),
+                "pauses": (second, lambda: pausing.tend(services)),
+                "preflight": (timedelta(seconds=30), lambda: preflight.watch(services)),
+                "unknown": (timedelta(seconds=5), lambda: runs.reconcile(services)),
                 "reachability": (services.config.timing.check_interval, self._reach.look),
                 "slack": (timedelta(seconds=20), self._know_slack),
                 "socket": (timedelta(seconds=3), self._watch_socket),

@@ -1,25 +1,29 @@
-"""Write `docs/reference` from the code: commands, durations, runbooks. A test fails when a page is stale."""
+"""Write `docs/reference` and `docs/runbooks` from the code and the declarations. A test fails when a page is stale."""
 
 import ast
 import inspect
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 from bot import errors
 from bot.domain import timing
+from bot.domain.runbook import Runbook
 from bot.domain.timing import FAST, PLAYBOOK, Timing
+from bot.operations.kinds import KINDS
 from bot.operations.table import OPERATIONS
 from bot.render.filters import duration
 from runbooks import load
 
-HERE = Path(__file__).parent / "reference"
+HERE = Path(__file__).parent
 
 
 def commands() -> str:
     """Return the page of commands."""
     rows = [
-        f"| {item.name} | {_code('/dragonfly ', item.slack)} | {_code('dragonfly ', item.cli)} | {item.risk.value} | {item.sentence} |"
+        f"| {item.name} | {_code('/dragonfly ', item.slack)} | {_code('dragonfly ', item.shell)} | {item.risk.value} | {item.sentence} |"
         for item in OPERATIONS
     ]
     exits = [
@@ -76,27 +80,51 @@ def _sentences() -> dict[str, str]:
     return found
 
 
-def runbook_pages() -> str:
-    """Return the page of runbooks."""
-    lines = ["# Runbooks", ""]
-    for runbook in load().runbooks:
-        lines += [f"## {runbook.title}", "", runbook.trigger, ""]
-        for number, step in enumerate(runbook.steps, start=1):
-            lines.append(f"{number}. **{step.title}** ({step.risk.value}). {step.why}")
-            lines += [f"   - {item.id}: {item.says}" for item in step.strategies]
-            lines += [f"   - It worked when {step.proof}."] if step.proof else []
-            lines += [f"   - `{step.shell}`"] if step.shell else []
+def runbook_page(runbook: Runbook) -> str:
+    """Return the page of one runbook."""
+    lines = [f"# {runbook.title}", "", runbook.trigger, ""]
+    if runbook.contacts:
+        lines += [f"First {runbook.contacts[0].lower()}, then {' and '.join(runbook.contacts[1:]).lower()}.", ""]
+    for number, step in enumerate(runbook.steps, start=1):
+        lines += [f"## {number}. {step.title}", "", step.why, ""]
+        lines += [f"- Risk: {step.risk.value}{', with a second person' if step.approval else ''}"]
+        lines += [f"- Slack: `/dragonfly {' '.join([step.id, *(item.usage for item in step.typed)])}`"] * (
+            step.kind in KINDS
+        )
+        lines += [f"- Shell: `{step.shell}`"] if step.shell else []
+        lines += [
+            f"- How, {item.id}: {item.says}. Needs {', '.join(map(_code_of, item.needs)) or 'nothing'}"
+            for item in step.strategies
+        ]
+        lines += [f"- It worked when {step.proof}"] if step.proof else []
+        if step.kind in KINDS:
+            lines += [f"- Way back: {step.way_back or 'none'}"]
         lines.append("")
     return "\n".join(lines)
 
 
-PAGES = {"commands.md": commands, "durations.md": durations, "runbooks.md": runbook_pages}
+def _code_of(text: str) -> str:
+    return f"`{text}`"
+
+
+def index() -> str:
+    """Return the page that lists the runbooks."""
+    rows = [f"- [{book.title}]({book.scenario}.md): {book.trigger}" for book in load().runbooks]
+    return "\n".join(["# Runbooks", "", "Written from the declarations in `runbooks/`.", "", *rows, ""])
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "reference/commands.md": commands,
+    "reference/durations.md": durations,
+    "runbooks/README.md": index,
+    **{f"runbooks/{book.scenario}.md": partial(runbook_page, book) for book in load().runbooks},
+}
 
 
 def main() -> int:
     """Write every page."""
-    HERE.mkdir(exist_ok=True)
     for name, make in PAGES.items():
+        (HERE / name).parent.mkdir(exist_ok=True)
         (HERE / name).write_text(make(), encoding="utf-8")
     return 0
 

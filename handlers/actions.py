@@ -5,23 +5,31 @@ from collections.abc import Callable, Mapping
 
 from bot.domain import ids
 from bot.domain.messages import Message, Working
-from bot.operations import alerts, approvals, oncall, plans, publishing, runbooks, status, stuck
+from bot.operations import alerts, approvals, pausing, plans, publishing, runbooks, status
+from bot.operations.declared import UNDO_STEP
+from bot.operations.reads import READS
 from handlers.answers import Asked, notice
 from handlers.commands import help_card, make_plan
 
 Handler = Callable[[Asked], None]
 
-OPENS_FORM = (ids.READ_PLAN, ids.ASK, ids.RUN, ids.RESOLVE)
+OPENS_FORM = (ids.READ_PLAN, ids.ASK, ids.RUN, ids.RESOLVE, ids.SETTLE_YES, ids.SETTLE_NO)
 """Presses that open a modal: the listener opens it empty, because the trigger is good for three seconds only."""
 
 
 def handle(asked: Asked) -> None:
     """Carry a press out and answer it; an id we do not know is from an older version."""
-    found = HANDLERS.get(asked.envelope.action_id)
-    if found is None:
+    action = asked.envelope.action_id
+    step, read = ids.asked_of(action, "plan"), ids.asked_of(action, "read")
+    if action in HANDLERS:
+        HANDLERS[action](asked)
+    elif step:
+        alert, params = ids.decode_request(asked.envelope.value)
+        make_plan(asked, step, params, ids.parse_alert_key(alert))
+    elif read in READS:
+        asked.answer(READS[read](asked.services, ids.decode_request(asked.envelope.value)[1]))
+    elif not ids.asked_of(action, "open"):
         asked.answer(notice(asked.services, "old-card", command="/dragonfly status"))
-        return
-    found(asked)
 
 
 def working(asked: Asked) -> Message:
@@ -41,15 +49,11 @@ def _show(asked: Asked, message: Message) -> None:
 
 
 def _alert_id(asked: Asked) -> int | None:
-    return ids.parse_alert_key(asked.envelope.value)
+    return ids.parse_alert_key(ids.decode_request(asked.envelope.value)[0])
 
 
 def _ack(asked: Asked) -> None:
     asked.answer(alerts.acknowledge(asked.services, _alert_id(asked) or 0, asked.actor))
-
-
-def _status(asked: Asked) -> None:
-    asked.answer(status.read(asked.services))
 
 
 def _share(asked: Asked) -> None:
@@ -59,18 +63,26 @@ def _share(asked: Asked) -> None:
 
 
 def _refresh(asked: Asked) -> None:
-    fresh = alerts.list_open(asked.services) if asked.envelope.value == "alerts" else status.read(asked.services)
-    asked.answer(fresh, replace=True)
+    """Read again what the value names (`status`, or `locks`), in the place of what is shown."""
+    name, params = ids.decode_request(asked.envelope.value)
+    read = READS.get(name)
+    asked.answer(read(asked.services, params) if read else status.read(asked.services), replace=True)
 
 
-def _plan_reset(asked: Asked) -> None:
-    make_plan(asked, {}, _alert_id(asked))
+def _again(asked: Asked) -> None:
+    """Plan the same step with the same parameters as an earlier plan."""
+    request = plans.request_of(asked.services, asked.envelope.value)
+    if request is None:
+        asked.answer(notice(asked.services, "not-found", plan=asked.envelope.value[:8]))
+        return
+    step, params, alert_id = request
+    make_plan(asked, step, params, alert_id)
 
 
 def _confirm(asked: Asked) -> None:
     found = ids.decode(asked.envelope.value)
     if found is None:
-        asked.answer(notice(asked.services, "old-card", command="/dragonfly reset-stuck"))
+        asked.answer(notice(asked.services, "old-card", command="/dragonfly status"))
         return
     _show(asked, plans.confirm(asked.services, found.plan, asked.actor, secret=asked.envelope.value))
 
@@ -81,26 +93,29 @@ def _run(asked: Asked) -> None:
     asked.answer(approvals.typed_form(asked.services, plan, asked.actor, asked.envelope.value))
 
 
+def _undo(asked: Asked) -> None:
+    make_plan(asked, UNDO_STEP, plans.undo_params(asked.services, asked.envelope.value), None)
+
+
 HANDLERS: Mapping[str, Handler] = {
     ids.ACK: _ack,
-    ids.READ_STATUS: _status,
     ids.SHARE: _share,
     ids.REFRESH: _refresh,
-    ids.PLAN_RESET: _plan_reset,
     ids.CONFIRM: _confirm,
     ids.RUN: _run,
+    ids.PLAN_AGAIN: _again,
+    ids.PLAN_UNDO: _undo,
     ids.CANCEL: lambda asked: _show(asked, plans.cancel(asked.services, asked.envelope.value, asked.actor)),
     ids.WITHDRAW: lambda asked: _show(asked, plans.cancel(asked.services, asked.envelope.value, asked.actor)),
     ids.ASK: lambda asked: asked.answer(approvals.ask_form(asked.services, asked.envelope.value, asked.actor)),
     ids.APPROVE: lambda asked: _show(asked, approvals.approve(asked.services, asked.envelope.value, asked.actor)),
     ids.DENY: lambda asked: _show(asked, approvals.deny(asked.services, asked.envelope.value, asked.actor)),
+    ids.SETTLE_YES: lambda asked: asked.answer(approvals.settle_form(asked.services, asked.envelope.value, yes=True)),
+    ids.SETTLE_NO: lambda asked: asked.answer(approvals.settle_form(asked.services, asked.envelope.value, yes=False)),
+    ids.STOP: lambda asked: asked.answer(pausing.stop(asked.services, asked.envelope.value, asked.actor)),
     ids.READ_PLAN: lambda asked: asked.answer(plans.details(asked.services, asked.envelope.value)),
-    ids.READ_STUCK: lambda asked: asked.answer(stuck.read(asked.services)),
-    ids.READ_ALERTS: lambda asked: asked.answer(alerts.list_open(asked.services)),
-    ids.READ_ONCALL: lambda asked: asked.answer(oncall.read(asked.services)),
     ids.READ_HELP: lambda asked: asked.answer(help_card(asked, "")),
     ids.READ_RUNBOOK: lambda asked: asked.answer(runbooks.read(asked.services, "", _alert_id(asked))),
     ids.READ_TIMELINE: lambda asked: asked.answer(alerts.timeline(asked.services, _alert_id(asked) or 0)),
-    ids.OPEN_PLAN: lambda _asked: None,
-    ids.OPEN_CARD: lambda _asked: None,
 }
+"""Presses that do more than plan a step or answer a read."""

@@ -3,10 +3,11 @@
 import uuid
 from collections.abc import Callable, Mapping
 
-from bot.domain.durations import parse_duration
 from bot.domain.ids import parse_alert_key
 from bot.domain.messages import Help, Message
-from bot.operations import alerts, oncall, plans, publishing, runbooks, status, stuck
+from bot.operations import alerts, gate_runs, plans, publishing, status
+from bot.operations.declared import changing_steps
+from bot.operations.reads import READS
 from bot.operations.table import in_slack
 from handlers.answers import Asked
 from handlers.grammar import Command
@@ -16,7 +17,12 @@ Handler = Callable[[Asked, Mapping[str, str]], None]
 
 def handle(asked: Asked, command: Command) -> None:
     """Carry a command out and answer it."""
-    HANDLERS[command.name](asked, command.args)
+    if command.is_step:
+        make_plan(asked, command.name, command.args, None)
+    elif command.name in HANDLERS:
+        HANDLERS[command.name](asked, command.args)
+    else:
+        asked.answer(READS[command.name](asked.services, command.args))
 
 
 def _status(asked: Asked, _args: Mapping[str, str]) -> None:
@@ -27,26 +33,13 @@ def _status(asked: Asked, _args: Mapping[str, str]) -> None:
         asked.answer(found)
 
 
-def _stuck(asked: Asked, args: Mapping[str, str]) -> None:
-    older = parse_duration(args["older_than"]) if "older_than" in args else None
-    asked.answer(stuck.read(asked.services, args.get("type", ""), older))
-
-
-def _reset(asked: Asked, args: Mapping[str, str]) -> None:
-    make_plan(asked, args, None)
-
-
-def make_plan(asked: Asked, args: Mapping[str, str], alert_id: int | None) -> None:
-    """Plan a reset where it was asked for; the card itself is the answer, unless there is nothing to plan."""
+def make_plan(asked: Asked, step: str, args: Mapping[str, str], alert_id: int | None) -> None:
+    """Plan a step where it was asked for; the card itself is the answer, unless there is nothing to plan."""
     envelope = asked.envelope
     place = plans.Place(channel=envelope.channel_id, thread_ts="" if alert_id else envelope.thread_ts)
-    made = plans.make(asked.services, "reset-stuck", args, asked.actor, place, alert_id)
+    made = plans.make(asked.services, step, args, asked.actor, place, alert_id)
     if not plans.is_card(made):
         asked.answer(made)
-
-
-def _alerts(asked: Asked, _args: Mapping[str, str]) -> None:
-    asked.answer(alerts.list_open(asked.services))
 
 
 def _ack(asked: Asked, args: Mapping[str, str]) -> None:
@@ -58,16 +51,12 @@ def _resolve(asked: Asked, args: Mapping[str, str]) -> None:
     asked.answer(alerts.resolve(asked.services, number, asked.actor, args["reason"]))
 
 
-def _timeline(asked: Asked, args: Mapping[str, str]) -> None:
-    asked.answer(alerts.timeline(asked.services, parse_alert_key(args["alert"]) or 0))
-
-
-def _runbook(asked: Asked, args: Mapping[str, str]) -> None:
-    asked.answer(runbooks.read(asked.services, args.get("scenario", "")))
-
-
-def _oncall(asked: Asked, _args: Mapping[str, str]) -> None:
-    asked.answer(oncall.read(asked.services))
+def _gate(asked: Asked, args: Mapping[str, str]) -> None:
+    """Run the gate; the one for prod stands in the channel for everyone, as it goes."""
+    channel = asked.envelope.channel_id if args["mode"] == "prod" else ""
+    report = gate_runs.run(asked.services, args["mode"], args.get("skip", ""), asked.actor, channel=channel)
+    if not channel:
+        asked.answer(report)
 
 
 def _help(asked: Asked, args: Mapping[str, str]) -> None:
@@ -76,29 +65,20 @@ def _help(asked: Asked, args: Mapping[str, str]) -> None:
 
 def help_card(asked: Asked, word: str) -> Message:
     """Return the words there are, or those that a word finds."""
-    found = tuple(
-        (f"/dragonfly {item.slack}", item.sentence)
-        for item in in_slack()
-        if word and (word in item.name or word in item.sentence)
-    )
+    known = [(item.slack, item.sentence) for item in in_slack()]
+    known += [
+        (" ".join([s.id, *(p.usage for p in s.typed)]), f"{s.title}: {s.why}")
+        for s in changing_steps(asked.services.runbooks)
+    ]
+    found = tuple((f"/dragonfly {usage}", said) for usage, said in known if word and word in f"{usage} {said}".lower())
     env = asked.services.config.env
     return Help(env=env, as_of=asked.services.clock.now(), topic=word, found=found)
 
 
-HANDLERS: Mapping[str, Handler] = {
-    "status": _status,
-    "stuck": _stuck,
-    "reset-stuck": _reset,
-    "alerts": _alerts,
-    "ack": _ack,
-    "resolve": _resolve,
-    "timeline": _timeline,
-    "runbook": _runbook,
-    "oncall": _oncall,
-    "help": _help,
-}
+HANDLERS: Mapping[str, Handler] = {"status": _status, "ack": _ack, "resolve": _resolve, "gate": _gate, "help": _help}
+"""Commands that do more than answer a read."""
 
-WITHOUT_DATABASE: Mapping[str, Callable[[Asked, Mapping[str, str]], None]] = {
+WITHOUT_DATABASE: Mapping[str, Handler] = {
     "help": _help,
     "status": lambda asked, _args: asked.answer(status.read(asked.services)),
 }

@@ -40,7 +40,7 @@ def _tell(asked: Asked, message: Message) -> None:
 
 def _command(asked: Asked) -> None:
     authority.require(asked.services, asked.actor, Role.VIEWER, "this")
-    commands.handle(asked, parse(asked.envelope.text))
+    commands.handle(asked, parse(asked.envelope.text, asked.services.runbooks))
 
 
 def _action(asked: Asked) -> None:

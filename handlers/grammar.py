@@ -1,22 +1,22 @@
 """The command language: what somebody typed, as a command, or why it is none (§17, G1). Pure."""
 
 import difflib
-import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.domain.durations import parse_duration
-from bot.domain.ids import parse_alert_key
+from bot.domain.params import Param, from_words
+from bot.domain.runbook import Catalogue
 from bot.errors import InvalidCommand
+from bot.operations.declared import changing_steps
 from bot.operations.table import in_slack
 
 MOST_CHARACTERS = 500
-_DURATION = re.compile(r"^\d+[a-z]*$", re.IGNORECASE)
-Arguments = Callable[[list[str]], Mapping[str, str]]
-"""Reads the words after a command's name."""
-
-_TYPE = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
+STEP_ALIASES: Mapping[str, tuple[str, str]] = {
+    "pause": ("pause", "ingest"),
+    "resume": ("resume", "ingest"),
+}
+"""Commands of two words: the first names the step, the second is fixed (`pause ingest`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Command:
 
     name: str
     args: Mapping[str, str] = field(default_factory=dict)
+    is_step: bool = False
+    """It plans a step; else it reads or handles."""
 
 
 class NoSuchCommand(InvalidCommand):
@@ -37,7 +39,7 @@ class NoSuchCommand(InvalidCommand):
         self.nearest = nearest
 
 
-def parse(text: str) -> Command:
+def parse(text: str, runbooks: Catalogue) -> Command:
     """Return the command that a text is.
 
     Raises:
@@ -46,8 +48,19 @@ def parse(text: str) -> Command:
     words = _plain(text).split()
     if not words:
         return Command("help")
-    name = _name(words[0])
-    return Command(name, _ARGUMENTS[name](words[1:]))
+    steps = {step.id: step.typed for step in changing_steps(runbooks)}
+    name = _name(words[0], steps)
+    left = _without_fixed_word(name, words[1:])
+    if name in steps:
+        return Command(name, from_words(name, steps[name], left), is_step=True)
+    operation = next(item for item in in_slack() if item.name == name)
+    return Command(name, from_words(name, operation.params, left))
+
+
+def _without_fixed_word(name: str, words: list[str]) -> list[str]:
+    """Take `ingest` off `pause ingest reason`."""
+    fixed = STEP_ALIASES.get(name)
+    return words[1:] if fixed and words and words[0].lower() == fixed[1] else words
 
 
 def _plain(text: str) -> str:
@@ -61,94 +74,12 @@ def _plain(text: str) -> str:
     return plain
 
 
-def _name(word: str) -> str:
+def _name(word: str, steps: Mapping[str, tuple[Param, ...]]) -> str:
     known = {item.name: item.name for item in in_slack()}
     known |= {alias: item.name for item in in_slack() for alias in item.aliases}
+    known |= {name: name for name in steps}
     lower = word.lower()
     if lower in known:
         return known[lower]
     near = difflib.get_close_matches(lower, known, n=1, cutoff=0.5)
     raise NoSuchCommand(word, near[0] if near else "")
-
-
-def _nothing(name: str) -> Arguments:
-    def read(words: list[str]) -> Mapping[str, str]:
-        if words:
-            message = f"{name} takes no words after it"
-            raise InvalidCommand(message, hint=f"/dragonfly {name}")
-        return {}
-
-    return read
-
-
-def _stuck(words: list[str]) -> Mapping[str, str]:
-    return _type_and_age(words, "stuck")
-
-
-def _reset(words: list[str]) -> Mapping[str, str]:
-    return _type_and_age(words, "reset-stuck")
-
-
-def _type_and_age(words: list[str], name: str) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for word in words:
-        key = "older_than" if _DURATION.match(word) else "type"
-        if key in found:
-            message = f"two values for {key.replace('_', '-')}: {found[key]!r} and {word!r}"
-            raise InvalidCommand(message, hint=f"/dragonfly {name} ingest 10m")
-        if key == "older_than":
-            _require_duration(word, name)
-        elif not _TYPE.match(word):
-            message = f"{word!r} is no job type"
-            raise InvalidCommand(message, hint=f"/dragonfly {name} ingest 10m")
-        found[key] = word
-    return found
-
-
-def _require_duration(word: str, name: str) -> None:
-    try:
-        parse_duration(word)
-    except InvalidCommand as error:
-        raise InvalidCommand(error.message, hint=f"/dragonfly {name} {error.hint}") from None
-
-
-def _alert(name: str) -> Arguments:
-    def read(words: list[str]) -> Mapping[str, str]:
-        if len(words) != 1 or parse_alert_key(words[0]) is None:
-            message = f"{name} needs one alert"
-            raise InvalidCommand(message, hint=f"/dragonfly {name} A31")
-        return {"alert": words[0]}
-
-    return read
-
-
-def _resolve(words: list[str]) -> Mapping[str, str]:
-    reason = " ".join(words[1:])
-    if not words or parse_alert_key(words[0]) is None or len(reason) < 5:  # noqa: PLR2004  # as the form's field
-        message = "resolve needs an alert and a reason of at least 5 characters"
-        raise InvalidCommand(message, hint="/dragonfly resolve A31 planned stop")
-    return {"alert": words[0], "reason": reason}
-
-
-def _one_word(key: str) -> Arguments:
-    def read(words: list[str]) -> Mapping[str, str]:
-        if len(words) > 1:
-            message = f"one {key} at a time"
-            raise InvalidCommand(message, hint=f"/dragonfly {words[0]}")
-        return {key: words[0].lower()} if words else {}
-
-    return read
-
-
-_ARGUMENTS: Mapping[str, Arguments] = {
-    "status": _nothing("status"),
-    "stuck": _stuck,
-    "reset-stuck": _reset,
-    "alerts": _nothing("alerts"),
-    "ack": _alert("ack"),
-    "resolve": _resolve,
-    "timeline": _alert("timeline"),
-    "runbook": _one_word("scenario"),
-    "oncall": _nothing("oncall"),
-    "help": _one_word("word"),
-}

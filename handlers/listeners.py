@@ -62,7 +62,7 @@ class Listeners:
         if not self._services.config.is_listed(envelope.channel_id):
             return notice(self._services, "not-here", channel=self._services.config.alert_channel)
         try:
-            grammar.parse(envelope.text)
+            grammar.parse(envelope.text, self._services.runbooks)
         except grammar.NoSuchCommand as error:
             return notice(self._services, "near-miss", word=error.word, nearest=error.nearest)
         except BotError as error:
@@ -71,7 +71,7 @@ class Listeners:
 
     def _answer_from_memory(self, envelope: Envelope) -> bool:
         """Answer a read that needs no row, marked as not recorded; say whether there is such an answer."""
-        command = grammar.parse(envelope.text)
+        command = grammar.parse(envelope.text, self._services.runbooks)
         handler = commands.WITHOUT_DATABASE.get(command.name)
         if handler is None:
             return False

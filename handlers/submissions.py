@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 from bot.domain import ids
 from bot.domain.messages import Message
-from bot.operations import alerts, approvals, plans
-from handlers.answers import Asked
+from bot.operations import alerts, approvals, plans, runs
+from handlers.answers import Asked, notice
 
 Handler = Callable[[Asked], Message | None]
 
@@ -39,4 +39,18 @@ def _refusal(message: Message) -> Message | None:
     return None if plans.is_card(message) else message
 
 
-HANDLERS: Mapping[str, Handler] = {ids.VIEW_ASK: _ask, ids.VIEW_TYPED: _typed, ids.VIEW_RESOLVE: _resolve}
+def _settle(asked: Asked) -> Message | None:
+    envelope = asked.envelope
+    reason = envelope.inputs.get(ids.INPUT_REASON, "")
+    happened = envelope.callback_id == ids.VIEW_SETTLE_YES
+    open_still = runs.settle(asked.services, envelope.private_metadata, asked.actor, happened=happened, reason=reason)
+    return None if open_still else notice(asked.services, "settled-already", plan=envelope.private_metadata)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    ids.VIEW_ASK: _ask,
+    ids.VIEW_TYPED: _typed,
+    ids.VIEW_RESOLVE: _resolve,
+    ids.VIEW_SETTLE_YES: _settle,
+    ids.VIEW_SETTLE_NO: _settle,
+}

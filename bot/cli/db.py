@@ -11,7 +11,7 @@ from bot.operations import tables
 def run(args: argparse.Namespace) -> int:
     """Carry out one command about our tables."""
     if args.verb == "grants":
-        sys.stdout.write(tables.grants(args.role))
+        sys.stdout.write(tables.grants(args.role, dba=args.dba))
         return EXIT_OK
     with services(needs_mode=args.verb == "migrate") as made:
         if args.verb == "migrate":

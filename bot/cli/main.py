@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from bot.errors import EXIT_BUG, EXIT_OK, BotError, ConfigurationError
-from bot.operations.table import OPERATIONS
+from bot.operations.table import OPERATIONS, Operation
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # argparse has no public name for it
@@ -39,23 +39,26 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in ("status", "oncall", "check"):
-        _read(commands, name)
-    stuck = _read(commands, "stuck")
-    stuck.add_argument("type", nargs="?", default="")
-    stuck.add_argument("--older-than", default="", help="for example 10m")
-    doctor = _read(commands, "doctor")
-    doctor.add_argument("--offline", action="store_true", help="only what needs no network")
+    for item in OPERATIONS:
+        if item.name in _READS:
+            made = _generated(commands, item)
+            if item.name == "gate":
+                made.add_argument("--post", action="store_true", help="show it in the alert channel too")
+            if item.name == "failed":
+                made.add_argument("--show-errors", action="store_true", help="whole texts; it is recorded")
+    _read(commands, "check")
+    _read(commands, "doctor").add_argument("--offline", action="store_true", help="only what needs no network")
     _plan_parsers(commands)
     _alert_parsers(commands)
-    _noun(commands, "runbook", {"list": (), "show": ("name",), "lint": ()})
+    runbook = _noun(commands, "runbook", {"list": (), "show": ("name",), "lint": ()})
+    runbook["lint"].add_argument("folder", nargs="?", default="", help="a team's folder of runbooks")
     audit = _noun(commands, "audit", {"list": (), "show": ("key",), "verify": (), "export": ()})
     audit["list"].add_argument("--most", type=int, default=50)
     route = _noun(commands, "route", {"test": ("labels",)})
     route["test"].add_argument("--expect", required=True, help="who must be called first")
-    _noun(commands, "db", {"migrate": (), "status": (), "grants": ()})["grants"].add_argument(
-        "--role", default="dragonfly_bot"
-    )
+    grants = _noun(commands, "db", {"migrate": (), "status": (), "grants": ()})["grants"]
+    grants.add_argument("--role", default="", help="dragonfly_bot, or dragonfly_dba with --dba")
+    grants.add_argument("--dba", action="store_true", help="the role that ends sessions and changes the history")
     _sentence(commands, "bot")
     _sandbox_parser(commands)
     _read(commands, "help").add_argument("word", nargs="?", default="")
@@ -70,6 +73,20 @@ def _sentence(commands: "Commands", name: str) -> argparse.ArgumentParser:
 def _read(commands: "Commands", name: str) -> argparse.ArgumentParser:
     made = _sentence(commands, name)
     made.add_argument("--json", action="store_true", help="the facts, for programs")
+    return made
+
+
+def _generated(commands: "Commands", item: Operation) -> argparse.ArgumentParser:
+    """Add a read with its declared parameters: words stay words, `--next 10` stays an option."""
+    made = _read(commands, item.name)
+    for param in item.params:
+        if param.type == "flag":
+            made.add_argument(f"--{param.name}", action="store_const", const="yes", default="")
+        elif param.after or param.type == "duration" or item.name == "gate":
+            option, several = f"--{param.name.replace('_', '-')}", "*" if param.type == "words" else None
+            made.add_argument(option, default="", nargs=several, required=param.required, help=param.what)
+        else:
+            made.add_argument(param.name, nargs=None if param.required else "?", default="", help=param.what)
     return made
 
 
@@ -92,14 +109,16 @@ def _plan_parsers(commands: "Commands") -> None:
     apply = _read(commands, "apply")
     apply.add_argument("plan")
     apply.add_argument("--yes", action="store_true", help="do not ask")
+    apply.add_argument("--hand-over", action="store_true", help="print the statement for the DBA; run nothing")
+    undo = _read(commands, "undo")
+    undo.add_argument("run")
 
 
 def _alert_parsers(commands: "Commands") -> None:
     alerts = _read(commands, "alerts")
     alerts.add_argument("verb", nargs="?", choices=["why"])
     alerts.add_argument("alert", nargs="?", default="")
-    for name in ("ack", "timeline"):
-        _read(commands, name).add_argument("alert")
+    _read(commands, "ack").add_argument("alert")
     resolve = _read(commands, "resolve")
     resolve.add_argument("alert")
     resolve.add_argument("--reason", required=True)
@@ -115,13 +134,31 @@ def _sandbox_parser(commands: "Commands") -> None:
     sandbox.add_argument("--profile", choices=["fast", "playbook"], default="fast")
 
 
+_READS = (
+    "status",
+    "workers",
+    "queue",
+    "failed",
+    "stuck",
+    "ingest",
+    "migrations",
+    "locks",
+    "logs",
+    "probe",
+    "verify",
+    "gate",
+    "timeline",
+    "oncall",
+)
+"""Reads whose arguments are the declared ones."""
+
 _MODULES = {
     "plan": "plans",
     "apply": "plans",
+    "undo": "plans",
     "alerts": "alerts",
     "ack": "alerts",
     "resolve": "alerts",
-    "timeline": "alerts",
     "audit": "audit",
     "db": "db",
     "bot": "serve",

@@ -17,10 +17,16 @@ def run(args: argparse.Namespace) -> int:
     """Carry out one command about plans."""
     if args.command == "apply":
         return _apply(args)
+    if args.command == "undo":
+        return _plan(args, "undo", {"run": args.run})
     if args.step == "show":
         return _show(args)
+    return _plan(args, args.step, _parameters(args.values))
+
+
+def _plan(args: argparse.Namespace, step: str, values: dict[str, str]) -> int:
     with services(needs_mode=True) as made:
-        card = plans.make(made, args.step, _parameters(args.values), actor(), Place())
+        card = plans.make(made, step, values, actor(), Place())
         show(card, args, made)
         return EXIT_OK if plans.is_card(card) or isinstance(card, NothingStuck) else EXIT_REFUSED
 
@@ -67,11 +73,11 @@ def _confirmed(made: Services, card: PlanCard, args: argparse.Namespace) -> Mess
     """Ask, then confirm; a plan that needs a second person wants its count typed, and `--yes` is not taken."""
     needs_typed = bool(card.approval_why)
     if needs_typed and args.yes and card.face is PlanFace.APPROVED:
-        message = "this plan wants its count typed: --yes is not taken"
+        message = "this plan wants its target typed: --yes is not taken"
         raise InvalidCommand(message, hint=f"dragonfly apply {card.key}")
     typed = None
     if card.face in (PlanFace.ISSUED, PlanFace.APPROVED) and not args.yes:
-        typed = _ask(card, str(card.acting) if needs_typed else "yes")
+        typed = _ask(card, card.target if needs_typed else "yes")
     return plans.confirm(made, card.key, actor(), secret=None, typed=typed)
 
 
@@ -94,6 +100,8 @@ def _ask(card: PlanCard, wanted: str) -> str:
 
 
 def _code(done: Message) -> int:
+    if isinstance(done, PlanCard) and done.face is PlanFace.UNKNOWN:
+        return EXIT_UNKNOWN
     if not isinstance(done, PlanCard) or done.face in _REFUSED:
         return EXIT_REFUSED
     return EXIT_UNKNOWN if done.face is PlanFace.PROOF_UNKNOWN else EXIT_OK

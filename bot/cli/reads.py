@@ -1,18 +1,25 @@
 """Commands that look and change nothing."""
 
 import argparse
+import json
 import sys
+from collections.abc import Mapping
 
-from bot.cli.session import services, show
+from bot.cli.session import actor, services, show
 from bot.clock import SystemClock
-from bot.domain.durations import parse_duration
 from bot.domain.escalation import chain
-from bot.domain.messages import Help
-from bot.errors import EXIT_FINDINGS, EXIT_OK
-from bot.operations import checks, doctor, oncall, runbooks, status, stuck
+from bot.domain.gate import Moment, as_json
+from bot.domain.messages import Help, Message, StatusCard
+from bot.domain.params import checked
+from bot.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNREACHABLE
+from bot.operations import checks, doctor, gate_runs, logs, queues, runbooks
+from bot.operations.reads import READS, Read
 from bot.operations.services import Services
 from bot.operations.table import OPERATIONS
 from runbooks import faults
+
+_FINDS = ("status", "gate", "verify")
+"""Reads that exit with 1 on findings; others exit with 0 if they could read."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -22,31 +29,69 @@ def run(args: argparse.Namespace) -> int:
     if args.command == "help":
         return _help(args)
     if args.command == "runbook" and args.verb == "lint":
-        return _lint()
+        return _lint(args)
     with services() as made:
         return _look(args, made)
 
 
 def _look(args: argparse.Namespace, made: Services) -> int:
     match args.command:
-        case "status":
-            card = status.read(made)
-            show(card, args, made)
-            unreachable = 3 if card.blind == "unreachable" else EXIT_FINDINGS
-            return unreachable if card.has_findings else EXIT_OK
         case "check":
             report = checks.run_all(made)
             show(report, args, made)
             return EXIT_FINDINGS if any(line.status != "ok" for line in report.lines) else EXIT_OK
-        case "stuck":
-            older = parse_duration(args.older_than) if args.older_than else None
-            return show(stuck.read(made, args.type, older), args, made)
-        case "oncall":
-            return show(oncall.read(made), args, made)
         case "route":
             return _route(args, made)
-        case _:
+        case "runbook":
             return _runbook(args, made)
+    if args.command == "gate":
+        return _gate(args, made)
+    if args.command == "failed" and args.show_errors:
+        return _raw_errors(args, made)
+    operation = next(item for item in OPERATIONS if item.name == args.command)
+    values = {param.name: getattr(args, param.name) or "" for param in operation.params}
+    given = checked(args.command, operation.params, values)
+    found = _READ_HERE.get(args.command, READS[args.command])(made, given)
+    show(found, args, made)
+    if isinstance(found, StatusCard) and found.blind == "unreachable":
+        return EXIT_UNREACHABLE
+    return EXIT_FINDINGS if args.command in _FINDS and getattr(found, "has_findings", False) else EXIT_OK
+
+
+def _gate(args: argparse.Namespace, made: Services) -> int:
+    """Run the gate; its lines go to the error stream, so that `--json` stays whole."""
+    operation = next(item for item in OPERATIONS if item.name == "gate")
+    skip = " ".join(args.skip or ())
+    given = checked("gate", operation.params, {"mode": args.mode, **({"skip": skip} if skip else {})})
+    channel = made.config.alert_channel if args.post else ""
+    report = gate_runs.run(made, given["mode"], given.get("skip", ""), actor(), channel=channel, tell=_told)
+    if args.json:
+        sys.stdout.write(json.dumps(as_json(report), indent=2, default=str) + "\n")
+    else:
+        show(report, args, made)
+    return EXIT_FINDINGS if report.has_findings else EXIT_OK
+
+
+def _told(moment: Moment) -> None:
+    """Write what the gate does now, and what its commands write."""
+    said = f"  {moment.line}" if moment.line else f"running {moment.running}" if moment.running else ""
+    if said:
+        sys.stderr.write(f"{said}\n")
+
+
+def _raw_errors(args: argparse.Namespace, made: Services) -> int:
+    for job, job_type, text in queues.raw_errors(made, args.since, actor()):
+        sys.stdout.write(f"{job} {job_type} {text}\n")
+    return EXIT_OK
+
+
+def _logs(made: Services, given: Mapping[str, str]) -> Message:
+    """Whole lines go to a terminal, and nowhere else."""
+    return logs.read(made, given["service"], given.get("lines", ""), oom=bool(given.get("oom")), raw=True)
+
+
+_READ_HERE: Mapping[str, Read] = {"logs": _logs}
+"""Reads that show more in a shell."""
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -55,20 +100,21 @@ def _doctor(args: argparse.Namespace) -> int:
         with services() as made:
             report = doctor.examine(made)
     show(report, args)
-    return EXIT_FINDINGS if any(line.verdict != "ok" for line in report.lines) else EXIT_OK
+    return EXIT_FINDINGS if any(line.verdict in ("bad", "unknown") for line in report.lines) else EXIT_OK
 
 
 def _help(args: argparse.Namespace) -> int:
     found = tuple(
-        (f"dragonfly {item.cli}", item.sentence)
+        (f"dragonfly {item.shell}", item.sentence)
         for item in OPERATIONS
-        if item.cli and (args.word in item.name or args.word in item.sentence)
+        if item.shell and (args.word in item.name or args.word in item.sentence)
     )
     return show(Help(env="", as_of=SystemClock().now(), topic=args.word, found=found), args)
 
 
-def _lint() -> int:
-    found = faults()
+def _lint(args: argparse.Namespace) -> int:
+    """Name every fault of ours and of a team's folder; nothing is asked for over the network."""
+    found = faults(args.folder)
     sys.stdout.write("".join(f"{fault}\n" for fault in found) or "every runbook is well\n")
     return EXIT_FINDINGS if found else EXIT_OK
 
@@ -76,7 +122,7 @@ def _lint() -> int:
 def _runbook(args: argparse.Namespace, made: Services) -> int:
     if args.verb == "show":
         return show(runbooks.read(made, args.name), args, made)
-    for item in runbooks.listed():
+    for item in made.runbooks.runbooks:
         sys.stdout.write(f"{item.scenario:<18} {item.title}: {len(item.steps)} steps\n")
     return EXIT_OK
 

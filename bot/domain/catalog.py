@@ -19,6 +19,7 @@ _QUEUE_EXTRA = (
     "created_at",
     "reap_count",
     "dead_letter_at",
+    "payload",
 )
 _ID_TYPES = {"uuid": "id_uuid", "bigint": "id_bigint", "integer": "id_integer", "text": "id_text"}
 
@@ -46,6 +47,10 @@ class Catalog:
     """Signatures of `ops.reap_stuck_jobs`: shown when found, never called."""
     identity: str = ""
     role: str = ""
+    extra: frozenset[str] = frozenset()
+    """Rights beyond the queue: `signal`, `sees_sessions`, `history_readable`, `history_writable`."""
+    history_columns: tuple[str, ...] = ()
+    """Columns of `supabase_migrations.schema_migrations` that there are, readable or not."""
 
     @property
     def hidden(self) -> bool:
@@ -65,7 +70,8 @@ class Catalog:
             found.add("health_view")
         if self.status_labels is None or "paused" in self.status_labels:
             found.add("label_paused")
-        return frozenset(found)
+        found |= {f"updatable:{name}" for name in self.updatable}
+        return frozenset(found | self.extra)
 
     def missing_least(self) -> tuple[str, ...]:
         """Return what the least target must have and this one has not, as `table.column`."""

@@ -58,7 +58,7 @@ class Level:
     label: str
     """What the card says: `on call`, `team lead`, `everyone`."""
     call: tuple[str, ...]
-    """`oncall`, Slack user, user-group or channel ids."""
+    """`oncall`, Slack user, user-group or channel ids; or a contact that is not in Slack, as it is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +83,80 @@ class Queue:
     batch: int = 500
     rescue_limit: int = 3
     """Reset this often already: the job is set to failed instead."""
+    resume_batch: int = 50
+    """How many paused jobs are let go at a time."""
     stuck_limits: Mapping[str, timedelta] = field(default_factory=dict)
     """A longer limit for one job type."""
     idempotent: Mapping[str, bool] = field(default_factory=dict)
     """Whether a job type's handler is safe to repeat; absent = unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One service on the platform: its real name, how people call it, and which workers it runs."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    worker_types: tuple[str, ...] = ()
+    """Worker types whose processes it runs; none for the API."""
+    service_id: str = ""
+    """The platform's id; looked up by exact name where it is empty."""
+    local: str = ""
+    """The command that starts it by hand in dev, shown and never run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """Somebody else's system that jobs depend on."""
+
+    name: str
+    title: str
+    endpoint: str = ""
+    """Asked for a sign of life; any answer below 500 counts as one."""
+    status_page: str = ""
+    """Statuspage- or Instatus-shaped JSON."""
+    job_types: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    """Regular expressions over `last_error` and log lines; a match is "consistent with", never proof."""
+    least: int = 3
+    """Fewer failures than this in the window say nothing."""
+    services: tuple[str, ...] = ()
+    """Services whose logs are searched and whose variable is set."""
+    variable: str = ""
+    contact: str = ""
+    """`vendor support +1 555 0100`: shown, never called by us."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrations:
+    """Where the local list of migrations and the reviewed rollback scripts are."""
+
+    source: str = ""
+    """A directory of `<version>_<name>.sql`, or a file with one such name a line."""
+    rollbacks: str = ""
+    """A directory of `<version>.sql`, reviewed by people."""
+    application_names: tuple[str, ...] = ()
+    """`application_name` of a migration tool, to know its session by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What the release gate looks at."""
+
+    checkout: str = ""
+    """Where the dev checks run their commands; unset = they cannot run here."""
+    commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Argument lists by check name; never through a shell."""
+    evaluator_result: str = ""
+    """A JSON file with `score`, no older than `evaluator_age`."""
+    evaluator_age: timedelta = timedelta(hours=24)
+    evaluator_least: float = 0.95
+    tables: tuple[str, ...] = ("ops.job_queue", "ops.worker_heartbeats")
+    service_name: str = ""
+    """What the API calls itself on `/`; checked where it is set."""
+    worker_window: timedelta = timedelta(seconds=300)
+    deadline: timedelta = timedelta(seconds=60)
+    """For each check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +177,46 @@ class Configuration:
     workers: Sequence[WorkerType] = ()
     queue: Queue = field(default_factory=Queue)
     timing: Timing = PLAYBOOK
+    services: Sequence[Service] = ()
+    vendors: Sequence[Vendor] = ()
+    migrations: Migrations = field(default_factory=Migrations)
+    gate: Gate = field(default_factory=Gate)
+    railway: bool = False
+    """A token for the platform is there."""
+    team_runbooks: str = ""
+    """A directory of a team's own runbooks."""
+    team_role: str = ""
+    """The database role under which their SQL runs; ours, where it is empty."""
     api_url: str = ""
     database_variable: str = ""
     """The name of the variable that named the database, for the first line of every plan."""
+
+    @property
+    def features(self) -> frozenset[str]:
+        """Return what the configuration offers to steps that need it."""
+        offered = {
+            "railway": self.railway,
+            "vendor": bool(self.vendors),
+            "offline_services": any(vendor.services and vendor.variable for vendor in self.vendors),
+            "rollbacks": bool(self.migrations.rollbacks),
+            "migrations_source": bool(self.migrations.source),
+        }
+        return frozenset(name for name, has in offered.items() if has)
+
+    @property
+    def ingest_types(self) -> tuple[str, ...]:
+        """Return the job types that a pause of ingest holds: those of the vendors."""
+        return tuple(dict.fromkeys(name for vendor in self.vendors for name in vendor.job_types))
+
+    def service(self, word: str) -> Service | None:
+        """Return a service by its name or alias."""
+        wanted = word.strip().lower()
+        return next((item for item in self.services if wanted in (item.name, *item.aliases)), None)
+
+    def vendor(self, word: str) -> Vendor | None:
+        """Return a vendor by name; the only one, where none is named."""
+        wanted = word.strip().lower() or (self.vendors[0].name if self.vendors else "")
+        return next((item for item in self.vendors if item.name == wanted), None)
 
     @property
     def expected_types(self) -> tuple[str, ...]:
@@ -144,3 +251,37 @@ DEFAULT_WORKERS = (
     WorkerType(name="simplicity_ingest_worker", label="simplicity", serves=("simplicity_ingest",), expected=False),
 )
 """The playbook's workers, used where no file names others (design, section 2)."""
+
+DEFAULT_SERVICES = (
+    Service(name="dragonfly-api", aliases=("api",), local="uvicorn backend.main:app"),
+    Service(
+        name="ingest-worker",
+        aliases=("ingest", "dragonfly-worker-ingest"),
+        worker_types=("ingest_processor",),
+        local="python -m backend.workers.ingest_processor",
+    ),
+    Service(
+        name="enforcement-worker",
+        aliases=("enforcement", "dragonfly-worker-enforcement"),
+        worker_types=("enforcement_engine",),
+        local="python -m backend.workers.enforcement_engine",
+    ),
+)
+"""The playbook's services (design, section 2)."""
+
+DEFAULT_VENDORS = (
+    Vendor(
+        name="simplicity",
+        title="Simplicity API",
+        job_types=("ingest", "ingest_csv", "simplicity_ingest"),
+        patterns=(
+            r"Simplicity API returned 5\d\d",
+            r"Max retries exceeded",
+            r"CSV does not match Simplicity format",
+            r"storage download",
+        ),
+        services=("ingest-worker",),
+        variable="SIMPLICITY_OFFLINE_MODE",
+    ),
+)
+"""The playbook's vendor; its patterns and those of the deployed system (target-system 7.2, 2026-11)."""

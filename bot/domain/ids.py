@@ -6,7 +6,9 @@ single-use secret; every other control carries a short key only (option values h
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
 
 COMMAND = "/dragonfly"
 METADATA_EVENT = "dragonfly"
@@ -25,7 +27,25 @@ READ_ONCALL = "read.oncall:v1"
 READ_HELP = "read.help:v1"
 READ_PLAN = "read.plan:v1"
 
+READ_LOGS = "read.logs:v1"
+READ_LOCKS = "read.locks:v1"
+READ_PROBE = "read.probe:v1"
+READ_MIGRATIONS = "read.migrations:v1"
+
+PLAN_RESTART = "plan.restart:v1"
+PLAN_PAUSE = "plan.pause:v1"
+PLAN_RESUME = "plan.resume:v1"
+PLAN_OFFLINE = "plan.offline:v1"
+PLAN_UNLOCK = "plan.unlock:v1"
 PLAN_RESET = "plan.reset-stuck:v1"
+PLAN_UNDO = "plan.undo:v1"
+PLAN_AGAIN = "plan.again:v1"
+"""The same step with the same parameters as the plan whose key is the value."""
+SETTLE_YES = "settle.yes:v1"
+SETTLE_NO = "settle.no:v1"
+
+STOP = "stop:v1"
+"""Stop what goes on by itself: the resume whose pause is the value."""
 
 CONFIRM = "confirm:v1"
 CANCEL = "cancel:v1"
@@ -37,6 +57,7 @@ WITHDRAW = "withdraw:v1"
 
 OPEN_PLAN = "open.plan:v1"
 OPEN_CARD = "open.card:v1"
+OPEN_RAILWAY = "open.railway:v1"
 
 INPUT_REASON = "reason:v1"
 INPUT_TYPED = "typed:v1"
@@ -45,9 +66,12 @@ VIEW_PLAN = "plan.all"
 VIEW_ASK = "danger.request"
 VIEW_TYPED = "danger.typed"
 VIEW_RESOLVE = "alert.resolve"
+VIEW_SETTLE_YES = "settle.yes"
+VIEW_SETTLE_NO = "settle.no"
 VIEW_WORKING = "working"
 
 _VALUE = re.compile(r"^v1\.(?P<plan>[0-9A-Z]{4,8})\.(?P<secret>[A-Za-z0-9_-]{43})$")
+_ACTION = re.compile(r"^(?P<verb>[a-z]+)\.(?P<thing>[a-z-]+):v1$")
 _SHORT = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """No 0/O, 1/I/L or U: read aloud at night without doubt."""
 
@@ -68,6 +92,33 @@ def decode(value: str) -> SecretValue | None:
     """Return what a button's value holds, or None if it is not one of ours."""
     found = _VALUE.match(value)
     return SecretValue(found["plan"], found["secret"]) if found else None
+
+
+def plan_action(step: str) -> str:
+    """Return the action id of the button that plans a step."""
+    return f"plan.{step}:v1"
+
+
+def read_action(name: str) -> str:
+    """Return the action id of the button that answers a read."""
+    return f"read.{name}:v1"
+
+
+def asked_of(action: str, verb: str) -> str:
+    """Return the step or read that an action id is about, or an empty string."""
+    found = _ACTION.match(action)
+    return found["thing"] if found and found["verb"] == verb else ""
+
+
+def encode_request(alert: str, params: Mapping[str, str]) -> str:
+    """Return the value of a button that plans or reads: the alert it stands under and the parameters."""
+    return f"{alert or '-'}?{urlencode(params)}" if params else alert or "-"
+
+
+def decode_request(value: str) -> tuple[str, dict[str, str]]:
+    """Return the alert (or `-`) and the parameters of a button's value."""
+    alert, _, query = value.partition("?")
+    return alert, dict(parse_qsl(query))
 
 
 def new_plan_id() -> str:

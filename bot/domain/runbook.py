@@ -1,11 +1,14 @@
 """A runbook as it is declared: ordered steps, each with its kind, risk, needs, strategies and proof."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from bot.domain.actor import Risk
 from bot.domain.audit import canonical
+from bot.domain.needs import Missing, missing
+from bot.domain.params import Param
 from bot.sqlfile import Statement
 
 
@@ -17,7 +20,11 @@ class Strategy:
     says: str
     """What the plan's card says about it."""
     needs: tuple[str, ...] = ()
-    """Features of the catalog; `updatable:COLUMN` asks for a privilege."""
+    """Features of the catalog and of the configuration; `updatable:COLUMN` asks for a privilege."""
+
+    def unmet(self, offered: Collection[str], role: str) -> tuple[Missing, ...]:
+        """Return what this strategy needs and is not offered."""
+        return missing(self.needs, offered, role=role)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +41,27 @@ class Step:
     way_back: str = ""
     shell: str = ""
     """The shell line that does it, or that a person runs by hand."""
+    operation: str = ""
+    """Which read a step of kind `read` is."""
+    approval: str = ""
+    """`second person`, where one is always needed."""
     resource: str = ""
     """At most one unfinished run per resource."""
+    params: tuple[Param, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What only this kind of step is told: a variable's name, a row cap, the worker types a pause holds."""
     strategies: tuple[Strategy, ...] = ()
     statements: Mapping[str, Statement] = field(default_factory=dict)
     """The runbook's named SQL, by name."""
+
+    @property
+    def typed(self) -> tuple[Param, ...]:
+        """Return the parameters that a person types; the bot fills in the others (which step an undo takes back)."""
+        return tuple(item for item in self.params if item.name not in self.settings.get("filled", ()))
+
+    def choose(self, offered: Collection[str]) -> Strategy | None:
+        """Return the first strategy whose needs are met, the safest first."""
+        return next((item for item in self.strategies if not item.unmet(offered, "")), None)
 
     def rev(self, settings: Mapping[str, object]) -> str:
         """Return the digest of declaration, SQL and settings: a plan is void when it changes."""
@@ -47,7 +70,9 @@ class Step:
             "id": self.id,
             "kind": self.kind,
             "risk": self.risk.value,
+            "approval": self.approval,
             "strategies": [[item.id, list(item.needs)] for item in self.strategies],
+            "settings": dict(self.settings),
         }
         text = canonical({"declared": declared, "sql": sql, "settings": settings})
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -62,6 +87,8 @@ class Runbook:
     title: str
     trigger: str
     steps: tuple[Step, ...]
+    contacts: tuple[str, ...] = ()
+    """First responder and escalation, by role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,18 @@ class Timing:
     """A confirmed run that has not begun by then is aborted (K4)."""
     proof_limit: timedelta = _minutes(5)
     """How long a run may take to show its effect."""
+    sweep_interval: timedelta = _seconds(15)
+    """How often a pause holds what has come since (§12)."""
+    probe_interval: timedelta = _seconds(20)
+    """How often the vendor of a pause is asked."""
+    probe_span: timedelta = _seconds(60)
+    """Three good answers count only when they lie at least this far apart."""
+    resume_interval: timedelta = _seconds(30)
+    """Between two batches of a resume."""
+    pause_reminder: timedelta = timedelta(hours=1)
+    """How often whoever paused is reminded."""
+    pause_warning: timedelta = _minutes(15)
+    """How long before its end a pause says so."""
     numbers_edit: timedelta = _seconds(60)
     """A card whose numbers alone changed is edited no more often than this."""
     edit_gap: timedelta = _seconds(3)
@@ -101,6 +113,10 @@ FAST = replace(
     escalate_second=_seconds(30),
     escalate_third=_seconds(90),
     proof_limit=_seconds(60),
+    sweep_interval=_seconds(2),
+    probe_interval=_seconds(2),
+    probe_span=_seconds(4),
+    resume_interval=_seconds(4),
     numbers_edit=_seconds(5),
 )
 

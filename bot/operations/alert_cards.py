@@ -13,6 +13,17 @@ from bot.store.alerts import Alert, RunLine
 from bot.store.db import Tx
 from bot.store.escalations import Escalation
 
+_TITLES = {
+    "reset-stuck": "Reset stuck jobs",
+    "restart": "Restart",
+    "pause": "Pause ingest",
+    "resume": "Resume ingest",
+    "offline": "Offline mode",
+    "unlock": "End session",
+    "repair": "Repair",
+    "rollback": "Roll back",
+}
+
 
 def message_key(alert_id: int) -> str:
     """Return the key under which an alert's card is delivered and edited."""
@@ -105,9 +116,17 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         steps=tuple(_step(item) for item in alerts.runs_of(tx, alert.id)),
         open_plan=_open_plan(services, tx, alert.id),
         scenario=alert.scenario,
+        service=_service(services, alert),
         **_held_by(services, alert),
         **_ends(services, alert),
     )
+
+
+def _service(services: Services, alert: Alert) -> str:
+    """Return what people call the service that runs an alert's worker type, or an empty string."""
+    worker_type = alert.labels.get("worker_type", "")
+    found = [item for item in services.config.services if worker_type and worker_type in item.worker_types]
+    return (found[0].aliases or (found[0].name,))[0] if found else ""
 
 
 def _face(alert: Alert, chain: list[Escalation], now: datetime) -> AlertFace:
@@ -140,13 +159,16 @@ def _call(item: Escalation) -> Call:
 
 
 def _step(item: RunLine) -> StepLine:
-    states = {"proved": "picked up", "no_effect": "no effect", "watching": "watching"}
-    reset = item.result.get("reset", 0)
-    if item.state == "succeeded":
-        state = f"{reset} {'job' if reset == 1 else 'jobs'} reset, {states.get(item.proof, 'done')}"
+    states = {"proved": "recovered", "no_effect": "no effect", "watching": "watching"}
+    if item.step == "reset-stuck" and item.state == "succeeded":
+        reset = item.result.get("reset", 0)
+        picked = "picked up" if item.proof == "proved" else states.get(item.proof, "done")
+        state = f"{reset} {'job' if reset == 1 else 'jobs'} reset, {picked}"
+    elif item.state == "succeeded":
+        state = states.get(item.proof, "done")
     else:
         state = {"noop": "nothing to do", "confirmed": "confirmed", "executing": "running"}.get(item.state, item.state)
-    title = "Reset stuck jobs" if item.step == "reset-stuck" else item.step
+    title = _TITLES.get(item.step, item.step)
     return StepLine(title=title, state=state, at=item.confirmed_at, by=item.actor, key=item.id)
 
 

@@ -4,13 +4,15 @@ An approval is never given from a shell. The first decision wins; whoever asked 
 """
 
 import secrets
+from dataclasses import replace
 
 from bot.domain.actor import Actor, Role, Surface
-from bot.domain.messages import AskForm, Message, TypedForm
+from bot.domain.messages import AskForm, Message, SettleForm, TypedForm
 from bot.domain.plan import secret_hash
 from bot.errors import NotAllowed
 from bot.operations import authority, plan_cards
-from bot.operations.plans import card, changing_step, end, hash_for, how_it_ended, notice, refuse, typed_target
+from bot.operations.plan_cards import card_of
+from bot.operations.plans import card, end, hash_for, how_it_ended, notice, refuse
 from bot.operations.services import Services
 from bot.store import audit, plans
 from bot.store.plans import Plan
@@ -27,8 +29,7 @@ def ask_form(services: Services, plan_id: str, actor: Actor) -> Message:
             return notice(services, tx, "not-yours", plan=plan_id, **_whose(plan))
         if plan.state != "issued" or plan.approval != "needed" or plan.expires_at <= tx.now:
             return notice(services, tx, "expired", plan=plan_id, ended_at=plan.expires_at, **_whose(plan))
-        title = changing_step(plan.step)[0].title
-        return AskForm(env=services.config.env, as_of=tx.now, key=plan.id, title=title, acting=plan.preview["acting"])
+        return AskForm(env=services.config.env, as_of=tx.now, card=card_of(services, tx, plan))
 
 
 def _whose(plan: Plan) -> dict[str, object]:
@@ -93,6 +94,15 @@ def deny(services: Services, plan_id: str, actor: Actor) -> Message:
     return end(services, plan_id, actor, state="revoked", event="approval.denied", denied=True)
 
 
+def settle_form(services: Services, run_id: str, *, yes: bool) -> Message:
+    """Return the form in which somebody says what they saw of a call without an answer."""
+    with services.db.read() as tx:
+        plan = plans.find(tx, run_id)
+        if plan is None:
+            return notice(services, tx, "not-found", plan=run_id)
+        return SettleForm(env=services.config.env, as_of=tx.now, card=card_of(services, tx, plan), happened=yes)
+
+
 def typed_form(services: Services, plan_id: str, actor: Actor, secret: str) -> Message:
     """Return the form in which the requester types the target of an approved plan."""
     authority.require(services, actor, Role.OPERATOR, f"run {plan_id}")
@@ -104,13 +114,5 @@ def typed_form(services: Services, plan_id: str, actor: Actor, secret: str) -> M
             return notice(services, tx, "not-yours", plan=plan_id, **_whose(plan))
         if plan.state != "issued" or plan.approval != "approved" or plan.expires_at <= tx.now:
             return notice(services, tx, "expired", plan=plan_id, ended_at=plan.expires_at, **_whose(plan))
-        return TypedForm(
-            env=services.config.env,
-            as_of=tx.now,
-            key=plan.id,
-            title=changing_step(plan.step)[0].title,
-            target=typed_target(plan),
-            approved_by=plan.decided_by or "",
-            secret=secret,
-            run_before=plan.expires_at,
-        )
+        card = replace(card_of(services, tx, plan), secret=secret)
+        return TypedForm(env=services.config.env, as_of=tx.now, card=card)

@@ -5,7 +5,10 @@ from typing import Any
 
 from bot.domain.messages import Message
 from bot.operations.alert_cards import alert_card, alert_reply
+from bot.operations.gate_runs import gate_card
+from bot.operations.pausing import pause_card, pause_reply
 from bot.operations.plan_cards import plan_card, plan_reply
+from bot.operations.preflight import preflight_card
 from bot.operations.services import Services
 from bot.operations.status import status_card
 from bot.store.db import Tx
@@ -15,6 +18,10 @@ Builder = Callable[[Services, Tx, Mapping[str, Any]], Message | None]
 BUILDERS: Mapping[str, Builder] = {
     "alert": alert_card,
     "alert_reply": alert_reply,
+    "gate": gate_card,
+    "preflight": preflight_card,
+    "pause": pause_card,
+    "pause_reply": pause_reply,
     "plan": plan_card,
     "plan_reply": plan_reply,
     "status": status_card,

@@ -1,16 +1,16 @@
-"""Will it work at night? Each thing looked at has a verdict and, where it is bad, what to do (first cut)."""
+"""Will it work at night? Each thing looked at has a verdict and, where it is bad, what to do ."""
 
 from datetime import timedelta
 
 from bot.clock import SystemClock
 from bot.domain.messages import DoctorLine, DoctorReport
-from bot.errors import BotError, ConflictError, DeliveryError, MigrationPending, StoreError
-from bot.operations.plans import changing_step
-from bot.operations.rescues import impossible
+from bot.errors import BotError, ConflictError, DeliveryError, MigrationPending, StoreError, TargetError
+from bot.operations import preflight
 from bot.operations.services import Services
 from bot.store import migrate
 from bot.store.db import Tx
-from bot.targets import heartbeats
+from bot.targets import heartbeats, migrations
+from bot.targets.catalog import look as look_at
 from runbooks import faults
 
 _SKEW = timedelta(seconds=2)
@@ -45,7 +45,7 @@ def examine(services: Services) -> DoctorReport:
             lines += [*_store(services, tx), *_target(services, tx)]
     except StoreError as error:
         lines.append(DoctorLine(name="connection", verdict="bad", detail=error.message, remedy=_remedy(error)))
-    lines += [_slack(services), _people(services)]
+    lines += [*_dba(services), *_platform(services), *_sources(services), _slack(services), _people(services)]
     took = timedelta(seconds=services.clock.monotonic() - began)
     return DoctorReport(env=services.config.env, as_of=services.clock.now(), lines=tuple(lines), took=took)
 
@@ -95,15 +95,71 @@ def _target(services: Services, tx: Tx) -> list[DoctorLine]:
     look = heartbeats.look(tx, catalog, services.config)
     seen = ", ".join(item.worker_type for item in look.types) or "none: no visibility, or never deployed"
     beats = DoctorLine(name="heartbeats", verdict="ok" if look.types else "unknown", detail=seen)
-    return [DoctorLine(name="role", verdict="ok", detail=catalog.role), hidden, beats, _step(services, tx)]
+    return [DoctorLine(name="role", verdict="ok", detail=catalog.role), hidden, beats, *preflight.lines(services, tx)]
 
 
-def _step(services: Services, tx: Tx) -> DoctorLine:
-    step, _kind = changing_step("reset-stuck")
-    cannot = impossible(services, tx, step, services.catalog.get(tx))
-    if cannot is None:
-        return DoctorLine(name="reset stuck jobs", verdict="ok", detail="ready")
-    return DoctorLine(name="reset stuck jobs", verdict="bad", detail="; ".join(cannot.reasons), remedy=cannot.remedy)
+def _platform(services: Services) -> list[DoctorLine]:
+    """Ask the platform for every configured service by its name."""
+    if services.platform is None:
+        return [_off("Railway", "restart, logs and offline mode are not there", "set RAILWAY_TOKEN")]
+    found = []
+    for service in services.config.services:
+        try:
+            state = services.platform.state(service.name, service.service_id)
+        except TargetError as error:
+            remedy = (f"name it as Railway does: [services.{service.name}]",)
+            found.append(DoctorLine(name=service.name, verdict="bad", detail=error.message, remedy=remedy))
+            continue
+        running = state.running.status.lower() if state.running else "no deployment"
+        found.append(DoctorLine(name=service.name, verdict="ok", detail=f"Railway: {running}"))
+    return found
+
+
+def _dba(services: Services) -> list[DoctorLine]:
+    """Look whether the DBA's connection may do what it is there for."""
+    if services.dba is None:
+        return []
+    try:
+        with services.dba.read() as tx:
+            extra = look_at(tx).extra
+    except StoreError as error:
+        return [DoctorLine(name="DBA connection", verdict="bad", detail=error.message, remedy=_remedy(error))]
+    lacking = [name for name in ("signal", "history_readable", "history_writable") if name not in extra]
+    return [
+        DoctorLine(
+            name="DBA connection",
+            verdict="bad" if lacking else "ok",
+            detail=f"lacks {', '.join(lacking)}" if lacking else "may end sessions and change the history",
+            remedy=("dragonfly db grants --dba",) if lacking else (),
+        )
+    ]
+
+
+def _sources(services: Services) -> list[DoctorLine]:
+    """Name what is not set up, so that a line left off a card is no riddle."""
+    config = services.config
+    found = []
+    if not config.api_url:
+        found.append(_off("API", "not asked", f"set DRAGONFLY_API_URL_{config.env.upper()}"))
+    if config.migrations.source and migrations.local(config.migrations) is None:
+        source = config.migrations.source
+        found.append(
+            DoctorLine(
+                name="migrations", verdict="bad", detail=f"{source} cannot be read", remedy=("mend migrations.source",)
+            )
+        )
+    if not config.migrations.source:
+        found.append(_off("migrations", "what is pending is not known", "set migrations.source"))
+    found += [
+        _off(item.title, "not asked", f"set vendors.{item.name}.endpoint")
+        for item in config.vendors
+        if not item.endpoint
+    ]
+    return found
+
+
+def _off(name: str, detail: str, remedy: str) -> DoctorLine:
+    return DoctorLine(name=name, verdict="off", detail=f"not set up: {detail}", remedy=(remedy,))
 
 
 def _slack(services: Services) -> DoctorLine:

@@ -4,7 +4,6 @@ from bot.domain.escalation import calls, chain
 from bot.domain.messages import OnCallCard
 from bot.domain.rotation import on_call
 from bot.operations.services import Services
-from runbooks import load
 
 
 def read(services: Services) -> OnCallCard:
@@ -13,7 +12,7 @@ def read(services: Services) -> OnCallCard:
     with services.db.read() as tx:
         now = tx.now
     scenarios = sorted(
-        {*config.contacts, *(item.scenario for item in load().runbooks)} - {"default", "quick-reference"}
+        {*config.contacts, *(item.scenario for item in services.runbooks.runbooks)} - {"default", "quick-reference"}
     )
     return OnCallCard(
         env=config.env,

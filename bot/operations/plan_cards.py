@@ -1,28 +1,20 @@
 """A plan's card, built from what is stored at the moment it is shown; and the outbox rows that show it."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from bot.domain.actor import Risk
 from bot.domain.ids import SecretValue, alert_key
-from bot.domain.messages import (
-    JobGroup,
-    JobLine,
-    Link,
-    Message,
-    Notice,
-    PlanCard,
-    PlanDetails,
-    PlanFace,
-    PlanReply,
-)
+from bot.domain.messages import Link, Message, Notice, PlanCard, PlanDetails, PlanFace, PlanReply, TargetLine
 from bot.domain.plan import derive_secret
+from bot.domain.runbook import Step
+from bot.operations.kinds import KINDS
 from bot.operations.services import Services
 from bot.store import outbox, plans, runs
 from bot.store.db import Tx
 from bot.store.plans import Plan, Target
 from bot.store.runs import Run
-from runbooks import load as load_runbooks
 
 _DETAILS = 5000
 
@@ -95,7 +87,7 @@ def announce_reply(tx: Tx, plan: Plan, event: str, actor: str, **facts: object) 
             "event": event,
             "actor": actor,
             "at": tx.now.isoformat(),
-            **facts,
+            "facts": facts,
         },
         priority=outbox.RESULT,
     )
@@ -108,30 +100,56 @@ def announce_from_shell(tx: Tx, plan: Plan, channel: str) -> None:
 
 
 def build(services: Services, tx: Tx, plan_id: str) -> Message:
-    """Return a plan's card as it stands now."""
+    """Return a plan's card as it stands now, or a notice that there is no such plan."""
     plan = plans.find(tx, plan_id)
     if plan is None:
         return Notice(env=services.config.env, as_of=tx.now, kind="not-found", facts={"plan": plan_id})
-    run = runs.find(tx, plan_id)
+    return card_of(services, tx, plan)
+
+
+def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
+    """Return a plan's card as it stands now."""
+    run = runs.find(tx, plan.id)
+    step = declared(services, plan)
     return PlanCard(
         env=services.config.env,
         as_of=tx.now,
         key=plan.id,
         face=_face(plan, run, tx),
         step=plan.step,
+        kind=step.kind,
+        title=step.title,
+        risk=step.risk.value,
+        way_back=str(plan.preview.get("way_back", step.way_back)),
         requester=plan.requester,
         seal=plan.digest[:8],
         created_at=plan.created_at,
         expires_at=plan.expires_at,
         database=_place(services),
+        acting=int(plan.preview["acting"]),
+        target=str(plan.preview["typed"]),
+        facts=plan.preview,
         proof_limit=services.config.timing.proof_limit,
-        approve_above=services.config.queue.approve_above,
         approvers=services.config.people.approvers,
         secret=_secret(services, plan),
         alert=_alert_link(services, tx, plan),
-        **_previewed(plan.preview),
+        url=str(plan.preview.get("url", "")),
+        undo=_undo(step, run),
         **_decided(plan),
         **_ran(run),
+    )
+
+
+def _undo(step: Step, run: Run | None) -> str:
+    """Return what the undo button is about, while something may be left to put back."""
+    has_way_back = step.kind in KINDS and KINDS[step.kind].undo is not None
+    return run.id if run and has_way_back and run.state == "succeeded" and not run.undone_by else ""
+
+
+def declared(services: Services, plan: Plan) -> Step:
+    """Return the step a plan is of; one that is no longer declared is shown by its name alone."""
+    return services.runbooks.step(plan.step) or Step(
+        id=plan.step, title=plan.step, kind="manual", risk=Risk.CHANGE, why="no longer declared"
     )
 
 
@@ -154,28 +172,29 @@ def _face(plan: Plan, run: Run | None, tx: Tx) -> PlanFace:
     return _run_face(run, tx) if run else PlanFace.WORKING
 
 
+_PROOF_FACES = {
+    "watching": PlanFace.WORKING,
+    "no_effect": PlanFace.NO_EFFECT,
+    "not_known": PlanFace.PROOF_UNKNOWN,
+}
+_RUN_FACES = {
+    "unknown": PlanFace.UNKNOWN,
+    "reconciled_not_done": PlanFace.REFUSED,
+    "handed_over": PlanFace.HANDED_OVER,
+    "noop": PlanFace.NOTHING_TO_DO,
+    "failed": PlanFace.FAILED,
+}
+
+
 def _run_face(run: Run, tx: Tx) -> PlanFace:
-    match run.state:
-        case "succeeded":
-            proofs = {
-                "no_effect": PlanFace.NO_EFFECT,
-                "not_known": PlanFace.PROOF_UNKNOWN,
-                "watching": PlanFace.WORKING,
-            }
-            return proofs.get(run.proof, PlanFace.RECOVERED)
-        case "confirmed" if run.not_before > tx.now:
-            return PlanFace.WAITING
-        case "noop":
-            return PlanFace.NOTHING_TO_DO
-        case "failed":
-            return PlanFace.FAILED
-        case "aborted" if run.rows_affected:
-            return PlanFace.STOPPED
-        case "aborted" if run.reason == "not begun in time":
-            return PlanFace.NOT_RUN
-        case "aborted":
-            return PlanFace.REFUSED
-    return PlanFace.WORKING
+    if run.state in ("succeeded", "reconciled_done"):
+        return PlanFace.UNDONE if run.undone_by else _PROOF_FACES.get(run.proof, PlanFace.RECOVERED)
+    if run.state == "aborted":
+        not_run = PlanFace.NOT_RUN if run.reason == "not begun in time" else PlanFace.REFUSED
+        return PlanFace.STOPPED if run.rows_affected else not_run
+    if run.state == "confirmed" and run.not_before > tx.now:
+        return PlanFace.WAITING
+    return _RUN_FACES.get(run.state, PlanFace.WORKING)
 
 
 def _secret(services: Services, plan: Plan) -> str:
@@ -191,30 +210,6 @@ def _alert_link(services: Services, tx: Tx, plan: Plan) -> Link | None:
     where = outbox.whereabouts(tx, f"alert:{plan.alert_id}")
     url = services.chat.link(where.channel, where.ts) if services.chat and where else ""
     return Link(key=alert_key(plan.alert_id), url=url)
-
-
-def _previewed(facts: Mapping[str, Any]) -> dict[str, Any]:
-    by = facts["counts"]
-    waits = facts.get("waits")
-    silent = facts.get("silent_seconds")
-    return {
-        "strategy": facts["says"],
-        "resets": by.get("reset", 0),
-        "fails_exhausted": by.get("fail_exhausted", 0),
-        "fails_poison": by.get("fail_poison", 0),
-        "left_slow": by.get("leave_slow", 0),
-        "left_unknown": by.get("leave_unknown", 0),
-        "left_unlisted": by.get("leave_unlisted", 0),
-        "left_over": facts["left_over"],
-        "groups": tuple(_group(item) for item in facts["groups"]),
-        "dead_for": timedelta(seconds=silent) if silent is not None else None,
-        "wait": (timedelta(seconds=waits[0]), timedelta(seconds=waits[1])) if waits else None,
-    }
-
-
-def _group(item: Mapping[str, Any]) -> JobGroup:
-    spans = {name: timedelta(seconds=item[name]) for name in ("locked_least", "locked_most")}
-    return JobGroup(**{**item, **spans})
 
 
 def _decided(plan: Plan) -> dict[str, Any]:
@@ -239,15 +234,13 @@ def _ran(run: Run | None) -> dict[str, Any]:
         "confirmed_at": run.confirmed_at,
         "runs_at": run.not_before,
         "took": run.ended_at - run.started_at if run.ended_at and run.started_at else None,
-        "did_reset": run.result.get("reset", 0),
-        "did_fail": run.result.get("failed", 0),
-        "moved_on": run.result.get("moved_on", 0),
+        "rows": run.rows_affected,
+        "result": run.result,
         "reason": run.reason,
         "record_n": run.record_n,
-        "picked_up": run.proof_facts.get("picked_up"),
+        "proof": run.proof_facts,
         "proof_took": run.proved_at - run.ended_at if run.proved_at and run.ended_at else None,
         "proof_until": run.proof_until,
-        "called": tuple(run.proof_facts.get("called", ())),
     }
 
 
@@ -261,24 +254,14 @@ def plan_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message 
     plan = plans.find(tx, str(facts["id"]))
     if plan is None:
         return None
-    ran = _ran(runs.find(tx, plan.id))
     return PlanReply(
         env=services.config.env,
         as_of=tx.now,
-        key=plan.id,
+        card=card_of(services, tx, plan),
         event=str(facts["event"]),
         actor=str(facts["actor"]),
         at=datetime.fromisoformat(facts["at"]),
-        label=plan.step,
-        seal=plan.digest[:8],
-        did_reset=ran.get("did_reset", 0),
-        did_fail=ran.get("did_fail", 0),
-        moved_on=ran.get("moved_on", 0),
-        took=ran.get("proof_took"),
-        still_pending=int(facts.get("waiting", 0)),
-        called=tuple(facts.get("called", ())),
-        run_before=plan.expires_at if facts["event"] == "approved" else None,
-        record_n=ran.get("record_n"),
+        facts=facts.get("facts", {}),
     )
 
 
@@ -287,31 +270,34 @@ def details(services: Services, tx: Tx, plan_id: str) -> Message:
     plan = plans.find(tx, plan_id)
     if plan is None:
         return Notice(env=services.config.env, as_of=tx.now, kind="not-found", facts={"plan": plan_id})
-    step = load_runbooks().step(plan.step)
-    catalog = services.catalog.get(tx)
-    statement = step.statements["reset_batch"].text(catalog.features) if step else ""
+    step = declared(services, plan)
     return PlanDetails(
         env=services.config.env,
         as_of=tx.now,
         key=plan.id,
         seal=plan.digest[:8],
-        jobs=tuple(_line(item, tx) for item in plans.targets(tx, plan_id, most=_DETAILS)),
+        kind=step.kind,
+        targets=tuple(_line(item) for item in plans.targets(tx, plan_id, most=_DETAILS)),
         total=plan.target_count,
-        strategy=plan.preview["says"],
-        statement=statement,
+        strategy=str(plan.preview.get("says", step.why)),
+        statement=_statement(services, tx, plan, step),
     )
 
 
-def _line(target: Target, tx: Tx) -> JobLine:
-    guard = target.guard
-    return JobLine(
+def _statement(services: Services, tx: Tx, plan: Plan, step: Step) -> str:
+    """Return what will be sent to the database, or what the kind previewed in its place (a script, a call)."""
+    shown = plan.preview.get("statement")
+    name = KINDS[step.kind].statement if step.kind in KINDS else ""
+    if shown or not name:
+        return str(shown or "")
+    return step.statements[name].text(services.catalog.get(tx).features)
+
+
+def _line(target: Target) -> TargetLine:
+    return TargetLine(
         id=target.target_id,
-        job_type=guard["job_type"],
-        locked_for=tx.now - datetime.fromisoformat(guard["since"]),
-        attempts=guard["attempts"],
-        max_attempts=guard["max_attempts"],
-        worker_id=guard.get("worker_id", ""),
         disposition=target.disposition,
         reason=target.reason,
+        facts=target.guard,
         result=target.result or "",
     )

@@ -7,28 +7,25 @@ together with the run's intent, the record and the card's edit. Nothing here car
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from bot.domain.actor import Actor, Role, Surface
+from bot.domain.actor import Actor, Risk, Role, Surface
 from bot.domain.audit import canonical
 from bot.domain.ids import decode, new_plan_id
 from bot.domain.messages import Message, Notice, PlanCard
+from bot.domain.params import checked
 from bot.domain.plan import Facts, Press, derive_secret, digest, secret_hash, why_refused
 from bot.domain.runbook import Step
 from bot.errors import ConflictError, InvalidCommand
 from bot.operations import authority, plan_cards
-from bot.operations.kinds import Kind, Preview
-from bot.operations.rescues import RESCUE
+from bot.operations.declared import UNDO_STEP, changing_step
+from bot.operations.kinds.base import Kind, Preview
 from bot.operations.services import Services
 from bot.store import audit, plans, runs
 from bot.store.db import Tx
 from bot.store.plans import Plan
-from runbooks import load as load_runbooks
-
-KINDS: Mapping[str, Kind] = {"rescue": RESCUE}
-"""Every kind of step that changes something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +34,6 @@ class Place:
 
     channel: str = ""
     thread_ts: str = ""
-
-
-def changing_step(step_id: str) -> tuple[Step, Kind]:
-    """Return a declared step that the bot can carry out, with its kind.
-
-    Raises:
-        InvalidCommand: there is no such step, or it is done by hand.
-    """
-    catalogue = load_runbooks()
-    known = [step for runbook in catalogue.runbooks for step in runbook.steps if step.kind in KINDS]
-    found = next((step for step in known if step.id == step_id), None)
-    if found is None:
-        message = f"no step {step_id!r}; steps here: {', '.join(step.id for step in known)}"
-        raise InvalidCommand(message, hint="dragonfly plan reset-stuck")
-    return found, KINDS[found.kind]
 
 
 def make(
@@ -71,13 +53,18 @@ def make(
         InvalidCommand: no such step, or parameters it does not take.
         NotAllowed: the actor is no operator.
     """
-    step, kind = changing_step(step_id)
+    if step_id == UNDO_STEP:
+        params = undo_params(services, params.get("run", ""))
+    step, kind = changing_step(services, step_id, params)
+    values = checked(step_id, step.params, params)
     authority.require(services, actor, Role.OPERATOR, step.title.lower())
     with services.db.read(snapshot=True) as tx:
         catalog = services.catalog.get(tx, fresh=True)
-        found = kind.preview(services, tx, step, catalog, params)
+        found = kind.preview(services, tx, step, catalog, values)
     if not isinstance(found, Preview):
         return found
+    if (step.risk is Risk.DANGER or step.approval) and not found.approval_why:
+        found = replace(found, approval_why=f"{step.id} always needs one")
     if found.approval_why and _is_shell(actor):
         place = Place(channel=services.config.alert_channel)
     order = _Order(
@@ -110,8 +97,13 @@ class _Order:
     @property
     def digest(self) -> str:
         """Return the digest of all that was previewed."""
-        sealed = _sealed(self.found)
+        sealed = dict(self.found.sealed)
         return digest({"step": self.step.id, "params": self.found.params, "facts": sealed, "database": self.database})
+
+    @property
+    def resource(self) -> str:
+        """Return what at most one unfinished run may hold."""
+        return self.found.resource or self.step.resource or self.step.id
 
 
 def _store(services: Services, tx: Tx, order: _Order) -> str:
@@ -175,7 +167,12 @@ def _row(services: Services, tx: Tx, order: _Order, plan_id: str) -> dict[str, o
         "alert_id": order.alert_id,
         "secret_hash": None if waits else hash_for(services, plan_id, nonce),
         "nonce": nonce,
-        "preview": {**found.facts, "acting": found.acting, "resource": order.step.resource},
+        "preview": {
+            **found.facts,
+            "acting": found.acting,
+            "resource": order.resource,
+            "typed": found.typed or str(found.acting),
+        },
         "digest": order.digest,
         "target_count": len(found.targets),
         "database": order.database,
@@ -191,17 +188,6 @@ def hash_for(services: Services, plan_id: str, nonce: str) -> bytes | None:
     if not services.plan_key:
         return None
     return secret_hash(derive_secret(services.plan_key, plan_id, nonce))
-
-
-def _sealed(found: Preview) -> Mapping[str, object]:
-    """Return what the seal covers: the facts, and each target with its pinned state (not its random wait)."""
-    return {
-        "facts": {key: value for key, value in found.facts.items() if key in ("strategy", "counts", "left_over")},
-        "targets": [
-            [item.target_id, item.disposition, str(item.guard.get("locked_at")), int(item.guard.get("attempts", 0))]
-            for item in found.targets
-        ],
-    }
 
 
 def card(services: Services, plan_id: str) -> Message:
@@ -234,10 +220,10 @@ def confirm(services: Services, plan_id: str, actor: Actor, *, secret: str | Non
         plan = plans.find(tx, plan_id, lock=True)
         if plan is None:
             return notice(services, tx, "not-found", plan=plan_id)
-        step, kind = changing_step(plan.step)
+        step, kind = changing_step(services, plan.step, plan.params)
         press = _press(plan, actor, secret, typed, tx.now)
         refused = why_refused(_facts(services, tx, plan, step, kind), press)
-        holder = None if refused else runs.active(tx, step.resource)
+        holder = None if refused else runs.active(tx, plan.preview["resource"])
         if refused or holder:
             return refuse(services, tx, plan, actor, refused or "someone-else", holder)
         _commit_to_run(services, tx, plan, step, kind, actor, press)
@@ -271,8 +257,8 @@ def _facts(services: Services, tx: Tx, plan: Plan, step: Step, kind: Kind) -> Fa
 
 
 def typed_target(plan: Plan) -> str:
-    """Return what the requester must type for a plan that needs a second person: how many jobs it touches."""
-    return str(plan.preview["acting"])
+    """Return what the requester must type for a plan that needs a second person: the thing, or how many."""
+    return str(plan.preview["typed"])
 
 
 def _commit_to_run(services: Services, tx: Tx, plan: Plan, step: Step, kind: Kind, actor: Actor, press: Press) -> None:
@@ -284,7 +270,7 @@ def _commit_to_run(services: Services, tx: Tx, plan: Plan, step: Step, kind: Kin
         tx,
         run_id=plan.id,
         step=step.id,
-        resource=step.resource,
+        resource=plan.preview["resource"],
         actor=actor.key,
         approver=plan.decided_by if plan.approval == "approved" else None,
         surface=actor.surface.value,
@@ -312,7 +298,7 @@ def refuse(
 ) -> Notice:
     """Record a refused press and return the notice that answers it (cards, 0.8)."""
     audit.append_refusal(tx, "confirmation.refused", actor=actor.key, reason=kind, plan=plan.id)
-    run = runs.find(tx, plan.id)
+    ran = runs.find(tx, plan.id)
     facts: dict[str, Any] = {
         "requester": plan.requester,
         "ended_at": plan.expires_at if kind == "expired" else plan.ended_at,
@@ -323,10 +309,9 @@ def refuse(
         "approval_why": plan.approval_why,
         "holder": holder.id if holder else "",
         "holder_actor": holder.actor if holder else "",
+        "holder_step": holder.step if holder else "",
         "holder_since": holder.confirmed_at if holder else None,
-        "did_reset": run.result.get("reset", 0) if run else 0,
-        "did_fail": run.result.get("failed", 0) if run else 0,
-        "run_state": run.state if run else "",
+        "card": plan_cards.build(services, tx, plan.id) if ran else None,
     }
     return notice(services, tx, kind, plan=plan.id, **facts)
 
@@ -374,6 +359,27 @@ def expire(services: Services) -> int:
     if ended:
         services.wake("delivery")
     return len(ended)
+
+
+def request_of(services: Services, plan_id: str) -> tuple[str, Mapping[str, str], int | None] | None:
+    """Return the step, parameters and alert of an earlier plan, or None."""
+    with services.db.read() as tx:
+        plan = plans.find(tx, plan_id)
+    return (plan.step, plan.params, plan.alert_id) if plan else None
+
+
+def undo_params(services: Services, run_id: str) -> dict[str, str]:
+    """Return the parameters of an undo: the run, and the step it was of.
+
+    Raises:
+        InvalidCommand: there is no such run.
+    """
+    with services.db.read() as tx:
+        run = runs.find(tx, run_id.upper())
+    if run is None:
+        message = f"no run {run_id[:8]!r}"
+        raise InvalidCommand(message, hint="dragonfly audit list")
+    return {"run": run.id, "step": run.step}
 
 
 def is_card(message: Message) -> bool:

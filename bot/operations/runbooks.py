@@ -4,26 +4,11 @@ from bot.domain import ids
 from bot.domain.messages import Call, Link, Message, RunbookCard, RunbookStepLine
 from bot.domain.runbook import Runbook, Step
 from bot.errors import InvalidCommand
-from bot.operations import escalations
-from bot.operations.plans import KINDS
-from bot.operations.rescues import impossible
+from bot.operations import escalations, preflight
+from bot.operations.kinds import KINDS
 from bot.operations.services import Services
 from bot.store import outbox
 from bot.store.db import Tx
-from runbooks import load
-
-_ACTIONS = {
-    "reset-stuck": ids.PLAN_RESET,
-    "status": ids.READ_STATUS,
-    "verify": ids.READ_STATUS,
-    "stuck": ids.READ_STUCK,
-    "alerts": ids.READ_ALERTS,
-}
-
-
-def listed() -> tuple[Runbook, ...]:
-    """Return every declared runbook."""
-    return load().runbooks
 
 
 def read(services: Services, scenario: str, alert_id: int | None = None) -> Message:
@@ -32,9 +17,9 @@ def read(services: Services, scenario: str, alert_id: int | None = None) -> Mess
     Raises:
         InvalidCommand: no runbook of that name.
     """
-    runbook = load().scenario(scenario or "worker-death")
+    runbook = services.runbooks.scenario(scenario or "worker-death")
     if runbook is None:
-        known = ", ".join(item.scenario for item in listed())
+        known = ", ".join(item.scenario for item in services.runbooks.runbooks)
         message = f"no runbook {scenario!r}; runbooks here: {known}"
         raise InvalidCommand(message, hint="/dragonfly runbook worker-death")
     with services.db.read() as tx:
@@ -60,15 +45,26 @@ def _line(services: Services, tx: Tx, number: int, step: Step) -> RunbookStepLin
         risk=step.risk.value,
         ready=_ready(services, tx, step),
         shell=step.shell,
-        action=_ACTIONS.get(step.id, ""),
+        action=_action(step),
     )
 
 
+def _action(step: Step) -> str:
+    """Return the action id of a step's button: those that need a word typed have none."""
+    if any(param.required for param in step.params):
+        return ""
+    if step.kind == "read":
+        return ids.read_action(step.operation) if step.operation not in ("logs", "gate") else ""
+    return ids.plan_action(step.id) if step.kind in KINDS and step.id != "undo" else ""
+
+
 def _ready(services: Services, tx: Tx, step: Step) -> str:
+    if step.kind in ("read", "sql_read"):
+        return "ready"
     if step.kind not in KINDS:
-        return "ready" if step.id in _ACTIONS else "by hand"
-    cannot = impossible(services, tx, step, services.catalog.get(tx))
-    return f"will not work: {cannot.reasons[0]}" if cannot else "ready"
+        return "by hand"
+    found = preflight.of_step(services, tx, services.catalog.get(tx), step)
+    return {"ok": "ready", "off": f"not set up: {found.detail}"}.get(found.verdict, f"will not work: {found.detail}")
 
 
 def _calls(services: Services, tx: Tx, runbook: Runbook) -> tuple[Call, ...]:

@@ -1,31 +1,38 @@
-"""Carry out what was confirmed, exactly once, and prove that it worked (§9, class A).
+"""Carry out what was confirmed, exactly once, and prove that it worked (§9).
 
-In one transaction: lock the run's row, look again at authority, database and guards, act on the pinned rows that still
-qualify, write the outcome, queue the card's edit, append to the record. Large plans do this batch by batch; each batch
-marks its targets, so that a crash loses nothing and repeats nothing.
+SQL steps: in one transaction, lock the run's row, look again at authority, database and guards, act on the pinned rows
+that still qualify, write the outcome, queue the card's edit, append to the record. Large plans do this batch by batch.
+Steps that call out: write down that the call is about to be sent, send it once, write down what came back.
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import timedelta
 
 from bot.domain.actor import Actor, Role, Surface
-from bot.domain.catalog import Catalog
-from bot.domain.runbook import Step
-from bot.errors import BotError, NotAllowed, StatementRefused, StatementTimedOut, StoreUnavailable
+from bot.errors import (
+    BotError,
+    NotAllowed,
+    OutcomeUnknown,
+    StatementRefused,
+    StatementTimedOut,
+    StoreUnavailable,
+    TargetError,
+)
 from bot.operations import authority, plan_cards
-from bot.operations.kinds import Done, Kind
-from bot.operations.plans import changing_step
+from bot.operations.declared import UNDO_STEP, changing_step
+from bot.operations.kinds.base import Done, Work
 from bot.operations.services import Services
 from bot.store import audit, plans, runs
-from bot.store.db import Tx
+from bot.store.db import Database, Tx
 from bot.store.plans import Plan
 from bot.store.runs import Outcome, Run
 
 _AT_ONCE = 5
 _TRIES = 3
 NOT_BEGUN = "not begun in time"
+CALL_LIMIT = timedelta(seconds=90)
+"""A call is answered by then, or nobody knows whether it happened."""
 
 
 def perform_due(services: Services) -> int:
@@ -48,19 +55,10 @@ def perform(services: Services, run_id: str) -> None:
     if run is None or plan is None:
         return
     not_allowed = _why_not_allowed(services, run)
-    tries = 0
-    while True:
-        try:
-            if not _advance(services, plan, not_allowed):
-                break
-        except StatementTimedOut:
-            tries += 1
-            if tries >= _TRIES:
-                _fail(services, run_id, "jobs are locked by a live worker", "55P03")
-                break
-        except StatementRefused as error:
-            _fail(services, run_id, error.message, error.sqlstate)
-            break
+    if changing_step(services, plan.step, plan.params)[1].call:
+        _call_once(services, plan, not_allowed)
+    else:
+        _act_in_batches(services, plan, not_allowed)
     services.wake("delivery")
 
 
@@ -78,33 +76,51 @@ def _why_not_allowed(services: Services, run: Run) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
-    """One locked run with all that is needed to go on with it."""
+def _act_in_batches(services: Services, plan: Plan, not_allowed: str) -> None:
+    tries = 0
+    while True:
+        try:
+            if not _advance(services, plan, not_allowed):
+                return
+        except StatementTimedOut:
+            tries += 1
+            if tries >= _TRIES:
+                _fail(services, plan, "what it would change is locked by somebody else (3 tries)", "55P03")
+                return
+        except StatementRefused as error:
+            _fail(services, plan, error.message, error.sqlstate)
+            return
 
-    run: Run
-    plan: Plan
-    step: Step
-    kind: Kind
-    catalog: Catalog
+
+def _database(services: Services, plan: Plan) -> Database:
+    """Return the connection on which a plan's whole transaction runs."""
+    kind = changing_step(services, plan.step, plan.params)[1]
+    return services.dba if kind.dba and services.dba is not None else services.db
+
+
+def _locked(services: Services, tx: Tx, plan: Plan, states: tuple[str, ...]) -> Work | None:
+    """Return a run with all that is needed, its row locked, while it is in one of these states."""
+    run = runs.find(tx, plan.id, lock=True)
+    if run is None or run.state not in states:
+        return None
+    step, kind = changing_step(services, run.step, plan.params)
+    return Work(run=run, plan=plan, step=step, kind=kind, catalog=services.catalog.get(tx))
 
 
 def _advance(services: Services, plan: Plan, not_allowed: str) -> bool:
     """Carry out one batch in one transaction; say whether there is another. A consumed plan never changes."""
-    with services.db.write() as tx:
-        run = runs.find(tx, plan.id, lock=True)
-        if run is None or run.state not in ("confirmed", "executing"):
+    with _database(services, plan).write() as tx:
+        work = _locked(services, tx, plan, ("confirmed", "executing"))
+        if work is None:
             return False
-        step, kind = changing_step(run.step)
-        work = _Work(run=run, plan=plan, step=step, kind=kind, catalog=services.catalog.get(tx))
         reason = _why_not(services, tx, work, not_allowed)
         if reason:
-            _finish(services, tx, work, _stopped(run, "aborted", reason))
+            _finish(services, tx, work, _stopped(work.run, "aborted", reason))
             return False
         return _batch(services, tx, work)
 
 
-def _why_not(services: Services, tx: Tx, work: _Work, not_allowed: str) -> str:
+def _why_not(services: Services, tx: Tx, work: Work, not_allowed: str) -> str:
     timing = services.config.timing
     if tx.now - work.run.not_before > timing.begin_within and work.run.started_at is None:
         return NOT_BEGUN
@@ -119,9 +135,9 @@ def _why_not(services: Services, tx: Tx, work: _Work, not_allowed: str) -> str:
     return work.kind.why_not_now(services, tx, work.step)
 
 
-def _batch(services: Services, tx: Tx, work: _Work) -> bool:
+def _batch(services: Services, tx: Tx, work: Work) -> bool:
     """Act on the next batch; in one transaction with its outcome, its card and its record."""
-    size, acting = services.config.queue.batch, int(work.plan.preview["acting"])
+    size, acting = services.config.queue.batch, max(len_targets(work.plan), 1)
     first, upto = work.run.done_to, min(work.run.done_to + size, acting)
     done = _act_or_take_back(services, tx, work, first, upto)
     services.crash_hook("K5")
@@ -130,13 +146,19 @@ def _batch(services: Services, tx: Tx, work: _Work) -> bool:
         return False
     result = dict(Counter(work.run.result) + Counter(done.result))
     rows = work.run.rows_affected + done.rows
-    outcome = Outcome(state="succeeded" if rows else "noop", result=result, rows=rows, done_to=upto, moved=done.moved)
+    state = "succeeded" if rows else "noop"
+    outcome = Outcome(state=state, result=result, rows=rows, done_to=upto, moved=done.moved, facts=done.facts)
     if upto < acting:
         runs.progress(tx, work.run.id, outcome)
         audit.append(tx, "step.batch", actor=work.run.actor, plan=work.run.id, done_to=upto, result=done.result)
         return True
     _finish(services, tx, work, _with_proof(services, tx, work, outcome))
     return False
+
+
+def len_targets(plan: Plan) -> int:
+    """Return how many of a plan's pinned targets act; 0 where the step pins none."""
+    return int(plan.preview["acting"]) if plan.target_count else 0
 
 
 def _stopped(run: Run, state: str, reason: str, sqlstate: str = "") -> Outcome:
@@ -162,26 +184,29 @@ def _require_kept(done: Done) -> None:
         raise _TakeBack(done)
 
 
-def _act_or_take_back(services: Services, tx: Tx, work: _Work, first: int, upto: int) -> Done:
-    """Act inside a savepoint, which is rolled back when too much has moved on."""
+def _act_or_take_back(services: Services, tx: Tx, work: Work, first: int, upto: int) -> Done:
+    """Act inside a savepoint, which is rolled back when the kind refuses what it found."""
+    assert work.kind.act is not None
     try:
-        with tx.connection.transaction():
-            done = work.kind.act(services, tx, work.step, work.catalog, work.plan.id, first, upto)
+        with tx.savepoint():
+            done = work.kind.act(services, tx, work, first, upto)
             _require_kept(done)
     except _TakeBack as taken:
         return taken.done
     return done
 
 
-def _with_proof(services: Services, tx: Tx, work: _Work, outcome: Outcome) -> Outcome:
+def _with_proof(services: Services, tx: Tx, work: Work, outcome: Outcome) -> Outcome:
     proof_for = work.kind.proof_for(services, outcome.result, work.plan.preview)
     return replace(outcome, proof="watching", proof_until=tx.now + proof_for) if proof_for else outcome
 
 
-def _finish(services: Services, tx: Tx, work: _Work, outcome: Outcome) -> None:
+def _finish(services: Services, tx: Tx, work: Work, outcome: Outcome) -> None:
     """Write the outcome, queue what the channel is told, and append to the record last."""
     if not runs.finish(tx, work.run.id, outcome):
         return
+    if outcome.state == "succeeded" and work.step.id == UNDO_STEP:
+        runs.set_undone(tx, work.plan.params["run"], work.run.id)
     plan_cards.announce_edit(tx, work.plan.id, work.plan.channel)
     if outcome.state == "succeeded":
         plan_cards.announce_reply(tx, work.plan, "done", work.run.actor)
@@ -204,69 +229,98 @@ def _finish(services: Services, tx: Tx, work: _Work, outcome: Outcome) -> None:
     runs.set_record(tx, work.run.id, n)
 
 
-def _fail(services: Services, run_id: str, reason: str, sqlstate: str) -> None:
+def _fail(services: Services, plan: Plan, reason: str, sqlstate: str) -> None:
     """Record that a run failed; its effect was rolled back."""
     with services.db.write() as tx:
-        run = runs.find(tx, run_id, lock=True)
-        plan = plans.find(tx, run_id)
-        if run is None or plan is None or run.state not in ("confirmed", "executing"):
-            return
-        step, kind = changing_step(run.step)
-        work = _Work(run=run, plan=plan, step=step, kind=kind, catalog=services.catalog.get(tx))
-        state = "aborted" if run.rows_affected else "failed"
-        _finish(services, tx, work, _stopped(run, state, reason, sqlstate))
+        work = _locked(services, tx, plan, ("confirmed", "executing"))
+        if work is not None:
+            state = "aborted" if work.run.rows_affected else "failed"
+            _finish(services, tx, work, _stopped(work.run, state, reason, sqlstate))
 
 
-def watch(services: Services) -> int:
-    """Look at every run whose proof is still open, and say what came of it; return how many were decided."""
-    decided = 0
+def _call_once(services: Services, plan: Plan, not_allowed: str) -> None:
+    """Send a call once: its intent is committed before, its outcome after; a lost answer is never sent again (§9)."""
     with services.db.write() as tx:
-        catalog = services.catalog.get(tx)
-        for watched in runs.watched(tx):
-            plan = plans.find(tx, watched.id)
-            if plan is not None and _judge_proof(services, tx, catalog, watched, plan):
-                decided += 1
-    if decided:
-        services.wake("delivery")
-    return decided
+        work = _locked(services, tx, plan, ("confirmed", "executing"))
+        if work is None:
+            return
+        if work.run.state == "executing":
+            _mark_unknown(tx, work, "the bot stopped while it waited for an answer")
+            return
+        reason = _why_not(services, tx, work, not_allowed)
+        if reason or not runs.begin(tx, work.run.id, within=CALL_LIMIT):
+            _finish(services, tx, work, _stopped(work.run, "aborted", reason or "begun elsewhere"))
+            return
+    services.crash_hook("K6")
+    assert work.kind.call is not None
+    try:
+        done = work.kind.call(services, work)
+    except OutcomeUnknown as error:
+        with services.db.write() as tx:
+            _mark_unknown(tx, work, error.message)
+        return
+    except TargetError as error:
+        _fail(services, plan, error.message, "")
+        return
+    services.crash_hook("K7")
+    with services.db.write() as tx:
+        now = _locked(services, tx, plan, ("executing", "unknown"))
+        if now is not None:
+            _finish_call(services, tx, now, done)
 
 
-def _judge_proof(services: Services, tx: Tx, catalog: Catalog, watched: runs.Watched, plan: Plan) -> bool:
-    step, kind = changing_step(plan.step)
-    total, waiting = kind.waiting(tx, step, catalog, plan.id)
-    picked_up = total - waiting
-    if waiting == 0:
-        _proved(tx, watched, plan, {"picked_up": picked_up})
-        return True
-    if tx.now > watched.proof_until:
-        called = _next_contact(services)
-        facts = {"picked_up": picked_up, "called": list(called)}
-        runs.set_proof(tx, watched.id, "no_effect", facts)
+def _finish_call(services: Services, tx: Tx, work: Work, done: Done) -> None:
+    outcome = Outcome(state="succeeded", result=done.result, rows=done.rows, facts=done.facts)
+    _finish(services, tx, work, _with_proof(services, tx, work, outcome))
+
+
+def _mark_unknown(tx: Tx, work: Work, reason: str) -> None:
+    if runs.mark_unknown(tx, work.run.id, reason):
+        plan_cards.announce_edit(tx, work.plan.id, work.plan.channel)
+        plan_cards.announce_reply(tx, work.plan, "unknown", work.run.actor)
+        audit.append(tx, "step.unknown", actor=work.run.actor, plan=work.run.id, step=work.step.id, reason=reason)
+
+
+def reconcile(services: Services) -> int:
+    """Read back every call of unknown outcome, and settle those that can be told; return how many were."""
+    with services.db.read() as tx:
+        found = [(run, plans.find(tx, run.id)) for run in runs.unknown(tx)]
+        catalog = services.catalog.get(tx) if found else None
+    settled = 0
+    for run, plan in found:
+        if plan is None or catalog is None:
+            continue
+        step, kind = changing_step(services, plan.step, plan.params)
+        happened = kind.read_back(services, Work(run=run, plan=plan, step=step, kind=kind, catalog=catalog))
+        if happened is not None:
+            settled += _settle(services, plan, "dragonfly", happened=happened, reason="read back")
+    return settled
+
+
+def settle(services: Services, run_id: str, actor: Actor, *, happened: bool, reason: str) -> bool:
+    """Settle by what a person saw whether a call happened; False = it is not open any more.
+
+    Raises:
+        NotAllowed: the actor is no operator.
+    """
+    authority.require(services, actor, Role.OPERATOR, f"settle {run_id}")
+    with services.db.read() as tx:
+        plan = plans.find(tx, run_id)
+    return plan is not None and bool(_settle(services, plan, actor.key, happened=happened, reason=reason))
+
+
+def _settle(services: Services, plan: Plan, actor: str, *, happened: bool, reason: str) -> int:
+    with services.db.write() as tx:
+        work = _locked(services, tx, plan, ("unknown",))
+        if work is None:
+            return 0
+        state = "reconciled_done" if happened else "reconciled_not_done"
+        outcome = Outcome(state=state, result={}, rows=int(happened), reason=reason, facts=work.run.proof_facts)
+        runs.finish(tx, work.run.id, _with_proof(services, tx, work, outcome) if happened else outcome)
+        how = "it happened" if happened else "it did not happen"
         plan_cards.announce_edit(tx, plan.id, plan.channel)
-        plan_cards.announce_reply(tx, plan, "no_effect", watched.actor, waiting=waiting, called=list(called))
-        audit.append(tx, "proof.no_effect", actor="dragonfly", plan=plan.id, waiting=waiting, picked_up=picked_up)
-        return True
-    _edit_numbers(services, tx, watched, plan, picked_up)
-    return False
-
-
-def _proved(tx: Tx, watched: runs.Watched, plan: Plan, facts: Mapping[str, int]) -> None:
-    if runs.set_proof(tx, watched.id, "proved", facts):
-        plan_cards.announce_edit(tx, plan.id, plan.channel)
-        plan_cards.announce_reply(tx, plan, "proved", watched.actor)
-        audit.append(tx, "proof.proved", actor="dragonfly", plan=plan.id, picked_up=facts["picked_up"])
-
-
-def _edit_numbers(services: Services, tx: Tx, watched: runs.Watched, plan: Plan, picked_up: int) -> None:
-    """Edit the card when its numbers changed, no more often than numbers may be edited."""
-    last = watched.proof_facts.get("edited_at")
-    due = last is None or tx.now - datetime.fromisoformat(last) >= services.config.timing.numbers_edit
-    if picked_up != watched.proof_facts.get("picked_up") and due:
-        runs.set_proof(tx, watched.id, "watching", {"picked_up": picked_up, "edited_at": tx.now.isoformat()})
-        plan_cards.announce_edit(tx, plan.id, plan.channel)
-
-
-def _next_contact(services: Services) -> tuple[str, ...]:
-    """Return who is called when a step had no effect: the second level of worker death."""
-    levels = services.config.contacts.get("worker-death") or services.config.contacts.get("default") or ()
-    return levels[1].call if len(levels) > 1 else ()
+        plan_cards.announce_reply(tx, plan, "settled", actor, how=how, reason=reason)
+        n = audit.append(tx, f"step.{state}", actor=actor, plan=plan.id, step=plan.step, reason=reason)
+        runs.set_record(tx, plan.id, n)
+    services.wake("delivery")
+    return 1

@@ -5,10 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot.clock import Clock, SystemClock
+from bot.domain.catalog import Catalog
 from bot.domain.configuration import Configuration
-from bot.ports import Chat, Directory, HealthApi, Renderer, Wake
+from bot.domain.runbook import Catalogue
+from bot.ports import Chat, Directory, HealthApi, Platform, Renderer, VendorProbe, Wake
 from bot.store.db import Database
 from bot.targets.catalog import CatalogCache
+from runbooks import load
+
+_DBA_RIGHTS = frozenset({"signal", "history_writable"})
+"""What a step may count on where `DRAGONFLY_DBA_DATABASE_URL` is set; `doctor` looks whether it is so."""
 
 
 def _nothing(_what: str) -> None:
@@ -22,14 +28,24 @@ class Services:
     config: Configuration
     db: Database
     catalog: CatalogCache
+    runbooks: Catalogue = field(default_factory=load)
+    """What may be done: ours, and the team's own."""
     renderer: Renderer | None = None
     chat: Chat | None = None
     directory: Directory | None = None
     api: HealthApi | None = None
+    platform: Platform | None = None
+    vendor_probe: VendorProbe | None = None
     clock: Clock = field(default_factory=SystemClock)
     wake: Wake = _nothing
     plan_key: bytes = b""
     """From which the secrets of plans are derived; empty in a shell."""
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("dragonfly"))
+    dba: Database | None = None
+    """`DRAGONFLY_DBA_DATABASE_URL`, opened only for an approved unlock, repair or rollback."""
     crash_hook: Callable[[str], None] = _nothing
     """Called at the named points K1 to K11 of the specification; tests end the process there."""
+
+    def offered(self, catalog: Catalog) -> frozenset[str]:
+        """Return what steps may need and this database, role and configuration have."""
+        return catalog.features | self.config.features | (_DBA_RIGHTS if self.dba is not None else frozenset())

@@ -12,8 +12,8 @@ from bot.domain.rotation import on_call
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
 from bot.errors import StoreError
 from bot.operations import alerts as alert_operations
-from bot.operations.plans import changing_step
-from bot.operations.rescues import impossible
+from bot.operations.declared import changing_step
+from bot.operations.kinds.base import impossible
 from bot.operations.services import Services
 from bot.steps import rescue
 from bot.store import alerts
@@ -61,7 +61,7 @@ def _card(
     judged = judge(look, config.expected_types, config.timing)
     hidden = catalog.hidden and not look.types
     view = heartbeats.view_verdicts(tx, catalog)
-    step, _kind = changing_step("reset-stuck")
+    step, _kind = changing_step(services, "reset-stuck")
     cannot = impossible(services, tx, step, catalog)
     return StatusCard(
         env=config.env,
@@ -122,7 +122,7 @@ def _queue(services: Services, tx: Tx, catalog: Catalog) -> QueueLine:
     for row in rows:
         by[row.status] += row.jobs
     oldest = min((row.oldest for row in rows if row.status == "pending" and row.oldest), default=None)
-    step, _kind = changing_step("reset-stuck")
+    step, _kind = changing_step(services, "reset-stuck")
     found = rescue.look(tx, step, catalog, services.config, rescue.Params())
     stuck = counts(found.verdicts)
     acting = sum(number for disposition, number in stuck.items() if disposition.acts)

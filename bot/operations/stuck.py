@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from bot.domain.messages import Message, StuckList
 from bot.domain.rescue import Disposition, counts
-from bot.operations.plans import changing_step
-from bot.operations.rescues import impossible, job_line
+from bot.operations.declared import changing_step
+from bot.operations.kinds.base import impossible
+from bot.operations.kinds.rescue import job_line
 from bot.operations.services import Services
 from bot.steps import rescue
 
@@ -14,7 +15,7 @@ _SHOWN = 50
 
 def read(services: Services, job_type: str = "", older_than: timedelta | None = None) -> Message:
     """Return the stuck jobs, or why they cannot be judged (`CannotPlan`)."""
-    step, _kind = changing_step("reset-stuck")
+    step, _kind = changing_step(services, "reset-stuck")
     config = services.config
     with services.db.read() as tx:
         catalog = services.catalog.get(tx)

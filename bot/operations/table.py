@@ -1,11 +1,16 @@
-"""Every operation, once: what it is called in Slack and in a shell, what it does, and how much harm it can do.
+"""Every operation, once: what it is called in Slack and in a shell, what it takes, and how much harm it can do.
 
 Read by the grammar, by help and by the command line; it imports nothing heavy, because `dragonfly --help` reads it.
+Steps that change something are not here: a runbook declares them (`runbooks/`).
 """
 
 from dataclasses import dataclass
 
 from bot.domain.actor import Risk
+from bot.domain.params import Param
+
+SLACK, SHELL = "slack", "shell"
+BOTH = (SLACK, SHELL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,94 +19,145 @@ class Operation:
 
     name: str
     sentence: str
-    slack: str = ""
-    """Usage after `/dragonfly`, or empty where Slack does not have it."""
+    params: tuple[Param, ...] = ()
+    surfaces: tuple[str, ...] = BOTH
     cli: str = ""
-    """Usage after `dragonfly`, or empty where the shell does not have it."""
+    """Usage after `dragonfly`, where it differs from the one in Slack."""
     risk: Risk = Risk.READ
     aliases: tuple[str, ...] = ()
     why_one: str = ""
     """Why it stands on one surface only."""
 
+    @property
+    def slack(self) -> str:
+        """Return the usage after `/dragonfly`, or nothing where Slack does not have it."""
+        return " ".join([self.name, *(item.usage for item in self.params)]) if SLACK in self.surfaces else ""
+
+    @property
+    def shell(self) -> str:
+        """Return the usage after `dragonfly`, or nothing where the shell does not have it."""
+        return (self.cli or self.slack or self.name) if SHELL in self.surfaces else ""
+
 
 _SHELL_ONLY = "needs a credential or a long-running process that only a shell has"
+_ALERT = Param(name="alert", type="alert", required=True, example="A31")
+_TYPE = Param(name="type", type="job_type", example="ingest")
+_OLDER = Param(name="older_than", type="duration", example="10m")
+_SERVICE = Param(name="service", type="name", required=True, example="ingest")
 
 OPERATIONS = (
-    Operation(name="status", slack="status", cli="status", sentence="everything on one card"),
+    Operation(name="status", sentence="everything on one card"),
+    Operation(name="workers", sentence="every worker: status, heartbeat, jobs held, progress"),
     Operation(
-        name="stuck",
-        slack="stuck [5m]",
-        cli="stuck [--older-than 5m]",
-        sentence="jobs that have been processing too long",
+        name="queue",
+        sentence="jobs due, delayed, lock-held and paused; what comes next and why the others wait",
+        params=(_TYPE, Param(name="next", type="integer", after="--next", example="10")),
     ),
     Operation(
-        name="reset-stuck",
-        slack="reset-stuck [type] [older-than]",
-        cli="plan reset-stuck [type=…] [older_than=…]",
-        sentence="plan to put a dead worker's jobs back; you confirm what you see",
-        risk=Risk.CHANGE,
+        name="failed",
+        sentence="failures by error class, those out of attempts apart",
+        params=(Param(name="since", type="duration", example="24h"),),
+    ),
+    Operation(name="stuck", sentence="jobs that have been processing too long", params=(_TYPE, _OLDER)),
+    Operation(name="ingest", sentence="ingest jobs by status, oldest age and source file"),
+    Operation(
+        name="migrations",
+        sentence="applied, pending, differing and unknown migrations, by version",
+        params=(Param(name="most", type="integer", example="20"),),
+    ),
+    Operation(name="locks", sentence="who blocks whom, and for how long"),
+    Operation(
+        name="logs",
+        sentence="what the platform's logs show; never a whole line in Slack",
+        params=(
+            _SERVICE,
+            Param(name="lines", type="integer", after="--lines", example="100"),
+            Param(name="oom", type="flag", after="--oom"),
+        ),
     ),
     Operation(
-        name="alerts",
-        slack="alerts",
-        cli="alerts [why ID]",
-        sentence="what is broken and who has it",
-        aliases=("incidents",),
+        name="probe",
+        sentence="ask a vendor for a sign of life",
+        params=(Param(name="vendor", type="name", example="simplicity"),),
     ),
-    Operation(name="ack", slack="ack A31", cli="ack A31", sentence="take an alert; calling stops"),
+    Operation(
+        name="verify",
+        sentence="two looks: has the scenario recovered?",
+        params=(Param(name="scenario", type="name", example="worker-death"),),
+    ),
+    Operation(
+        name="gate",
+        sentence="may we release? every check with its remedy",
+        params=(
+            Param(name="mode", type="choice", choices=("dev", "prod"), required=True, example="prod"),
+            Param(name="skip", type="words", after="--skip", example="evaluator"),
+        ),
+        cli="gate --mode dev|prod [--skip NAME …]",
+    ),
+    Operation(name="alerts", sentence="what is broken and who has it", aliases=("incidents",), cli="alerts [why ID]"),
+    Operation(name="ack", sentence="take an alert; calling stops", params=(_ALERT,)),
     Operation(
         name="resolve",
-        slack="resolve A31 reason",
-        cli="resolve A31 --reason …",
         sentence="resolve an alert by hand",
+        params=(_ALERT, Param(name="reason", type="text", required=True, rest=True, example="planned stop")),
+        cli="resolve A31 --reason …",
         risk=Risk.CHANGE,
     ),
+    Operation(name="timeline", sentence="what happened to an alert, oldest first", params=(_ALERT,)),
     Operation(
-        name="timeline", slack="timeline A31", cli="timeline A31", sentence="what happened to an alert, oldest first"
+        name="runbook",
+        sentence="the declared steps of a scenario",
+        params=(Param(name="scenario", type="name", example="worker-death"),),
+        cli="runbook list|show NAME|lint",
     ),
+    Operation(name="oncall", sentence="who is on call, and who is called next"),
+    Operation(name="doctor", sentence="will it work at night?", cli="doctor [--offline]"),
     Operation(
-        name="runbook", slack="runbook [scenario]", cli="runbook show NAME", sentence="the declared steps of a scenario"
+        name="help", sentence="which words there are", params=(Param(name="word", type="name", example="stuck"),)
     ),
-    Operation(name="oncall", slack="oncall", cli="oncall", sentence="who is on call, and who is called next"),
-    Operation(name="help", slack="help [word]", cli="help", sentence="which words there are"),
-    Operation(name="check", cli="check", sentence="run every check once and print what it finds", why_one=_SHELL_ONLY),
+    Operation(name="check", sentence="run every check once", surfaces=(SHELL,), why_one=_SHELL_ONLY),
     Operation(
-        name="doctor",
-        cli="doctor [--offline]",
-        sentence="will it work at night?",
-        why_one="its Slack card comes with the whole playbook",
+        name="plan",
+        sentence="look what a step would do; changes nothing",
+        surfaces=(SHELL,),
+        cli="plan STEP [name=value …] | plan show ID",
+        why_one="in Slack each step is a command of its own",
     ),
     Operation(
         name="apply",
-        cli="apply PLAN [--yes]",
         sentence="confirm a plan, the shell's word for pressing Confirm",
+        surfaces=(SHELL,),
+        cli="apply PLAN [--yes] [--hand-over]",
         risk=Risk.CHANGE,
         why_one="in Slack the card's button confirms",
     ),
     Operation(
         name="audit",
-        cli="audit list|show|verify|export",
         sentence="who did what; does the record add up?",
+        surfaces=(SHELL,),
+        cli="audit list|show|verify|export",
         why_one=_SHELL_ONLY,
     ),
     Operation(
         name="route",
-        cli="route test LABELS --expect WHO",
         sentence="who would be called for an alert?",
+        surfaces=(SHELL,),
+        cli="route test LABELS --expect WHO",
         why_one=_SHELL_ONLY,
     ),
     Operation(
         name="db",
-        cli="db migrate|status|grants",
         sentence="the bot's own tables and its least-privilege role",
+        surfaces=(SHELL,),
+        cli="db migrate|status|grants [--dba]",
         risk=Risk.CHANGE,
         why_one=_SHELL_ONLY,
     ),
-    Operation(name="bot", cli="bot", sentence="run the bot: Slack, checks, delivery", why_one=_SHELL_ONLY),
+    Operation(name="bot", sentence="run the bot: Slack, checks, delivery", surfaces=(SHELL,), why_one=_SHELL_ONLY),
     Operation(
         name="sandbox",
-        cli="sandbox",
         sentence="the whole product on this machine, with faults to press",
+        surfaces=(SHELL,),
         why_one=_SHELL_ONLY,
     ),
 )

@@ -11,6 +11,7 @@ from bot.store import migrate as migrations
 from bot.store.db import Database
 
 _ROLE = re.compile(r"^[a-z_][a-z0-9_]{0,62}$")
+BOT_ROLE, DBA_ROLE = "dragonfly_bot", "dragonfly_dba"
 OWNER_VARIABLE = "DRAGONFLY_OWNER_DATABASE_URL"
 
 
@@ -39,13 +40,15 @@ def status(services: Services) -> tuple[int, tuple[str, ...]]:
     return len(waiting), (*lines, *(f"pending {item.name}" for item in waiting))
 
 
-def grants(role: str) -> str:
+def grants(role: str = "", *, dba: bool = False) -> str:
     """Return the SQL that makes the least-privilege role, for a DBA to read and run.
 
     Raises:
         InvalidCommand: the role's name is not a plain identifier.
     """
-    if not _ROLE.match(role):
+    usual = DBA_ROLE if dba else BOT_ROLE
+    if role and not _ROLE.match(role):
         message = f"{role!r} is no role name"
         raise InvalidCommand(message, hint="dragonfly db grants --role dragonfly_bot")
-    return files("bot.store").joinpath("grants.sql").read_text(encoding="utf-8").replace("dragonfly_bot", role)
+    text = files("bot.store").joinpath("grants_dba.sql" if dba else "grants.sql").read_text(encoding="utf-8")
+    return text.replace(usual, role or usual)

@@ -1,12 +1,14 @@
 """Which controls stand on which card: ids and values from `bot.domain.ids`, labels from `templates/labels.toml`."""
 
 import tomllib
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from bot.domain import ids
 from bot.domain import messages as m
+from bot.domain.vendor import GOOD_IN_A_ROW
 from bot.render import limits
 
 Button = dict[str, Any]
@@ -32,34 +34,56 @@ def button(action: str, label: str, value: str, *, style: str = "", url: str = "
 
 def rows(message: m.Message) -> list[tuple[str, list[Button]]]:
     """Return a card's rows of controls: block id and buttons; a row without buttons is left out."""
-    match message:
-        case m.AlertCard():
-            found = _alert(message)
-        case m.AlertReply():
-            found = _reply(message)
-        case m.StatusCard():
-            found = [("act", _status(message))]
-        case m.PlanCard():
-            found = [("act", _plan(message))]
-        case m.RunbookCard():
-            found = [("act", _runbook(message))]
-        case m.AlertList():
-            found = [("act", _alerts(message))]
-        case m.NothingStuck() | m.StuckList() | m.CannotPlan():
-            found = [("act", [button(ids.READ_STATUS, "status", "-")])]
-        case m.Help():
-            found = [("act", [button(ids.READ_STATUS, "status", "-"), button(ids.READ_RUNBOOK, "runbook", "-")])]
-        case m.Notice():
-            found = [("act", [_choice(item) for item in message.choices])]
-        case m.Home():
-            found = [("act", _home(message))]
-        case _:
-            found = []
-    return [(name, buttons) for name, buttons in found if buttons]
+    draw = _ROWS.get(type(message))
+    return [(name, buttons) for name, buttons in draw(message) if buttons] if draw else []
+
+
+def _asked(read: str, **params: str) -> str:
+    return ids.encode_request(read, params)
+
+
+def _locks(card: m.LockTree) -> list[Button]:
+    found = [button(ids.REFRESH, "refresh", "locks", style="primary")]
+    if card.endable:
+        value = ids.encode_request("-", {"pid": str(card.endable)})
+        found.append(button(ids.PLAN_UNLOCK, "unlock", value, style="danger", pid=card.endable))
+    return found
+
+
+def _pause(card: m.PauseCard) -> list[Button]:
+    if card.state == "ended":
+        value = ids.encode_request("-", {"mode": "off"})
+        return [button(ids.PLAN_OFFLINE, "offline_off", value)]
+    if card.state == "resuming":
+        return [button(ids.STOP, "stop", card.key)]
+    keep = ids.encode_request("-", {"reason": card.reason, "for": "2h"})
+    ready = "primary" if card.good >= GOOD_IN_A_ROW else ""
+    probe = [button(ids.READ_PROBE, "probe", "-", style="" if ready else "primary")] if card.vendor else []
+    resume = button(ids.PLAN_RESUME, "resume", "-", style=ready)
+    return [*probe, resume, button(ids.PLAN_PAUSE, "keep", keep)]
+
+
+def _gate(card: m.GateReport) -> list[Button]:
+    if card.in_progress:
+        return []
+    again = button(ids.read_action("gate"), "run_again", _asked("-", mode=card.mode))
+    if not card.failed or card.mode != "prod":
+        return [again]
+    return [again, button(ids.READ_STATUS, "status", "-")]
 
 
 def _choice(item: m.Choice) -> Button:
     return button(item.action, item.label, item.value, style="primary" if item.primary else "", url=item.url)
+
+
+def _by_scenario(card: m.AlertCard) -> list[Button]:
+    """Return the runbook's next step for an alert that no worker type is behind."""
+    if card.scenario == "vendor-outage":
+        pause = ids.encode_request(card.key, {"reason": f"{card.label} failing, {card.key}"})
+        return [button(ids.READ_PROBE, "probe", card.key), button(ids.PLAN_PAUSE, "pause", pause)]
+    if card.scenario == "migration-block":
+        return [button(ids.READ_LOCKS, "show_locks", card.key), button(ids.READ_MIGRATIONS, "migrations", card.key)]
+    return []
 
 
 def _alert(card: m.AlertCard) -> list[tuple[str, list[Button]]]:
@@ -73,11 +97,25 @@ def _alert(card: m.AlertCard) -> list[tuple[str, list[Button]]]:
             if card.acked_by or card.check == "db_reachable"
             else [button(ids.ACK, "acknowledge", card.key, style="primary")]
         )
-        return [("act", [*act, look[0]])]
+        return (
+            [("act", [*act, *_by_scenario(card)]), ("look", look)] if card.has_runbook else [("act", [*act, look[0]])]
+        )
     reset = _reset(card, primary=bool(card.acked_by))
     if card.acked_by:
-        return [("act", [reset, look[1], look[0]])]
+        return [("act", [*_logs_and_restart(card), reset]), ("look", [look[1], look[0]])]
     return [("act", [button(ids.ACK, "acknowledge", card.key, style="primary"), reset]), ("look", look)]
+
+
+def _logs_and_restart(card: m.AlertCard) -> list[Button]:
+    """Return the first two steps of worker death, where a service is known."""
+    if not card.service:
+        return []
+    logs = ids.encode_request(card.key, {"service": card.service, "oom": "yes"})
+    restart = ids.encode_request(card.key, {"service": card.service})
+    return [
+        button(ids.READ_LOGS, "check_logs", logs),
+        button(ids.PLAN_RESTART, "restart", restart, service=card.service),
+    ]
 
 
 def _reset(card: m.AlertCard, *, primary: bool) -> Button:
@@ -112,36 +150,57 @@ def _status(card: m.StatusCard) -> list[Button]:
     return found
 
 
+_NOT_DONE = (
+    m.PlanFace.EXPIRED,
+    m.PlanFace.CANCELLED,
+    m.PlanFace.REFUSED,
+    m.PlanFace.NOT_RUN,
+    m.PlanFace.DENIED,
+    m.PlanFace.STOPPED,
+    m.PlanFace.FAILED,
+    m.PlanFace.NO_EFFECT,
+)
+_RAN = (m.PlanFace.WORKING, m.PlanFace.RECOVERED, m.PlanFace.WAITING)
+
+
 def _plan(card: m.PlanCard) -> list[Button]:
-    show = button(ids.READ_PLAN, "show_all", card.key, count=card.acting + card.leaving)
-    cancel = button(ids.CANCEL, "cancel", card.key)
-    timeline = [button(ids.READ_TIMELINE, "timeline", card.alert.key)] if card.alert else []
-    again = [button(ids.PLAN_RESET, "new_plan", card.alert.key if card.alert else "-")]
+    if card.face in (m.PlanFace.ISSUED, m.PlanFace.NEEDS_SECOND, m.PlanFace.ASKED, m.PlanFace.APPROVED):
+        return _plan_open(card)
+    railway = [button(ids.OPEN_RAILWAY, "railway", card.key, url=card.url)] if card.url else []
+    found = [button(ids.PLAN_AGAIN, "new_plan", card.key)] if card.face in _NOT_DONE else []
+    if card.face is m.PlanFace.UNKNOWN:
+        settle = [button(ids.SETTLE_YES, "settle_yes", card.key), button(ids.SETTLE_NO, "settle_no", card.key)]
+        return [*railway, *settle]
+    if card.face in _RAN:
+        undo = [button(ids.PLAN_UNDO, "undo", card.key)] if card.undo else []
+        timeline = [button(ids.READ_TIMELINE, "timeline", card.alert.key)] if card.alert else []
+        return [*undo, *railway, *timeline]
+    if card.face in (m.PlanFace.NOTHING_TO_DO, m.PlanFace.PROOF_UNKNOWN, m.PlanFace.NO_EFFECT, m.PlanFace.FAILED):
+        found += [*railway, button(ids.READ_STATUS, "status", "-")]
+    return found
+
+
+def _plan_open(card: m.PlanCard) -> list[Button]:
+    """Return the controls of a plan that may still be carried out."""
+    counts = card.facts.get("counts")
+    label, facts = ("show_all", {"count": sum(counts.values())}) if counts else ("details", {})
+    look = [button(ids.READ_PLAN, label, card.key, **facts), button(ids.CANCEL, "cancel", card.key)]
+    withdraw = button(ids.WITHDRAW, "withdraw", card.key)
     match card.face:
         case m.PlanFace.ISSUED:
-            confirm = button(ids.CONFIRM, "confirm_reset", card.secret, style="primary", count=card.acting)
-            return [*([confirm] if card.secret else []), show, cancel]
+            return [*([_named(ids.CONFIRM, "confirm", card, style="primary")] if card.secret else []), *look]
         case m.PlanFace.NEEDS_SECOND:
-            return [button(ids.ASK, "ask_second", card.key, style="danger"), show, cancel]
+            return [button(ids.ASK, "ask_second", card.key, style="danger"), *look]
         case m.PlanFace.ASKED:
-            return [
-                button(ids.APPROVE, "approve", card.key, style="danger"),
-                button(ids.DENY, "deny", card.key),
-                button(ids.WITHDRAW, "withdraw", card.key),
-            ]
-        case m.PlanFace.APPROVED:
-            run = button(ids.RUN, "run_reset", card.secret, style="danger")
-            return [*([run] if card.secret else []), button(ids.WITHDRAW, "withdraw", card.key)]
-        case m.PlanFace.EXPIRED | m.PlanFace.CANCELLED | m.PlanFace.REFUSED | m.PlanFace.NOT_RUN | m.PlanFace.DENIED:
-            return again
-        case m.PlanFace.STOPPED | m.PlanFace.FAILED | m.PlanFace.NO_EFFECT:
-            return [*again, button(ids.READ_STATUS, "status", "-")]
-        case m.PlanFace.NOTHING_TO_DO | m.PlanFace.PROOF_UNKNOWN:
-            return [button(ids.READ_STATUS, "status", "-")]
-        case m.PlanFace.WORKING | m.PlanFace.RECOVERED | m.PlanFace.WAITING:
-            return timeline
-        case _:
-            return []
+            approve = button(ids.APPROVE, "approve", card.key, style="danger")
+            return [approve, button(ids.DENY, "deny", card.key), withdraw]
+    return [*([_named(ids.RUN, "run", card, style="danger")] if card.secret else []), withdraw]
+
+
+def _named(action: str, label: str, card: m.PlanCard, *, style: str) -> Button:
+    """Return the button that acts, with the words of its kind of step where there are some."""
+    name = f"{label}_{card.kind}" if f"{label}_{card.kind}" in labels() else label
+    return button(action, name, card.secret, style=style, count=card.acting, target=card.target)
 
 
 def _runbook(card: m.RunbookCard) -> list[Button]:
@@ -161,3 +220,33 @@ def _home(card: m.Home) -> list[Button]:
     found = [button(ids.READ_STATUS, "status", "-", style="primary")]
     found += [button(ids.OPEN_CARD, "open_card", line.key, url=line.url) for line in card.alerts[:1] if line.url]
     return found
+
+
+def _row(draw: Callable[[Any], list[Button]]) -> Callable[[Any], list[tuple[str, list[Button]]]]:
+    return lambda message: [("act", draw(message))]
+
+
+def _status_button(_message: m.Message) -> list[Button]:
+    return [button(ids.READ_STATUS, "status", "-")]
+
+
+_ROWS: Mapping[type, Callable[[Any], list[tuple[str, list[Button]]]]] = {
+    m.AlertCard: _alert,
+    m.AlertReply: _reply,
+    m.StatusCard: _row(_status),
+    m.PlanCard: _row(_plan),
+    m.RunbookCard: _row(_runbook),
+    m.AlertList: _row(_alerts),
+    m.NothingStuck: _row(_status_button),
+    m.StuckList: _row(_status_button),
+    m.CannotPlan: _row(_status_button),
+    m.LockTree: _row(_locks),
+    m.MigrationList: _row(lambda _message: [button(ids.READ_LOCKS, "show_locks", "-", style="primary")]),
+    m.PauseCard: _row(_pause),
+    m.ProbeReport: _row(lambda card: [button(ids.REFRESH, "try_again", _asked("probe", vendor=card.vendor))]),
+    m.GateReport: _row(_gate),
+    m.DoctorReport: _row(lambda _report: [button(ids.REFRESH, "run_again", "doctor", style="primary")]),
+    m.Help: _row(lambda _help: [button(ids.READ_STATUS, "status", "-"), button(ids.READ_RUNBOOK, "runbook", "-")]),
+    m.Notice: _row(lambda notice: [_choice(item) for item in notice.choices]),
+    m.Home: _row(_home),
+}

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from importlib.resources import files
 
-from jinja2 import PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, PackageLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
@@ -27,12 +28,13 @@ class Engine:
     """Templates of one surface, with the names and the zone of one installation."""
 
     def __init__(self, surface: str, *, zone: str, names: Mapping[str, str], escape: bool) -> None:
-        """Prepare the environment of `templates/<surface>`."""
+        """Prepare the environment of `templates/<surface>`; a template that is not there is Slack's."""
+        self._surface = surface
         safe = Markup if escape else str
         known = dict(names)
         finalize = _escape if escape else None
         self._environment = SandboxedEnvironment(
-            loader=PackageLoader("templates", surface),
+            loader=ChoiceLoader([PackageLoader("templates", name) for name in dict.fromkeys((surface, "slack"))]),
             autoescape=escape,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -46,8 +48,12 @@ class Engine:
             count=filters.count,
             plural=filters.plural,
             duration=filters.duration,
+            span=filters.span,
+            since=filters.since,
+            capitalize=filters.capitalize,
             age=filters.age,
             clock=lambda value: safe(clock(value, zone)),
+            moment=lambda text: safe(clock(datetime.fromisoformat(text), zone)),
             code=lambda text, width=120: safe(_escape(code(text, width)) if escape else code(text, width)),
             mention=lambda key: safe(filters.mention(key)) if escape else filters.person(key, known),
             person=lambda key: filters.person(key, known),
@@ -56,13 +62,18 @@ class Engine:
             clean=filters.clean,
         )
 
+    def has(self, name: str) -> bool:
+        """Say whether this surface has a template of its own for a message."""
+        return files("templates").joinpath(self._surface, f"{name}.j2").is_file()
+
     def clock(self, at: datetime) -> str:
         """Return a clock time as this surface writes it."""
         return self._clock(at, self._zone)
 
     def add_filter(self, name: str, make: Callable[..., str]) -> None:
         """Add a filter whose result is markup of its own."""
-        self._environment.filters[name] = lambda *values: Markup(make(*values))  # noqa: S704  # made of cleaned text
+        safe = Markup if self._environment.autoescape else str
+        self._environment.filters[name] = lambda *values: safe(make(*values))  # made of cleaned text
 
     def blocks(self, name: str, values: Mapping[str, object]) -> dict[str, str]:
         """Return the template's named blocks in their order, rendered and trimmed; empty ones are left out."""

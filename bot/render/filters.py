@@ -37,6 +37,21 @@ def duration(value: timedelta | None) -> str:
     return f"{minutes} m {whole % 60:02d} s" if minutes else f"{whole} s"
 
 
+def span(seconds: float | None) -> str:
+    """Return a duration that is kept as seconds."""
+    return duration(None if seconds is None else timedelta(seconds=seconds))
+
+
+def since(moment: str, now: datetime) -> str:
+    """Return how long ago a moment was that is kept as ISO text."""
+    return age(now - datetime.fromisoformat(moment))
+
+
+def capitalize(text: str) -> str:
+    """Return text with its first letter large; the rest as it is (names keep their letters)."""
+    return text[:1].upper() + text[1:]
+
+
 def age(value: timedelta | None) -> str:
     """Return how long ago something was, in whole seconds at least."""
     return NOT_KNOWN if value is None else duration(timedelta(seconds=max(1, round(value.total_seconds()))))

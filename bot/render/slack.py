@@ -12,11 +12,13 @@ from bot.render import buttons, filters, limits
 from bot.render.engine import Engine
 
 _SNAKE = re.compile(r"(?<!^)(?=[A-Z])")
-_FORMS = (m.Working, m.AskForm, m.TypedForm, m.ResolveForm, m.PlanDetails)
+_FORMS = (m.Working, m.AskForm, m.TypedForm, m.ResolveForm, m.SettleForm, m.PlanDetails)
 
 
 def template_name(message: Message) -> str:
-    """Return the name of a message's template."""
+    """Return the name of a message's template; all forms share one."""
+    if isinstance(message, _FORMS):
+        return "views"
     return _SNAKE.sub("_", type(message).__name__).lower()
 
 
@@ -32,7 +34,7 @@ class SlackRenderer:
     def card(self, message: Message) -> Rendered:
         """Return a message's blocks and fallback text."""
         parts = self._parts(message)
-        text = limits.cut_text(parts.pop("fallback").replace("\n", " "), 200)
+        text = limits.cut_text(parts.pop("fallback", "").replace("\n", " "), 200)
         blocks = [_block(name, part) for name, part in limits.fit(list(parts.items()))]
         blocks += [{"type": "actions", "block_id": name, "elements": row} for name, row in buttons.rows(message)]
         return Rendered(text=text, blocks=tuple(blocks[: limits.BLOCKS]))
@@ -50,7 +52,7 @@ class SlackRenderer:
             return {"type": "home", "blocks": list(self.card(message).blocks)}
         if not isinstance(message, _FORMS):
             return self._notice_view(message)
-        parts = self._engine.blocks("views", {"card": message, "name": type(message).__name__})
+        parts = self._parts(message)
         blocks = [_block(name, part) for name, part in limits.fit(list(parts.items()))]
         return {**_shell(message), "blocks": [*blocks, *_inputs(message)]}
 
@@ -59,11 +61,11 @@ class SlackRenderer:
         return {**_modal(ids.VIEW_WORKING, "Dragonfly", ""), "blocks": [_block("what", parts["facts"])]}
 
     def _parts(self, message: Message) -> dict[str, str]:
-        return self._engine.blocks(template_name(message), {"card": message})
+        return self._engine.blocks(template_name(message), {"card": message, "name": type(message).__name__})
 
 
 def _link(url: str, label: str) -> str:
-    return f"<{filters.clean(url)}|{label}>"
+    return f"<{filters.clean(url)}|{label}>" if url else str(label)
 
 
 def _pre(text: str) -> str:
@@ -97,9 +99,12 @@ def _modal(callback: str, title: str, private: str, submit: str = "") -> dict[st
 def _shell(message: Message) -> dict[str, Any]:
     match message:
         case m.AskForm():
-            return _modal(ids.VIEW_ASK, "Second person", message.key, "Ask second person")
+            return _modal(ids.VIEW_ASK, "Second person", message.card.key, "Ask second person")
         case m.TypedForm():
-            return _modal(ids.VIEW_TYPED, message.title, message.secret, "Run")
+            return _modal(ids.VIEW_TYPED, message.card.title, message.card.secret, "Run")
+        case m.SettleForm():
+            view = ids.VIEW_SETTLE_YES if message.happened else ids.VIEW_SETTLE_NO
+            return _modal(view, "What did you see?", message.card.key, "Settle")
         case m.ResolveForm():
             return _modal(ids.VIEW_RESOLVE, f"Resolve {message.key}", message.key, "Resolve")
         case m.PlanDetails():
@@ -113,10 +118,12 @@ def _inputs(message: Message) -> list[dict[str, Any]]:
     match message:
         case m.AskForm():
             return [_input("reason", ids.INPUT_REASON, "Why now?", least=15, most=500, multi=True)]
+        case m.SettleForm():
+            return [_input("reason", ids.INPUT_REASON, "What did you see?", least=15, most=500, multi=True)]
         case m.ResolveForm():
             return [_input("reason", ids.INPUT_REASON, "Why?", least=5, most=500, multi=True)]
         case m.TypedForm():
-            return [_input("typed", ids.INPUT_TYPED, f"Type {message.target} to go on", least=1, most=40)]
+            return [_input("typed", ids.INPUT_TYPED, f"Type {message.card.target} to go on", least=1, most=40)]
     return []
 
 

@@ -1,6 +1,7 @@
 """Messages as text for a terminal: the same facts, the same order; colour only where a terminal shows it."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,14 @@ from bot.render.engine import Engine
 from bot.render.slack import template_name
 
 _SECRET = ("secret",)
+_MARKS = re.compile(r"\*([^*\n]+)\*")
+
+
+def _headline(head: str, key: str) -> str:
+    """Return a header whose state word stands first, in capitals: `🟡 Plan: reset` becomes `PLAN 7F3K  reset`."""
+    words = head.lstrip("🔴🟡🟢⚪⏸⚠\ufe0f ")
+    state, colon, thing = words.partition(":")
+    return f"{state.upper()} {key} {thing.strip()}".replace("  ", " ") if colon else words
 
 
 class TerminalRenderer:
@@ -21,13 +30,25 @@ class TerminalRenderer:
         """Prepare the templates."""
         self._zone = zone
         self._engine = Engine("terminal", zone=zone, names=names or {}, escape=False)
+        self._engine.add_filter("link", lambda url, label: f"{label}: {url}" if url else str(label))
+        self._engine.add_filter("pre", str)
 
     def text(self, message: Message) -> str:
         """Return a message as plain text, the zone in its last line."""
-        body = self._engine.text(template_name(message), {"card": message})
-        if isinstance(message, m.Notice):
-            return body
+        name = template_name(message)
+        if not self._engine.has(name):
+            return self._from_blocks(name, message)
+        body = self._engine.text(name, {"card": message})
         return f"{body}\nas of {self._local(message.as_of)}"
+
+    def _from_blocks(self, name: str, message: Message) -> str:
+        """Return a card's words line by line, without marks and emoji (cards, 0.7)."""
+        values = {"card": message, "name": type(message).__name__}
+        parts = self._engine.blocks(name, values)
+        parts.pop("fallback", None)
+        parts["head"] = _headline(parts.get("head", ""), message.key if isinstance(message, m.PlanCard) else "")
+        lines = "\n".join(part for part in parts.values() if part)
+        return _MARKS.sub(r"\1", lines).replace("`", "")
 
     def _local(self, at: datetime) -> str:
         return self._engine.clock(at) + f" {self._zone}"

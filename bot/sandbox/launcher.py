@@ -4,11 +4,10 @@ The real `dragonfly bot` runs as a child with an environment built from nothing 
 Every child holds a pipe of ours and ends when we do, however we end.
 """
 
-import os
 import secrets
 import signal
-import subprocess
 import sys
+import tempfile
 import threading
 import webbrowser
 from contextlib import ExitStack
@@ -16,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-import uvicorn
 import yaml
 
 from bot.operations.tables import grants
+from bot.sandbox import configured
+from bot.sandbox.child import BotChild
 from bot.sandbox.postgres import PostgresServer
+from bot.sandbox.serving import Served
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.slack.settings import SlackSettings, SlashCommand
 from bot.sandbox.target import schema, web
@@ -30,33 +31,6 @@ from bot.store.migrate import migrate
 
 MANIFEST = "app_manifest.yml"
 BOT_ROLE = "dragonfly_bot"
-PEOPLE = {"U0ADA": "Ada", "U0BEN": "Ben", "U0CLEO": "Cleo", "U0DANA": "Dana", "U0GIL": "Gil"}
-_TOML = """\
-profile = "{profile}"
-
-[slack]
-alert_channel = "C0INCIDENTS"
-fallback_channel = "C0OPSALL"
-
-[people]
-operators = ["U0ADA", "U0BEN", "U0CLEO"]
-approvers = ["U0BEN", "U0CLEO", "U0DANA"]
-names = {{ U0ADA = "Ada", U0BEN = "Ben", U0CLEO = "Cleo", U0DANA = "Dana", U0GIL = "Gil" }}
-
-[oncall]
-people = ["U0ADA", "U0BEN"]
-
-[contacts]
-default = [
-    {{ label = "on call", call = ["oncall"] }},
-    {{ after = "{second}", label = "team lead", call = ["U0BEN"] }},
-    {{ after = "{third}", label = "everyone", call = ["C0OPSALL"] }},
-]
-
-[queue.idempotent]
-ingest = true
-ingest_csv = true
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,61 +61,47 @@ class Sandbox:
             raise
 
     def _start(self, options: Options) -> None:
-        place = options.data_dir / f"{options.target}-{options.profile}" if options.data_dir else None
-        self.postgres = PostgresServer.start(place)
+        home = _home(options)
+        self.postgres = PostgresServer.start(home / "postgres", remove=None if options.data_dir else home)
         self._stack.callback(self.postgres.stop)
-        owner, bot = _prepare(self.postgres, options)
-        system = System(owner, options.target, options.profile).start()
+        owner, dsn = _prepare(self.postgres, options)
+        system = System(owner, options.target, options.profile, home=home, bot_role=BOT_ROLE, let_in=self._restart_bot)
         self._stack.callback(system.stop)
+        system.start()
         key = secrets.token_hex(16)
-        api_port = self._serve_api(system, key)
+        api = Served(web.api(system, key), "target-api").start()
+        self._stack.callback(api.stop)
         self.slack = SlackServer(_slack_settings(options.port), system_app=web.panel(system))
         self.slack.start()
         self._stack.callback(self.slack.stop)
-        self._start_bot(options, bot, api_port, key)
+        settings = home / "dragonfly.toml"
+        settings.write_text(configured.file(system), encoding="utf-8")
+        environment = configured.environment(
+            settings=settings, system=system, slack=self.slack, dsn=dsn, api_url=api.url, api_key=key
+        )
+        self.log = home / "bot.log"
+        self._bot = BotChild(environment, self.log)
+        self._stack.callback(self._bot.stop)
         self.slack.wait_connected(timeout_seconds=30)
 
-    def _serve_api(self, system: System, key: str) -> int:
-        config = uvicorn.Config(web.api(system, key), host="127.0.0.1", port=0, log_config=None, lifespan="off")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            thread.join(0.01)
-        self._stack.callback(lambda: setattr(server, "should_exit", True))
-        return int(server.servers[0].sockets[0].getsockname()[1])
-
-    def _start_bot(self, options: Options, dsn: str, api_port: int, key: str) -> None:
-        settings = (options.data_dir or self.postgres.data_dir.parent) / f"dragonfly-{os.getpid()}.toml"
-        second, third = ("30s", "90s") if options.profile == "fast" else ("5m", "15m")
-        settings.write_text(_TOML.format(profile=options.profile, second=second, third=third), encoding="utf-8")
-        self._stack.callback(settings.unlink)
-        environment = {
-            "PATH": os.environ.get("PATH", ""),
-            "SUPABASE_MODE": "dev",
-            "DRAGONFLY_CONFIG": str(settings),
-            "DRAGONFLY_DATABASE_URL": dsn,
-            "DRAGONFLY_API_URL_DEV": f"http://127.0.0.1:{api_port}",
-            "DRAGONFLY_API_KEY": key,
-            "SLACK_BOT_TOKEN": self.slack.settings.bot_token,
-            "SLACK_APP_TOKEN": self.slack.settings.app_token,
-            "SLACK_API_URL": self.slack.api_url,
-        }
-        log = (options.data_dir or settings.parent) / f"bot-{os.getpid()}.log"
-        guardian = [sys.executable, str(Path(__file__).with_name("guardian.py")), "--signal", str(int(signal.SIGTERM))]
-        guardian += ["--log", str(log), "--", sys.executable, "-m", "bot", "bot"]
-        self.bot = subprocess.Popen(guardian, stdin=subprocess.PIPE, env=environment, start_new_session=True)
-        self._stack.callback(self._stop_bot)
-        self.log = log
-
-    def _stop_bot(self) -> None:
-        if self.bot.stdin:
-            self.bot.stdin.close()
-        self.bot.wait(30)
+    def _restart_bot(self) -> None:
+        """A bot whose log-in was refused tries no more by itself: a person starts it again, here the sandbox."""
+        self._bot.restart()
 
     def stop(self) -> None:
         """Stop everything, the last first."""
         self._stack.close()
+
+
+def _home(options: Options) -> Path:
+    """Return the directory of this sandbox, which the database's user may enter."""
+    if options.data_dir is None:
+        home = Path(tempfile.mkdtemp(prefix="dragonfly-sandbox-"))
+    else:
+        home = options.data_dir / f"{options.target}-{options.profile}"
+        home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o755)
+    return home
 
 
 def _prepare(postgres: PostgresServer, options: Options) -> tuple[str, str]:
@@ -150,7 +110,7 @@ def _prepare(postgres: PostgresServer, options: Options) -> tuple[str, str]:
     if not schema.is_there(owner):
         schema.create(owner, options.target, offline_seconds=4 if options.profile == "fast" else 60)
     database = Database(owner, size=1).open()
-    migrate(database, "dev")
+    migrate(database, configured.MODE)
     database.close()
     password = secrets.token_urlsafe(24)
     with psycopg.connect(owner, autocommit=True) as connection:

@@ -87,14 +87,22 @@ class PostgresServer:
         self._guardian = guardian
 
     @classmethod
-    def start(cls, data_dir: Path | None = None, *, fast: bool = False, port: int = 0) -> Self:
+    def start(
+        cls, data_dir: Path | None = None, *, fast: bool = False, port: int = 0, remove: Path | None = None
+    ) -> Self:
         """Start a server, making its data directory if it is new; no directory = thrown away at the end.
+
+        Args:
+            data_dir: where its data and its log lie.
+            fast: data that may be lost in a crash of the machine.
+            port: where it listens; a free one if not given.
+            remove: what is thrown away at the end, however we end.
 
         Raises:
             PostgresError: it did not start, or one runs on this directory already.
         """
-        ephemeral = data_dir is None
         place = Path(tempfile.mkdtemp(prefix="dragonfly-pg-")) if data_dir is None else data_dir.resolve()
+        remove = place if data_dir is None else remove
         place.mkdir(parents=True, exist_ok=True)
         _hand_over(place)
         programs = binaries()
@@ -102,7 +110,7 @@ class PostgresServer:
         password = _initialise(programs, place, cluster)
         _forget_stale_pid(cluster)
         chosen = port or free_port()
-        guardian = _start_guarded(programs, place, chosen, fast=fast, ephemeral=ephemeral)
+        guardian = _start_guarded(programs, place, chosen, fast=fast, remove=remove)
         server = cls(place, chosen, password, guardian)
         server._await_ready(place / "log")
         return server
@@ -193,7 +201,9 @@ def _forget_stale_pid(cluster: Path) -> None:
     file.unlink()
 
 
-def _start_guarded(programs: Path, place: Path, port: int, *, fast: bool, ephemeral: bool) -> "subprocess.Popen[bytes]":
+def _start_guarded(
+    programs: Path, place: Path, port: int, *, fast: bool, remove: Path | None
+) -> "subprocess.Popen[bytes]":
     """Start the guardian, which starts the server and stops it when its input ends."""
     settings = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "max_connections=200"]
     settings += ["max_prepared_transactions=0", "log_min_messages=warning", "timezone=UTC"]
@@ -201,6 +211,6 @@ def _start_guarded(programs: Path, place: Path, port: int, *, fast: bool, epheme
     options = [item for setting in settings for item in ("-c", setting)]
     server: Sequence[str | Path] = [programs / "postgres", "-D", place / "data", *options]
     guardian = [sys.executable, str(Path(__file__).with_name("guardian.py"))]
-    guardian += ["--log", str(place / "log"), *(["--remove", str(place)] if ephemeral else [])]
+    guardian += ["--log", str(place / "log"), *(["--remove", str(remove)] if remove else [])]
     guardian += ["--uid", str(NOBODY if os.geteuid() == 0 else -1), "--", *map(str, server)]
     return subprocess.Popen(guardian, stdin=subprocess.PIPE, start_new_session=True)

@@ -7,13 +7,13 @@ rows for which every one of these facts still holds. It never touches a row that
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.catalog import Catalog
 from bot.domain.configuration import Configuration
 from bot.domain.rescue import Disposition, Scene, StuckJob, Verdict, backoff, judge, too_much_moved
-from bot.domain.runbook import Step, Strategy
+from bot.domain.runbook import Step
 from bot.store.db import Tx
 from bot.store.plans import Target
 
@@ -40,6 +40,8 @@ class Look:
     """When each job began to be stuck, by id."""
     type_seen: Mapping[str, datetime]
     """The newest heartbeat of each worker type."""
+    next_run: Mapping[str, datetime] = field(default_factory=dict)
+    """The next try each job had, by id: kept for the way back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +58,11 @@ class _Stuck:
     since: datetime
     attempts: int
     max_attempts: int
+    next_run_at: datetime | None
     worker_id: str | None
     owner_seen_at: datetime | None
     owner_status: str
     rescues: int
-
-
-def choose(step: Step, catalog: Catalog) -> Strategy | None:
-    """Return the first strategy whose needs the live catalog meets."""
-    return next((item for item in step.strategies if not unmet(item, catalog)), None)
-
-
-def unmet(strategy: Strategy, catalog: Catalog) -> tuple[str, ...]:
-    """Return what a strategy needs and this catalog does not offer."""
-    return tuple(need for need in strategy.needs if not _offers(catalog, need))
-
-
-def _offers(catalog: Catalog, need: str) -> bool:
-    if need.startswith("updatable:"):
-        return need.removeprefix("updatable:") in catalog.updatable
-    return need in catalog.features
 
 
 def look(tx: Tx, step: Step, catalog: Catalog, config: Configuration, params: Params) -> Look:
@@ -100,7 +87,13 @@ def look(tx: Tx, step: Step, catalog: Catalog, config: Configuration, params: Pa
         job = _job(row, beats, config)
         listed = config.is_listed_job(row.job_type)
         verdicts.append(judge(job, scene, queue, timing, listed=listed))
-    return Look(scene=scene, verdicts=tuple(verdicts), since={row.id: row.since for row in rows}, type_seen=beats)
+    return Look(
+        scene=scene,
+        verdicts=tuple(verdicts),
+        since={row.id: row.since for row in rows},
+        type_seen=beats,
+        next_run={row.id: row.next_run_at for row in rows if row.next_run_at},
+    )
 
 
 def _scene(tx: Tx, step: Step, config: Configuration) -> Scene:
@@ -172,6 +165,8 @@ def _guard(verdict: Verdict, found: Look, catalog: Catalog, config: Configuratio
         guard["worker_id"] = job.worker_id
     else:
         guard["types"] = list(config.serving_types(job.job_type, tuple(found.type_seen)))
+    if job.id in found.next_run:
+        guard["next_run_at"] = found.next_run[job.id].isoformat()
     seen = job.owner_seen_at if job.worker_id else job.type_seen_at
     if seen is not None:
         guard["seen_at"] = seen.isoformat()
@@ -230,6 +225,18 @@ def waiting(tx: Tx, step: Step, catalog: Catalog, plan_id: str) -> tuple[int, in
     row = tx.record(step.statements["count_waiting"], catalog.features, plan=plan_id)
     assert row is not None
     return int(row["total"]), int(row["waiting"])
+
+
+def can_put_back(tx: Tx, step: Step, catalog: Catalog, run_id: str) -> tuple[int, int]:
+    """Return how many jobs a run changed, and how many of these nobody has touched since."""
+    row = tx.record(step.statements["can_put_back"], catalog.features, run=run_id)
+    assert row is not None
+    return int(row["total"]), int(row["can"])
+
+
+def put_back(tx: Tx, step: Step, catalog: Catalog, run_id: str) -> int:
+    """Put back as they were those jobs of a run that nobody has touched since, and return how many."""
+    return len(tx.records(step.statements["put_back"], catalog.features, run=run_id, now=tx.now))
 
 
 def guarded_until(tx: Tx, step: Step, config: Configuration) -> datetime | None:

@@ -1,7 +1,9 @@
 """When each check is due, and how its looks have gone."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from bot.sqlfile import load
 from bot.store.db import Tx
@@ -31,3 +33,11 @@ def failed_in_a_row(tx: Tx, check: str, *, failed: bool) -> int:
     """Count failed probes in a row."""
     row = tx.record(SQL["failing_streak"], check=check, failed=failed)
     return int(row["failed"]) if row else 0
+
+
+def swap_detail(tx: Tx, check: str, detail: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Keep something of this look, and return what was kept of the one before."""
+    before = tx.record(SQL["check_detail"], check=check)
+    tx.run(SQL["keep_detail"], check=check, detail=json.dumps(dict(detail)), now=tx.now)
+    kept: Mapping[str, Any] = before["detail"] if before else {}
+    return kept

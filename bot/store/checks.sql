@@ -26,6 +26,14 @@ SET observed_at = %(now)s, unknown_streak = unknown_streak + 1
 WHERE check_id = %(check)s
 RETURNING unknown_streak;
 
+-- name: check_detail
+-- What was kept of the last look.
+SELECT detail FROM ops.chatops_check WHERE check_id = %(check)s FOR UPDATE;
+
+-- name: keep_detail
+-- Keep something of this look.
+UPDATE ops.chatops_check SET detail = %(detail)s::jsonb, observed_at = %(now)s, seen_at = %(now)s WHERE check_id = %(check)s;
+
 -- name: failing_streak
 -- Count failed probes in a row, or start again.
 UPDATE ops.chatops_check

@@ -109,6 +109,51 @@ class Tx:
         with self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(statement.text(features), params or None).fetchone()
 
+    def guarded(self, text: str, **params: object) -> list[dict[str, Any]]:
+        """Return the rows of a statement that was written by a team.
+
+        Sent by the extended protocol, unnamed: the server itself refuses several statements in one text (42601), so
+        none can carry a COMMIT out of its transaction (tried, PostgreSQL 15 and 17, 2026-11).
+        """
+        with self.connection.cursor(row_factory=dict_row) as cursor, self.connection.pipeline():
+            cursor.execute(text.encode(), params or None)
+            return cursor.fetchall()
+
+    @contextmanager
+    def role(self, name: str) -> Iterator[None]:
+        """Work under another role inside this transaction; an empty name changes nothing."""
+        if not name:
+            yield
+            return
+        self.connection.execute(psycopg.sql.SQL("SET LOCAL ROLE {}").format(psycopg.sql.Identifier(name)))
+        yield
+        self.connection.execute("SET LOCAL ROLE NONE")
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Take back what is done inside, if it raises; the transaction goes on.
+
+        Raises:
+            StatementRefused: the server refused a statement inside.
+        """
+        try:
+            with self.connection.transaction():
+                yield
+        except psycopg.Error as error:
+            raise _translate(error) from None
+
+    def script(self, text: str) -> None:
+        """Run a reviewed script inside this transaction; the server refuses transaction control in it.
+
+        A `DO` block runs it through `EXECUTE`: `COMMIT` and `ROLLBACK` are not allowed there (tried, PostgreSQL 15, 2026-11).
+        """
+        literal = psycopg.sql.Literal(text)
+        self.connection.execute(
+            psycopg.sql.SQL("DO {}").format(
+                psycopg.sql.Literal(f"BEGIN EXECUTE {literal.as_string(self.connection)}; END")
+            )
+        )
+
     def run(self, statement: Statement, features: Collection[str] = (), /, **params: object) -> int:
         """Send a named statement that returns nothing, and return how many rows it touched."""
         with self.connection.cursor() as cursor:

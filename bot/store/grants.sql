@@ -3,7 +3,7 @@
 
 DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dragonfly_bot') THEN
-        CREATE ROLE dragonfly_bot LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE;
+        CREATE ROLE dragonfly_bot LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE;
     END IF;
 END $$;
 
@@ -25,6 +25,17 @@ BEGIN
     EXECUTE format('GRANT SELECT (%s), UPDATE (%s) ON ops.job_queue TO dragonfly_bot', readable, writable);
     IF to_regclass('ops.v_system_health') IS NOT NULL THEN
         GRANT SELECT ON ops.v_system_health TO dragonfly_bot;
+    END IF;
+END $$;
+
+-- Sessions: whose they are, their state and their locks; the product never selects the text of a query.
+GRANT pg_read_all_stats TO dragonfly_bot;
+
+-- The migration history is read; changing it needs the role that `dragonfly db grants --dba` prints.
+DO $$ BEGIN
+    IF to_regclass('supabase_migrations.schema_migrations') IS NOT NULL THEN
+        GRANT USAGE ON SCHEMA supabase_migrations TO dragonfly_bot;
+        GRANT SELECT ON supabase_migrations.schema_migrations TO dragonfly_bot;
     END IF;
 END $$;
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,18 +40,7 @@ class Run:
     proof_until: datetime | None
     proof_facts: Mapping[str, Any]
     proved_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """A run whose proof is watched."""
-
-    id: str
-    actor: str
-    ended_at: datetime
-    proof_until: datetime
-    rows_affected: int
-    proof_facts: Mapping[str, Any]
+    undone_by: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +48,7 @@ class Holder:
     """The run that holds a resource."""
 
     id: str
+    step: str
     actor: str
     confirmed_at: datetime
 
@@ -77,6 +67,8 @@ class Outcome:
     sqlstate: str = ""
     proof: str = "none"
     proof_until: datetime | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the proof begins with."""
 
 
 def insert(
@@ -121,9 +113,9 @@ def claim_due(tx: Tx, most: int) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
-def progress(tx: Tx, run_id: str, outcome: Outcome) -> bool:
+def progress(tx: Tx, run_id: str, outcome: Outcome) -> None:
     """Record one batch of several."""
-    done = tx.record(
+    tx.run(
         SQL["progress"],
         id=run_id,
         done_to=outcome.done_to,
@@ -133,7 +125,27 @@ def progress(tx: Tx, run_id: str, outcome: Outcome) -> bool:
         claim_seconds=CLAIM.total_seconds(),
         now=tx.now,
     )
-    return done is not None
+
+
+def begin(tx: Tx, run_id: str, *, within: timedelta) -> bool:
+    """Write down that a call is about to be sent; whoever finds this row later knows that it may have been."""
+    values = {"id": run_id, "seconds": within.total_seconds()}
+    return tx.record(SQL["begin"], **values, now=tx.now) is not None
+
+
+def mark_unknown(tx: Tx, run_id: str, reason: str) -> bool:
+    """Write down that nobody knows whether a call happened."""
+    return tx.record(SQL["mark_unknown"], id=run_id, reason=reason) is not None
+
+
+def unknown(tx: Tx, most: int = 20) -> list[Run]:
+    """Return the runs of which nobody knows whether they happened."""
+    return tx.rows(Run, SQL["list_unknown"], most=most)
+
+
+def set_undone(tx: Tx, run_id: str, by: str) -> bool:
+    """Write down which run took this one back; False = another did already."""
+    return tx.record(SQL["set_undone"], id=run_id, by=by) is not None
 
 
 def finish(tx: Tx, run_id: str, outcome: Outcome) -> bool:
@@ -150,6 +162,7 @@ def finish(tx: Tx, run_id: str, outcome: Outcome) -> bool:
         sqlstate=outcome.sqlstate,
         proof=outcome.proof,
         proof_until=outcome.proof_until,
+        facts=json.dumps(dict(outcome.facts)),
         now=tx.now,
     )
     return done is not None
@@ -160,9 +173,9 @@ def set_record(tx: Tx, run_id: str, n: int) -> None:
     tx.run(SQL["set_record"], id=run_id, n=n)
 
 
-def watched(tx: Tx, most: int = 20) -> list[Watched]:
-    """Return runs whose proof is watched, locked against other replicas."""
-    return tx.rows(Watched, SQL["list_watched"], most=most)
+def watched(tx: Tx, most: int = 20) -> list[Run]:
+    """Return runs whose proof is watched."""
+    return tx.rows(Run, SQL["list_watched"], most=most)
 
 
 def set_proof(tx: Tx, run_id: str, proof: str, facts: Mapping[str, Any]) -> bool:

@@ -9,20 +9,20 @@ RETURNING id;
 
 -- name: active
 -- Who holds a resource.
-SELECT id, actor, confirmed_at FROM ops.chatops_run
+SELECT id, step, actor, confirmed_at FROM ops.chatops_run
 WHERE resource = %(resource)s AND state IN ('confirmed', 'executing');
 
 -- name: find_run
 -- One run.
 SELECT id, step, resource, state, actor, approver, surface, confirmed_at, not_before, started_at, ended_at,
-       rows_affected, done_to, result, reason, sqlstate, record_n, proof, proof_until, proof_facts, proved_at
+       rows_affected, done_to, result, reason, sqlstate, record_n, proof, proof_until, proof_facts, proved_at, undone_by
 FROM ops.chatops_run
 WHERE id = %(id)s;
 
 -- name: lock_run
 -- One run, locked: recovery waits here for the truth of a transaction that may still be running (§9).
 SELECT id, step, resource, state, actor, approver, surface, confirmed_at, not_before, started_at, ended_at,
-       rows_affected, done_to, result, reason, sqlstate, record_n, proof, proof_until, proof_facts, proved_at
+       rows_affected, done_to, result, reason, sqlstate, record_n, proof, proof_until, proof_facts, proved_at, undone_by
 FROM ops.chatops_run
 WHERE id = %(id)s
 FOR UPDATE;
@@ -54,8 +54,8 @@ UPDATE ops.chatops_run
 SET state = %(state)s, started_at = coalesce(started_at, %(now)s), ended_at = clock_timestamp(),
     rows_affected = %(rows_affected)s, done_to = %(done_to)s, moved = moved || %(moved)s::integer[],
     result = %(result)s::jsonb, reason = %(reason)s,
-    sqlstate = %(sqlstate)s, proof = %(proof)s, proof_until = %(proof_until)s
-WHERE id = %(id)s AND state IN ('confirmed', 'executing')
+    sqlstate = %(sqlstate)s, proof = %(proof)s, proof_until = %(proof_until)s, proof_facts = %(facts)s::jsonb
+WHERE id = %(id)s AND state IN ('confirmed', 'executing', 'unknown')
 RETURNING id;
 
 -- name: set_record
@@ -63,18 +63,46 @@ RETURNING id;
 UPDATE ops.chatops_run SET record_n = %(n)s WHERE id = %(id)s;
 
 -- name: list_watched
--- Runs whose proof is watched, locked so that one replica judges.
-SELECT r.id, r.actor, r.ended_at, r.proof_until, r.rows_affected, r.proof_facts
-FROM ops.chatops_run AS r
-WHERE r.proof = 'watching'
-ORDER BY r.proof_until
-LIMIT %(most)s
-FOR UPDATE SKIP LOCKED;
+-- Runs whose proof is watched.
+SELECT id, step, resource, state, actor, approver, surface, confirmed_at, not_before, started_at, ended_at,
+       rows_affected, done_to, result, reason, sqlstate, record_n, proof, proof_until, proof_facts, proved_at, undone_by
+FROM ops.chatops_run
+WHERE proof = 'watching'
+ORDER BY proof_until
+LIMIT %(most)s;
+
+-- name: begin
+-- A call is about to be sent: from here on, no answer means that nobody knows.
+UPDATE ops.chatops_run
+SET state = 'executing', started_at = %(now)s, claimed_until = %(now)s::timestamptz + make_interval(secs => %(seconds)s)
+WHERE id = %(id)s AND state = 'confirmed'
+RETURNING id;
+
+-- name: mark_unknown
+-- No answer came; the machine never sends it again.
+UPDATE ops.chatops_run SET state = 'unknown', reason = %(reason)s
+WHERE id = %(id)s AND state = 'executing'
+RETURNING id;
+
+-- name: list_unknown
+-- Runs of which nobody knows whether they happened.
+SELECT id, step, resource, state, actor, approver, surface, confirmed_at, not_before, started_at, ended_at,
+       rows_affected, done_to, result, reason, sqlstate, record_n, proof, proof_until, proof_facts, proved_at, undone_by
+FROM ops.chatops_run
+WHERE state = 'unknown'
+ORDER BY confirmed_at
+LIMIT %(most)s;
+
+-- name: set_undone
+-- Which run took this one back; once only.
+UPDATE ops.chatops_run SET undone_by = %(by)s
+WHERE id = %(id)s AND undone_by IS NULL
+RETURNING id;
 
 -- name: set_proof
 -- What the proof says now.
 UPDATE ops.chatops_run
-SET proof = %(proof)s, proof_facts = %(facts)s::jsonb,
+SET proof = %(proof)s, proof_facts = proof_facts || %(facts)s::jsonb,
     proved_at = CASE WHEN %(proof)s = 'proved' THEN %(now)s::timestamptz END
 WHERE id = %(id)s AND proof = 'watching'
 RETURNING id;

@@ -15,6 +15,7 @@ def look(tx: Tx) -> Catalog:
     columns = tx.records(SQL["relations"])
     labels = tx.records(SQL["labels"])
     seen = tx.record(SQL["visibility"]) or {}
+    rights = tx.record(SQL["rights"]) or {"history_columns": ()}
     queue = [row for row in columns if row["relation"] == "job_queue"]
     beats = [row for row in columns if row["relation"] == "worker_heartbeats"]
     return Catalog(
@@ -31,6 +32,8 @@ def look(tx: Tx) -> Catalog:
         reapers=tuple(row["signature"] for row in tx.records(SQL["reapers"])),
         identity=str(seen.get("identity", "")),
         role=str(seen.get("role", "")),
+        extra=frozenset(name for name, has in rights.items() if has is True),
+        history_columns=tuple(rights["history_columns"] or ()),
     )
 
 

@@ -52,3 +52,16 @@ FROM pg_proc AS p
 JOIN pg_namespace AS n ON n.oid = p.pronamespace
 WHERE n.nspname = 'ops' AND p.proname = 'reap_stuck_jobs'
 ORDER BY 1;
+
+-- name: rights
+-- What our role may do beyond the queue: see and end sessions, read and write the migration history.
+SELECT pg_has_role(current_user, 'pg_signal_backend', 'USAGE') AS signal,
+       pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_sessions,
+       h.oid IS NOT NULL AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(h.oid, 'SELECT') AS history_readable,
+       h.oid IS NOT NULL AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(h.oid, 'INSERT')
+           AND has_table_privilege(h.oid, 'UPDATE') AND has_table_privilege(h.oid, 'DELETE') AS history_writable,
+       (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute AS a
+        WHERE a.attrelid = h.oid AND a.attnum > 0 AND NOT a.attisdropped) AS history_columns
+FROM (SELECT 1) AS one
+LEFT JOIN pg_namespace AS n ON n.nspname = 'supabase_migrations'
+LEFT JOIN pg_class AS h ON h.relnamespace = n.oid AND h.relname = 'schema_migrations';

@@ -60,3 +60,13 @@ WHERE status IN ('pending', 'processing');
 -- What the target's own health view says.
 SELECT ingest_status::text AS ingest_processor, enforcement_status::text AS enforcement_engine
 FROM ops.v_system_health;
+
+-- name: workers
+-- Every worker that beat lately, newest first by type.
+SELECT worker_id::text AS worker_id, worker_type::text AS worker_type, last_seen_at,
+       status::text AS status  -- if heartbeat_status
+       'running' AS status  -- unless heartbeat_status
+FROM ops.worker_heartbeats
+WHERE last_seen_at > (SELECT max(last_seen_at) FROM ops.worker_heartbeats) - make_interval(secs => %(seconds)s)
+ORDER BY worker_type, last_seen_at DESC
+LIMIT %(most)s;

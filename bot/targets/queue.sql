@@ -14,3 +14,82 @@ SELECT count(*)::integer AS jobs
 FROM ops.job_queue
 WHERE status = 'failed'
   AND updated_at > %(now)s::timestamptz - interval '24 hours';
+
+-- name: states
+-- Unfinished jobs by type and by what keeps them: due, delayed by next_run_at, held by a fresh lock, paused by us.
+SELECT j.job_type::text AS job_type,
+       CASE WHEN j.status::text = 'processing' THEN 'processing'
+            WHEN j.status::text = 'paused' OR p.job_id IS NOT NULL THEN 'paused'
+            WHEN j.next_run_at > %(now)s::timestamptz THEN 'delayed'  -- if next_run_at
+            WHEN j.locked_at > %(now)s::timestamptz - interval '30 minutes' THEN 'lock-held'  -- if next_run_at
+            ELSE 'due' END AS state,
+       count(*)::integer AS jobs,
+       min(j.created_at) AS oldest  -- if created_at
+       NULL::timestamptz AS oldest  -- unless created_at
+FROM ops.job_queue AS j
+LEFT JOIN ops.chatops_pause_job AS p ON p.job_id = j.id::text AND p.released_at IS NULL
+WHERE j.status::text IN ('pending', 'processing', 'paused') AND (%(job_type)s = '' OR j.job_type::text = %(job_type)s)
+GROUP BY 1, 2
+ORDER BY 1, 2;
+
+-- name: next_due
+-- The jobs that would be claimed next, in the order of the claim; then those that wait, with why.
+SELECT j.id::text AS id, j.job_type::text AS job_type, j.attempts,
+       j.next_run_at, j.locked_at,  -- if next_run_at
+       NULL::timestamptz AS next_run_at, j.locked_at,  -- unless next_run_at
+       j.created_at  -- if created_at
+       NULL::timestamptz AS created_at  -- unless created_at
+FROM ops.job_queue AS j
+LEFT JOIN ops.chatops_pause_job AS p ON p.job_id = j.id::text AND p.released_at IS NULL
+WHERE j.status::text = 'pending' AND p.job_id IS NULL AND (%(job_type)s = '' OR j.job_type::text = %(job_type)s)
+ORDER BY j.next_run_at > %(now)s::timestamptz NULLS FIRST, coalesce(j.next_run_at, j.created_at), j.id  -- if next_run_at
+ORDER BY j.created_at, j.id  -- unless next_run_at
+LIMIT %(most)s;
+
+-- name: failures
+-- The newest failures of a window; the text goes no further than its class and a short fingerprint.
+SELECT j.id::text AS id, j.job_type::text AS job_type, j.attempts, j.updated_at,
+       coalesce(j.last_error, '') AS last_error  -- if last_error
+       '' AS last_error  -- unless last_error
+FROM ops.job_queue AS j
+WHERE j.status::text = 'failed' AND j.updated_at > %(now)s::timestamptz - make_interval(secs => %(seconds)s)
+  AND (%(job_types)s::text[] IS NULL OR j.job_type::text = ANY (%(job_types)s::text[]))
+ORDER BY j.updated_at DESC
+LIMIT %(most)s;
+
+-- name: complaints
+-- Jobs that said something went wrong in a window, failed or to be tried again; classified, never shown.
+SELECT coalesce(j.last_error, '') AS last_error  -- if last_error
+SELECT '' AS last_error  -- unless last_error
+FROM ops.job_queue AS j
+WHERE j.status::text <> 'completed' AND j.updated_at > %(now)s::timestamptz - make_interval(secs => %(seconds)s)
+  AND j.job_type::text = ANY (%(job_types)s)
+ORDER BY j.updated_at DESC
+LIMIT %(most)s;
+
+-- name: finished
+-- Jobs completed by type in a window.
+SELECT job_type::text AS job_type, count(*)::integer AS jobs
+FROM ops.job_queue
+WHERE status::text = 'completed' AND updated_at > %(now)s::timestamptz - make_interval(secs => %(seconds)s)
+GROUP BY job_type;
+
+-- name: by_status
+-- Jobs of some types by status, with the oldest.
+SELECT job_type::text AS job_type, status::text AS status, count(*)::integer AS jobs,
+       min(created_at) AS oldest  -- if created_at
+       NULL::timestamptz AS oldest  -- unless created_at
+FROM ops.job_queue
+WHERE job_type::text = ANY (%(job_types)s)
+GROUP BY 1, 2
+ORDER BY 1, 2;
+
+-- name: sources
+-- File names of the oldest unfinished jobs, without their folders; only where our role may read the payload.
+SELECT regexp_replace(payload ->> 'file_path', '^.*[/\\]', '') AS source, count(*)::integer AS jobs  -- if payload
+SELECT NULL::text AS source, 0 AS jobs  -- unless payload
+FROM ops.job_queue
+WHERE job_type::text = ANY (%(job_types)s) AND status::text IN ('pending', 'processing', 'paused')
+GROUP BY 1
+ORDER BY 2 DESC
+LIMIT 10;

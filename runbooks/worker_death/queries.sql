@@ -8,6 +8,8 @@ SELECT j.id::text AS id,
        j.attempts,
        j.max_attempts,  -- if max_attempts
        %(max_attempts)s::integer AS max_attempts,  -- unless max_attempts
+       j.next_run_at,  -- if next_run_at
+       NULL::timestamptz AS next_run_at,  -- unless next_run_at
        j.worker_id::text AS worker_id,  -- if worker_id
        NULL::text AS worker_id,  -- unless worker_id
        h.last_seen_at AS owner_seen_at,  -- if worker_id
@@ -136,3 +138,54 @@ LEFT JOIN ops.job_queue AS j
     ON j.id = t.target_id  -- if id_text
     ON j.id::text = t.target_id  -- if id_other
 WHERE t.plan_id = %(plan)s AND t.disposition = 'reset' AND t.ordinal <= r.done_to AND t.ordinal <> ALL (r.moved);
+
+-- name: can_put_back
+-- Of the jobs a run changed: how many are as the run left them, so that they can be put back.
+SELECT count(*)::integer AS total, count(j.id)::integer AS can
+FROM ops.chatops_plan_target AS t
+JOIN ops.chatops_run AS r ON r.id = t.plan_id
+LEFT JOIN ops.job_queue AS j
+    ON j.id = t.target_id::uuid  -- if id_uuid
+    ON j.id = t.target_id::bigint  -- if id_bigint
+    ON j.id = t.target_id::integer  -- if id_integer
+    ON j.id = t.target_id  -- if id_text
+    ON j.id::text = t.target_id  -- if id_other
+    AND j.attempts = (t.guard ->> 'attempts')::integer AND j.locked_at IS NULL
+    AND j.status::text = CASE WHEN t.disposition = 'reset' THEN 'pending' ELSE 'failed' END
+WHERE t.plan_id = %(run)s AND t.ordinal <= r.done_to AND t.ordinal <> ALL (r.moved)
+  AND t.disposition IN ('reset', 'fail_exhausted', 'fail_poison');
+
+-- name: put_back
+-- Put back as they were those jobs of a run that nobody has touched since; they will be stuck again.
+WITH target AS MATERIALIZED (
+    SELECT t.target_id, t.disposition, t.guard
+    FROM ops.chatops_plan_target AS t
+    JOIN ops.chatops_run AS r ON r.id = t.plan_id
+    WHERE t.plan_id = %(run)s AND t.ordinal <= r.done_to AND t.ordinal <> ALL (r.moved)
+      AND t.disposition IN ('reset', 'fail_exhausted', 'fail_poison')
+),
+free AS MATERIALIZED (
+    SELECT j.id AS job, t.disposition, t.guard
+    FROM target AS t
+    JOIN ops.job_queue AS j
+        ON j.id = t.target_id::uuid  -- if id_uuid
+        ON j.id = t.target_id::bigint  -- if id_bigint
+        ON j.id = t.target_id::integer  -- if id_integer
+        ON j.id = t.target_id  -- if id_text
+        ON j.id::text = t.target_id  -- if id_other
+    WHERE j.attempts = (t.guard ->> 'attempts')::integer AND j.locked_at IS NULL
+      AND j.status::text = CASE WHEN t.disposition = 'reset' THEN 'pending' ELSE 'failed' END
+    FOR UPDATE OF j SKIP LOCKED
+)
+UPDATE ops.job_queue AS j
+SET status = 'processing',
+    started_at = (free.guard ->> 'since')::timestamptz,  -- if started_at
+    worker_id = free.guard ->> 'worker_id',  -- if worker_id
+    next_run_at = (free.guard ->> 'next_run_at')::timestamptz,  -- if next_run_at
+    updated_at = %(now)s::timestamptz,  -- if updated_at
+    last_error = CASE WHEN free.disposition = 'reset' THEN j.last_error  -- if last_error
+                      ELSE nullif(regexp_replace(j.last_error, '^\[DLQ\] dragonfly run .*?\. Was: ', ''), '') END,  -- if last_error
+    locked_at = (free.guard ->> 'locked_at')::timestamptz
+FROM free
+WHERE j.id = free.job
+RETURNING j.id::text AS id;

@@ -46,7 +46,7 @@ def test_the_story_from_a_shell(dragonfly: Run, target: Target) -> None:
     assert "14 worker dead" in dragonfly("stuck").stdout
 
     made = dragonfly("plan", "reset-stuck")
-    found = re.search(r"PLAN (\w{4})  reset 14 stuck jobs", made.stdout)
+    found = re.search(r"PLAN (\w{4}) reset 14 stuck jobs", made.stdout)
     assert found is not None
     assert target.statuses() == {"processing": 14}
 
@@ -54,7 +54,7 @@ def test_the_story_from_a_shell(dragonfly: Run, target: Target) -> None:
     assert target.statuses() == {"processing": 14}
     done = dragonfly("apply", found[1], "--yes")
     assert (done.returncode, target.statuses()) == (0, {"pending": 14})
-    assert "14 of 14 reset" in done.stdout
+    assert "14 reset" in done.stdout
     assert dragonfly("apply", found[1], "--yes").returncode == 4
 
     listed = dragonfly("audit", "list")

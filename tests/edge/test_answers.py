@@ -12,7 +12,7 @@ from bot.sandbox.slack.server import SlackServer
     [
         ("/dragonfly rest-stuck", "Nearest: `reset-stuck`"),
         ("/dragonfly stuck 5", "no unit"),
-        ("/dragonfly ack", "needs one alert"),
+        ("/dragonfly ack", "ack needs an alert"),
         ("/dragonfly " + "x" * 501, "500 characters"),
         ("/dragonfly status \u202e", "direction characters"),
         ("/dragonfly ack A999", "I know no"),

@@ -154,8 +154,8 @@ def test_a_large_plan_takes_two_people_and_a_typed_count(careful: Services, targ
     assert approved.face is PlanFace.APPROVED
     form = approvals.typed_form(careful, card.key, ADA, approved.secret)
     assert isinstance(form, TypedForm)
-    assert kind(plans.confirm(careful, card.key, ADA, secret=form.secret, typed="4")) == "wrong-typed"
-    assert isinstance(plans.confirm(careful, card.key, ADA, secret=form.secret, typed=form.target), PlanCard)
+    assert kind(plans.confirm(careful, card.key, ADA, secret=form.card.secret, typed="4")) == "wrong-typed"
+    assert isinstance(plans.confirm(careful, card.key, ADA, secret=form.card.secret, typed=form.card.target), PlanCard)
     runs.perform_due(careful)
     assert target.statuses() == {"pending": 3}
 

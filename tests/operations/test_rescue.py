@@ -1,7 +1,7 @@
 """Preview, confirm, effect, proof: the ladder of a rescue, on both target schemas."""
 
 from bot.domain.messages import NothingStuck, Notice, PlanCard, PlanFace
-from bot.operations import audit, plans, runs
+from bot.operations import audit, plans, proofs, runs
 from bot.operations.plans import Place
 from bot.operations.services import Services
 from tests.support.jobs import ALIVE, Target
@@ -23,7 +23,7 @@ def test_the_whole_ladder(services: Services, target: Target) -> None:
     target.stuck(3)
 
     card = make(services)
-    assert (card.face, card.resets, card.leaving) == (PlanFace.ISSUED, 3, 0)
+    assert (card.face, card.facts["counts"]) == (PlanFace.ISSUED, {"reset": 3})
     assert target.statuses() == {"processing": 3}
 
     plans.confirm(services, card.key, ADA, secret=card.secret)
@@ -32,13 +32,13 @@ def test_the_whole_ladder(services: Services, target: Target) -> None:
 
     done = plans.card(services, card.key)
     assert isinstance(done, PlanCard)
-    assert (done.face, done.did_reset) == (PlanFace.WORKING, 3)
-    assert runs.watch(services) == 0
+    assert (done.face, done.rows) == (PlanFace.WORKING, 3)
+    assert proofs.watch(services) == 0
     target.pick_up()
-    assert runs.watch(services) == 1
+    assert proofs.watch(services) == 1
     proved = plans.card(services, card.key)
     assert isinstance(proved, PlanCard)
-    assert (proved.face, proved.picked_up) == (PlanFace.RECOVERED, 3)
+    assert (proved.face, proved.proof["left"]) == (PlanFace.RECOVERED, 0)
 
     again = plans.make(services, "reset-stuck", {}, ADA, HERE)
     assert isinstance(again, NothingStuck)
@@ -71,7 +71,7 @@ def test_only_what_still_qualifies_is_touched(services: Services, target: Target
     assert all(target.job(job)["status"] == "processing" for job in later)
     done = plans.card(services, card.key)
     assert isinstance(done, PlanCard)
-    assert (done.did_reset, done.moved_on) == (7, 3)
+    assert done.result == {"reset": 7, "moved_on": 3}
 
 
 def test_attempts_used_up_are_failed(services: Services, target: Target) -> None:
@@ -79,7 +79,7 @@ def test_attempts_used_up_are_failed(services: Services, target: Target) -> None
     target.worker()
     [job] = target.stuck(1, attempts=5)
     card = make(services)
-    assert (card.resets, card.fails_exhausted) == (0, 1)
+    assert card.facts["counts"] == {"fail_exhausted": 1}
 
     plans.confirm(services, card.key, ADA, secret=card.secret)
     runs.perform_due(services)

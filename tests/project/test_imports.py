@@ -29,9 +29,9 @@ MAY_IMPORT = {
     "bot.executor": (),
     "bot.scheduler": (),
     "bot.logs": (),
-    "bot.settings": GROUND,
+    "bot.settings": (*GROUND, "bot.settings"),
     "handlers": (*ADAPTER, "bot.operations", "bot.http.signature", "handlers"),
-    "bot.bootstrap": (*ADAPTER, "bot.operations", "bot.render", "bot.settings", "bot.store", "bot.targets"),
+    "bot.bootstrap": (*ADAPTER, "bot.operations", "bot.render", "bot.settings", "bot.store", "bot.targets", "runbooks"),
     "bot.process": ("bot", "handlers"),
     "bot.cli": (
         *ADAPTER,
@@ -153,7 +153,7 @@ def test_files_and_functions_are_short() -> None:
     long = []
     for _module, path in modules():
         text = path.read_text(encoding="utf-8")
-        if len(text.splitlines()) > 400 and path.name != "messages.py":
+        if len(text.splitlines()) > 400:
             long.append(f"{path.relative_to(ROOT)}: {len(text.splitlines())} lines")
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

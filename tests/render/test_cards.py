@@ -9,6 +9,7 @@ import pytest
 
 from bot.domain import messages as m
 from bot.domain.workers import SourceVerdict
+from bot.operations.kinds import KINDS
 from bot.render.filters import clean, count, duration, middle
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json
@@ -44,7 +45,7 @@ NEVER = [
 CARDS = [
     message
     for message in examples()
-    if not isinstance(message, m.PlanDetails | m.AskForm | m.TypedForm | m.ResolveForm | m.Working)
+    if not isinstance(message, m.PlanDetails | m.AskForm | m.TypedForm | m.SettleForm | m.ResolveForm | m.Working)
 ]
 FORMS = [message for message in examples() if message not in CARDS]
 
@@ -139,6 +140,18 @@ def test_hostile_names_stay_literal(hostile: str) -> None:
     shown = repr([card.text, *(block for block in card.blocks if block["type"] != "header")])
     for word in ("<!channel>", "<@U1>", "<http", "{{7*7}}" if "{{" not in hostile else "\x00"):
         assert word not in shown.replace("<!date", "")
+
+
+def test_every_kind_of_step_has_its_words() -> None:
+    """Every kind that changes something is among the examples, and so is every message."""
+    assert {message.kind for message in examples() if isinstance(message, m.PlanCard)} == set(KINDS)
+    shown = {type(message).__name__ for message in examples()}
+    declared = {
+        name for name in dir(m) if isinstance(getattr(m, name), type) and issubclass(getattr(m, name), m.Message)
+    }
+    assert declared - shown == {"Message", "AuditList", "AuditVerdict", "CheckReport"}, (
+        "these three stand in a terminal only"
+    )
 
 
 def test_unknown_is_a_word() -> None:

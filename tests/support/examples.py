@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.domain import messages as m
 from bot.domain.ids import SecretValue
+from bot.domain.locks import Session, tree
 from bot.domain.workers import SourceVerdict
 
 NOW = datetime(2026, 11, 24, 3, 11, 50, tzinfo=UTC)
@@ -60,41 +61,43 @@ TAKEN = replace(
     ALERT, acked_by="slack:T0DRAGON/U0ADA", acked_at=ago(5), ack_reminder_at=NOW, ack_ends_at=NOW, next_calls=()
 )
 ENDED = replace(TAKEN, resolved_at=NOW, online_since=ago(65), reopens_until=NOW, recovered_if_until=NOW)
-GROUP = m.JobGroup(
-    disposition="reset",
-    reason="no heartbeat",
-    job_type="ingest_csv",
-    count=14,
-    locked_least=timedelta(seconds=400),
-    locked_most=timedelta(seconds=542),
-    attempts_least=1,
-    attempts_most=3,
-    max_attempts=5,
-)
+GROUP = {
+    "disposition": "reset",
+    "reason": "no heartbeat",
+    "job_type": "ingest_csv",
+    "count": 14,
+    "locked_least": 400,
+    "locked_most": 542,
+    "attempts_least": 1,
+    "attempts_most": 3,
+    "max_attempts": 5,
+    "idempotent": "yes",
+}
 PLAN = m.PlanCard(
     env="dev",
     as_of=NOW,
     key="7F3K",
     face=m.PlanFace.ISSUED,
     step="reset-stuck",
+    kind="rescue",
+    title="Reset stuck jobs",
+    risk="change",
     requester="slack:T0DRAGON/U0ADA",
     seal="4c1e09ab",
     created_at=NOW,
     expires_at=NOW + timedelta(minutes=5),
     database="db/ops as dragonfly_bot by DRAGONFLY_DATABASE_URL",
-    strategy="clears every lock column there is",
-    resets=340,
-    fails_exhausted=9,
-    fails_poison=4,
-    left_slow=3,
-    left_unknown=2,
-    groups=(
-        GROUP,
-        replace(GROUP, disposition="leave_slow", count=3),
-        replace(GROUP, disposition="leave_unknown", count=2),
-    ),
-    dead_for=timedelta(seconds=329),
-    wait=(timedelta(minutes=1), timedelta(minutes=4)),
+    acting=353,
+    target="353",
+    way_back="each job, until it is picked up",
+    facts={
+        "says": "clears every lock column there is",
+        "counts": {"reset": 340, "fail_exhausted": 9, "fail_poison": 4, "leave_slow": 3, "leave_unknown": 2},
+        "groups": [GROUP, {**GROUP, "disposition": "leave_slow"}, {**GROUP, "disposition": "leave_unknown"}],
+        "silent_seconds": 329,
+        "waits": [60, 240],
+        "left_over": 0,
+    },
     approvers=("U0BEN", "U0CLEO"),
     secret=SecretValue("7F3K", "A" * 43).encode(),
     alert=m.Link(key="A31"),
@@ -104,9 +107,9 @@ RAN = {
     "confirmed_at": NOW,
     "runs_at": NOW,
     "took": timedelta(milliseconds=38),
-    "did_reset": 12,
-    "moved_on": 2,
-    "picked_up": 7,
+    "rows": 12,
+    "result": {"reset": 12, "moved_on": 2},
+    "proof": {"total": 12, "left": 5, "called": ["U0BEN"]},
     "proof_until": NOW,
     "proof_took": timedelta(seconds=41),
     "record_n": 1842,
@@ -119,7 +122,6 @@ RAN = {
     "approval_why": "over 500 jobs",
     "ask_reason": "Deploy of 03:20 waits since 6 min",
     "reason": "too much has moved on (9 of 14)",
-    "called": ("U0BEN",),
 }
 STATUS = m.StatusCard(
     env="dev",
@@ -191,19 +193,25 @@ JOB = m.JobLine(
     disposition="reset",
     reason="no heartbeat",
 )
+TARGET = m.TargetLine(
+    id="a3f09c11-0000",
+    disposition="reset",
+    reason="no heartbeat",
+    facts={"job_type": "ingest", "since": ago(542).isoformat(), "attempts": 3, "max_attempts": 5},
+)
 FACTS: dict[str, object] = {
     "requester": "slack:T0DRAGON/U0ADA",
     "plan": "7F3K",
     "command": "/dragonfly reset-stuck",
     "ended_by": "slack:T0DRAGON/U0ADA",
     "ended_at": NOW,
-    "did_reset": 14,
-    "did_fail": 0,
+    "card": None,
     "superseded_by": "8Q2M",
     "message": "reset-stuck needs an operator, you may read and acknowledge",
     "hint": "/dragonfly stuck 5m",
     "oncall": "U0ADA",
     "holder": "6T9W",
+    "holder_step": "reset-stuck",
     "holder_actor": "slack:T0DRAGON/U0BEN",
     "holder_since": NOW,
     "approval_why": "over 500 jobs",
@@ -227,6 +235,9 @@ NOTICES = [
     "expired",
     "replaced",
     "ended",
+    "settled-already",
+    "stopped",
+    "not-resuming",
     "not-allowed",
     "someone-else",
     "old-card",
@@ -250,10 +261,332 @@ NOTICES = [
 ]
 
 
+MOMENT = (NOW + timedelta(hours=2)).isoformat()
+PLANS: dict[str, tuple[str, str, dict[str, object]]] = {
+    "restart": (
+        "restart",
+        "ingest",
+        {
+            "label": "ingest",
+            "service": "ingest-worker",
+            "built": NOW.isoformat(),
+            "replicas": 2,
+            "holds": 3,
+            "worker_types": ["ingest_processor"],
+            "status": "SUCCESS",
+            "says": "deploymentRestart",
+        },
+    ),
+    "set_variable": (
+        "offline",
+        "1",
+        {
+            "variable": "SIMPLICITY_OFFLINE_MODE",
+            "service": "ingest-worker",
+            "before": None,
+            "after": "true",
+            "lines": ["if OFFLINE: sleep"],
+        },
+    ),
+    "end_session": (
+        "unlock",
+        "48213",
+        {
+            "pid": 48213,
+            "username": "deploy",
+            "application_name": "psql",
+            "state": "idle in transaction",
+            "in_state_seconds": 860.0,
+            "holds_history": True,
+            "blocks": [48377],
+            "cancel": False,
+        },
+    ),
+    "repair": (
+        "repair",
+        "20251226000000",
+        {
+            "version": "20251226000000",
+            "status": "applied",
+            "name": "add_feed_view",
+            "before": "no row",
+            "statements": 0,
+        },
+    ),
+    "rollback": ("rollback", "20251226000000", {"version": "20251226000000", "lines": 3, "script": "4c1e09ab77d0"}),
+    "pause": (
+        "pause",
+        "212",
+        {
+            "keeps": "",
+            "pending": 212,
+            "processing": 2,
+            "every_seconds": 15.0,
+            "ends_at": MOMENT,
+            "lease_seconds": 7200.0,
+            "reason": "Simplicity API down",
+            "job_types": ["ingest_csv"],
+            "ignored": ["ingest"],
+            "foreign": 8,
+            "strategy": "next-run-at",
+            "says": "next try moved far ahead, old value kept",
+        },
+    ),
+    "resume": (
+        "resume",
+        "260",
+        {
+            "held": 260,
+            "batch": 50,
+            "batches": 6,
+            "every_seconds": 30.0,
+            "paused_seconds": 2458.0,
+            "foreign": 0,
+            "asked": True,
+            "good": 3,
+        },
+    ),
+    "undo": ("undo", "5", {"run": "7F3K", "of": "reset-stuck", "can": 5, "cannot": 9, "thing": "jobs"}),
+    "allow_release": (
+        "allow-release",
+        "2",
+        {"gate": 7, "failed": ["Worker Heartbeats", "Migration Status"], "reason": "fix for A31", "until": MOMENT},
+    ),
+    "sql_change": (
+        "reset-failed",
+        "3",
+        {"sample": ["a3f0 job_type ingest_csv"], "proof": "none of them is failed", "has_proof": True},
+    ),
+}
+"""Facts of a plan of every kind: (step, what is typed, what was previewed)."""
+LOCKS = m.LockTree(
+    env="dev",
+    as_of=NOW,
+    tree=tree(
+        [
+            Session(
+                pid=48377,
+                username="postgres",
+                application_name="supabase",
+                state="active",
+                in_state_seconds=362.0,
+                waits_seconds=362.0,
+                is_migration=True,
+                blockers=(48213,),
+            ),
+            Session(
+                pid=48402,
+                username="api",
+                application_name="api",
+                state="active",
+                in_state_seconds=75.0,
+                waits_seconds=75.0,
+                blockers=(48377,),
+            ),
+        ],
+        {
+            48213: Session(
+                pid=48213,
+                username="deploy",
+                application_name="psql",
+                state="idle in transaction",
+                in_state_seconds=860.0,
+            )
+        },
+    ),
+    advisory=((48213, 1),),
+    endable=48213,
+)
+MIGRATIONS = m.MigrationList(
+    env="dev",
+    as_of=NOW,
+    applied=317,
+    lines=(
+        m.MigrationLine(version="20251226000000", name="add_feed_view", verdict="pending"),
+        m.MigrationLine(version="0042", name="old", verdict="differs", detail="name is not the file's"),
+    ),
+    total=319,
+    pending=1,
+    differs=1,
+    source="migrations",
+    mixed_lengths=True,
+    blocked="session 48213 blocks it for 362 s",
+)
+PAUSE = m.PauseCard(
+    env="dev",
+    as_of=NOW,
+    key="4B7T",
+    thing="ingest",
+    state="active",
+    held=212,
+    held_later=19,
+    released=0,
+    moved=1,
+    owner="slack:T0DRAGON/U0ADA",
+    reason="Simplicity API down",
+    started_at=ago(540),
+    ends_at=NOW + timedelta(hours=2),
+    ended_at=None,
+    vendor="Simplicity API",
+    verdict="failing",
+    asked_ago=timedelta(seconds=20),
+    not_ours=8,
+    why_stopped="5 of 8 calls failed in the last batch",
+    contact="vendor support +1 555 0100",
+)
+CHECK = m.GateCheck(name="API Health", passed=True, skipped=False, message="200, 84 ms")
+GATE = m.GateReport(
+    env="dev",
+    as_of=NOW,
+    mode="prod",
+    checks=(
+        CHECK,
+        m.GateCheck(
+            name="Worker Heartbeats",
+            passed=False,
+            skipped=False,
+            message="No workers active in last 300 s",
+            remediation="check the logs, restart the workers",
+        ),
+        m.GateCheck(name="AI Evaluator", passed=False, skipped=True, message="by --skip"),
+    ),
+    took=timedelta(seconds=31),
+    commit="9f1c2ab",
+    key="G7",
+)
+
+
+def lists() -> list[m.Message]:
+    """Return one of every list, with findings and without."""
+    worker = m.ListedWorker(
+        worker_id="ingest_processor-4f2a91c0",
+        worker_type="ingest_processor",
+        label="ingest",
+        status="running",
+        online=True,
+        silent_for=timedelta(seconds=2),
+        jobs_held=1,
+    )
+    old = replace(worker, worker_id="ingest_processor-dead0001", online=False, silent_for=timedelta(hours=1))
+    logs = m.LogReport(
+        env="dev",
+        as_of=NOW,
+        service="ingest-worker",
+        lines=100,
+        since=ago(600),
+        until=NOW,
+        deployments=("4f2a91c0 success",),
+        evidence=(("OOM", 2, ago(108)), ("crashed", 1, None)),
+        dropped=3,
+    )
+    probe = m.ProbeReport(
+        env="dev",
+        as_of=NOW,
+        vendor="simplicity",
+        title="Simplicity API",
+        verdict="failing",
+        endpoint="500",
+        took=timedelta(milliseconds=84),
+        status_page="operational",
+        good_in_a_row=1,
+        contact="vendor support +1 555 0100",
+    )
+    line = m.VerifyLine(name="ingest worker", verdict="not yet", detail="0 of 2 online")
+    state = m.QueueState(job_type="ingest_csv", counts={"due": 3, "lock-held": 1}, oldest=timedelta(minutes=4))
+    return [
+        m.WorkerList(
+            env="dev", as_of=NOW, workers=(worker,) * 30 + (old,), finished={"ingest_processor": 14}, no_progress=()
+        ),
+        m.WorkerList(env="dev", as_of=NOW, workers=(), finished={}, no_progress=()),
+        m.QueueReport(
+            env="dev",
+            as_of=NOW,
+            states=(state,) * 20,
+            schedules=False,
+            paused_by="slack:T0/U0ADA",
+            next=(m.NextJob(id="a3f09c11-1", job_type="ingest_csv", attempts=1, why="lock held", until=NOW),) * 30,
+        ),
+        m.FailureReport(
+            env="dev",
+            as_of=NOW,
+            since=timedelta(hours=24),
+            total=9,
+            cut=True,
+            groups=(
+                m.FailureGroup(
+                    job_type="ingest_csv",
+                    error="http 5xx",
+                    print="91bc",
+                    count=9,
+                    newest=timedelta(seconds=20),
+                    exhausted=True,
+                ),
+            )
+            * 12,
+        ),
+        m.IngestReport(
+            env="dev",
+            as_of=NOW,
+            job_types=("ingest_csv",),
+            ignored=("ingest",),
+            counts=(("ingest_csv", "pending", 4),),
+            oldest=timedelta(minutes=4),
+            sources=(("a.csv", 2),),
+            sources_hidden=False,
+        ),
+        m.IngestReport(
+            env="dev", as_of=NOW, job_types=(), ignored=(), counts=(), oldest=None, sources=(), sources_hidden=True
+        ),
+        MIGRATIONS,
+        replace(MIGRATIONS, pending=None, blocked=""),
+        LOCKS,
+        replace(LOCKS, tree=tree([], {}), endable=0, advisory=(), cannot="role bot may not end sessions of others"),
+        logs,
+        replace(logs, evidence=(), dropped=0, lines=0, since=None, until=None),
+        replace(logs, why_unknown="Railway cannot be reached", local="python -m backend.workers.ingest_processor"),
+        *(replace(probe, verdict=verdict) for verdict in ("ok", "failing", "unknown")),
+        m.VerifyReport(env="dev", as_of=NOW, scenario="worker-death", lines=(line,), next_contact=("U0BEN",)),
+        m.VerifyReport(env="dev", as_of=NOW, scenario="vendor-outage", lines=(replace(line, verdict="recovered"),)),
+        m.DoctorReport(
+            env="dev",
+            as_of=NOW,
+            took=timedelta(seconds=1.9),
+            lines=tuple(
+                m.DoctorLine(
+                    name=f"step {verdict}", verdict=verdict, detail="next_run_at is missing", remedy=("GRANT x",)
+                )
+                for verdict in ("ok", "bad", "unknown", "off")
+            ),
+        ),
+        GATE,
+        replace(GATE, checks=(CHECK,)),
+        replace(GATE, in_progress=True, running="DB Connectivity", waits=("Migration Status",)),
+        *(replace(PAUSE, state=state) for state in ("active", "resuming", "stopped")),
+        replace(PAUSE, state="ended", ended_at=NOW, good=3),
+        *(
+            m.PauseReply(env="dev", as_of=NOW, card=replace(PAUSE, ended_at=NOW), event=event, mentions=("U0ADA",))
+            for event in ("reminder", "ends_soon", "ended_failing", "resuming", "stopped", "ended")
+        ),
+    ]
+
+
+def plans_of_every_kind() -> list[m.Message]:
+    """Return a plan of every kind, in every face, and its details."""
+    found: list[m.Message] = []
+    for kind, (step, target, facts) in PLANS.items():
+        plan = replace(
+            PLAN, kind=kind, step=step, title=step, target=target, acting=5, facts=facts, url="https://x.y/z"
+        )
+        ran = {**RAN, "rows": 5, "result": {"put_back": 5, "held": 5}, "proof": {"left": 1, "total": 5}}
+        found += [plan, *(replace(plan, face=face, **ran) for face in m.PlanFace)]  # type: ignore[arg-type]
+        found.append(m.AskForm(env="dev", as_of=NOW, card=plan))
+    return found
+
+
 def examples() -> list[m.Message]:
     """Return one of every message, each card in every face."""
     call = m.Call(who=("U0ADA",), label="on call", at=NOW)
-    found: list[m.Message] = []
+    found: list[m.Message] = [*lists(), *plans_of_every_kind()]
     for face in m.AlertFace:
         ended = face in (m.AlertFace.RECOVERED, m.AlertFace.BY_HAND)
         base = (
@@ -301,18 +634,16 @@ def examples() -> list[m.Message]:
         for blind in ("unreachable", "hidden")
     ]
     found += [PLAN, *(replace(PLAN, face=face, **RAN) for face in m.PlanFace)]  # type: ignore[arg-type]
-    for event in ("done", "proved", "no_effect", "asked", "approved"):
+    for event in ("done", "proved", "no_effect", "not_known", "asked", "approved", "unknown", "settled"):
         found.append(
             m.PlanReply(
                 env="dev",
                 as_of=NOW,
-                key="7F3K",
+                card=replace(PLAN, **RAN),  # type: ignore[arg-type]
                 event=event,
                 actor="slack:T0/U0ADA",
                 at=NOW,
-                did_reset=14,
-                run_before=NOW,
-                took=timedelta(seconds=41),
+                facts={"how": "it happened", "reason": "seen in the dashboard"},
             )
         )
     found += [
@@ -341,22 +672,15 @@ def examples() -> list[m.Message]:
             as_of=NOW,
             key="7F3K",
             seal="4c1e09ab",
-            jobs=(JOB,) * 30,
+            kind="rescue",
+            targets=(TARGET,) * 30,
             total=358,
             strategy="clears locks",
             statement="UPDATE x < y && `z`\n" * 400,
         ),
-        m.AskForm(env="dev", as_of=NOW, key="7F3K", title="Reset stuck jobs", acting=340),
-        m.TypedForm(
-            env="dev",
-            as_of=NOW,
-            key="7F3K",
-            title="Reset stuck jobs",
-            target="340",
-            approved_by="U0BEN",
-            secret="v1",
-            run_before=NOW,
-        ),
+        m.AskForm(env="dev", as_of=NOW, card=PLAN),
+        m.SettleForm(env="dev", as_of=NOW, card=PLAN, happened=True),
+        m.TypedForm(env="dev", as_of=NOW, card=replace(PLAN, **RAN)),  # type: ignore[arg-type]
         m.ResolveForm(env="dev", as_of=NOW, key="A31", label="ingest"),
         m.Working(env="dev", as_of=NOW, title="Dragonfly", what="7F3K"),
         m.RunbookCard(

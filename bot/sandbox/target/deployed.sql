@@ -185,8 +185,6 @@ BEGIN
 END $$;
 
 CREATE TABLE supabase_migrations.schema_migrations (version text PRIMARY KEY, statements text[], name text);
-INSERT INTO supabase_migrations.schema_migrations (version, name)
-VALUES ('0001', 'initial'), ('20251201000000', 'queue'), ('20261105', 'newest');
 CREATE VIEW public.v_migration_status WITH (security_invoker = true) AS
 SELECT 'supabase'::text AS source, version, name, to_timestamp(version, 'YYYYMMDDHH24MISS') AS executed_at, true AS success
 FROM supabase_migrations.schema_migrations

@@ -37,7 +37,7 @@ SELECT CASE WHEN max(last_seen_at) FILTER (WHERE worker_type = 'ingest_processor
 FROM ops.worker_heartbeats;
 
 CREATE TABLE supabase_migrations.schema_migrations (version text PRIMARY KEY, statements text[], name text);
-INSERT INTO supabase_migrations.schema_migrations (version, name) VALUES ('20251201000000', 'initial');
 CREATE VIEW public.v_migration_status AS
 SELECT 'supabase'::text AS source, version, name, to_timestamp(version, 'YYYYMMDDHH24MISS') AS executed_at, true AS success
-FROM supabase_migrations.schema_migrations;
+FROM supabase_migrations.schema_migrations
+WHERE length(version) = 14;

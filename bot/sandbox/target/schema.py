@@ -4,17 +4,20 @@ from importlib.resources import files
 
 import psycopg
 
+from bot.sandbox.target import migrations
+
 SCHEMAS = ("playbook", "deployed")
 INGEST_TYPE = {"playbook": "ingest", "deployed": "ingest_csv"}
 ENFORCEMENT_TYPE = {"playbook": "enforcement_packet", "deployed": "enforcement_generate_packet"}
 
 
 def create(dsn: str, schema: str, *, offline_seconds: int = 60) -> None:
-    """Make the target's tables in an empty database; its own health view gives workers this long."""
+    """Make the target in an empty database, with its migrations recorded; its own health view gives workers this long."""
     text = files("bot.sandbox.target").joinpath(f"{schema}.sql").read_text(encoding="utf-8")
     text = text.replace("interval '60 seconds'", f"interval '{offline_seconds} seconds'")
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(text.encode())
+        migrations.record(connection)
 
 
 def is_there(dsn: str) -> bool:

@@ -1,226 +1,234 @@
-"""The simulated Dragonfly system: workers that can be killed, hung and brought back, a producer, and the faults."""
+"""The simulated Dragonfly system: its workers, queue, platform, vendor and migrations as one, and what befalls them."""
 
-import json
-import os
-import random
-import subprocess
-import sys
+import contextlib
 import threading
-import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Self
 
 import psycopg
 
-from bot.sandbox.target.schema import ENFORCEMENT_TYPE, INGEST_TYPE
-from bot.sandbox.target.seeds import PAYLOAD
+from bot.sandbox.railway.faults import Fault, FaultKind
+from bot.sandbox.railway.server import RailwayServer, RailwaySettings
+from bot.sandbox.target.crew import SERVICES, Crew, Crewman
+from bot.sandbox.target.jobs import Jobs
+from bot.sandbox.target.migrations import LocalFiles, Trouble
+from bot.sandbox.target.platform import API, Processes, report_crash
+from bot.sandbox.target.roles import Roles
+from bot.sandbox.target.vendor import Mood, Vendor
 from bot.sandbox.target.worker import served
 
-CREW = {"ingest_processor": 2, "enforcement_engine": 3, "simplicity_ingest_worker": 1}
-"""Enough of each that killing one type is not "over half at once"."""
-BACKLOG = 40
-"""The producer stops adding above this many pending jobs."""
-BUSY_WITHIN_SECONDS = 5.0
-HEARTBEAT_SECONDS = {"fast": 1.0, "playbook": 30.0}
-JOB_SECONDS = {"fast": 3.0, "playbook": 20.0}
+FAULTS = (
+    ("kill-ingest", "Kill ingest worker"),
+    ("kill-enforcement", "Kill enforcement worker"),
+    ("hang-worker", "Hang worker"),
+    ("oom-kill", "OOM kill"),
+    ("crash-loop", "Crash loop"),
+    ("bring-back", "Bring back"),
+    ("stick-jobs", "Stick jobs"),
+    ("flood-queue", "Flood the queue"),
+    ("vendor-500", "Vendor returns 500"),
+    ("vendor-slow", "Vendor slow"),
+    ("vendor-ok", "Vendor well"),
+    ("block-migrations", "Block migrations"),
+    ("half-applied-migration", "Half-applied migration"),
+    ("pooler-lockout", "Pooler lockout"),
+    ("hide-rows", "Hide rows by RLS"),
+    ("railway-down", "Railway down"),
+)
+INGEST_SERVICE = "ingest-worker"
+INGEST, ENFORCEMENT = "ingest_processor", "enforcement_engine"
+RAILWAY_RETRY_SECONDS = {"fast": 0.3, "playbook": 5.0}
+STOP_SECONDS = 5.0
 
 
-@dataclass
-class Crewman:
-    """One worker process."""
-
-    worker_type: str
-    worker_id: str
-    process: "subprocess.Popen[str]"
-    hung: bool = False
-
-    @property
-    def alive(self) -> bool:
-        """Say whether the process runs."""
-        return self.process.poll() is None
-
-
-@dataclass
 class System:
     """The running system on one database."""
 
-    dsn: str
-    schema: str
-    profile: str = "fast"
-    crew: list[Crewman] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _stopping: threading.Event = field(default_factory=threading.Event)
+    def __init__(
+        self,
+        dsn: str,
+        schema: str,
+        profile: str = "fast",
+        *,
+        home: Path,
+        bot_role: str,
+        let_in: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Nothing runs yet.
 
-    def start(self) -> "System":
-        """Start the workers and the producer; workers that a last run left behind are gone."""
-        with self._connect() as connection:
-            connection.execute("DELETE FROM ops.worker_heartbeats")
-            connection.execute(
-                "UPDATE ops.job_queue SET status = 'pending', locked_at = NULL WHERE status = 'processing'"
-            )
-        for worker_type, count in CREW.items():
-            for _ in range(count):
-                self._hire(worker_type)
-        threading.Thread(target=self._produce, name="producer", daemon=True).start()
+        Args:
+            dsn: the owner's address of the database.
+            schema: which of the two it holds.
+            profile: how fast everything goes.
+            home: the directory for migrations and rollback scripts.
+            bot_role: the role that a lockout shuts out and row security hides rows from.
+            let_in: called when a lockout has ended, for the bot tries no more by itself.
+        """
+        self.dsn = dsn
+        self.schema = schema
+        self.profile = profile
+        self.jobs = Jobs(dsn, schema)
+        self.files = LocalFiles(home)
+        self.trouble = Trouble(dsn, self.files)
+        self.roles = Roles(dsn, bot_role)
+        self.vendor = Vendor()
+        self.crew = Crew(schema, profile, wrote=self._heard, crashed=self._lost)
+        self.platform = Processes(self.crew, self._wrote)
+        self.railway: RailwayServer
+        self._let_in = let_in
+        self._platform_is_up = threading.Event()
+        self._stopping = threading.Event()
+        self._producer = threading.Thread(
+            target=self.jobs.produce, args=(self._stopping,), name="producer", daemon=True
+        )
+
+    def start(self) -> Self:
+        """Start everything; workers that a last run left behind are gone."""
+        self.jobs.forget_the_last_run()
+        self.vendor.start()
+        variables = {"DATABASE_URL": self.dsn, "SUPABASE_MODE": "prod"}
+        self.crew.variables = dict.fromkeys(SERVICES, variables)
+        self.crew.variables[INGEST_SERVICE] = variables | {"SIMPLICITY_API_URL": self.vendor.url}
+        self.crew.fill()
+        settings = RailwaySettings(
+            requests_an_hour=10_000, requests_a_second=50, retry_seconds=RAILWAY_RETRY_SECONDS[self.profile]
+        )
+        self.railway = RailwayServer(settings, self.platform)
+        self.railway.start()
+        self._producer.start()
+        self._platform_is_up.set()
         return self
 
     def stop(self) -> None:
-        """End everything."""
+        """End everything, and undo what was done to the database; safe where nothing was started."""
         self._stopping.set()
-        for man in self.crew:
-            if man.process.stdin:
-                man.process.stdin.close()
-        for man in self.crew:
-            man.process.wait(10)
+        if self._platform_is_up.is_set():
+            with contextlib.suppress(psycopg.Error):
+                self._mend()
+            self._producer.join(STOP_SECONDS)
+            self.railway.stop()
+        self._platform_is_up.set()
+        self.crew.stop()
+        self.vendor.stop()
 
-    def _connect(self) -> "psycopg.Connection[tuple[object, ...]]":
-        return psycopg.connect(self.dsn, autocommit=True)
+    def _heard(self, man: Crewman, line: str) -> None:
+        """Pass a worker's line on to the platform's log, once there is a platform."""
+        self._platform_is_up.wait()
+        self._wrote(man.service, man.worker_id, line)
 
-    def _hire(self, worker_type: str) -> None:
-        command = [sys.executable, "-m", "bot.sandbox.target.worker", worker_type, "--schema", self.schema]
-        command += ["--heartbeat", str(HEARTBEAT_SECONDS[self.profile]), "--seconds", str(JOB_SECONDS[self.profile])]
-        environment = {"TARGET_DSN": self.dsn, "PATH": os.environ.get("PATH", "")}
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
-        )
-        assert process.stdout is not None
-        worker_id = process.stdout.readline().strip()
-        with self._lock:
-            self.crew.append(Crewman(worker_type, worker_id, process))
+    def _wrote(self, service: str, process: str, line: str) -> None:
+        if not self._stopping.is_set():
+            self.railway.log(service, process, line, "error" if line.startswith("ERROR") else "info")
 
-    def _produce(self) -> None:
-        """Keep a modest inflow with a bounded backlog."""
-        while not self._stopping.wait(0.5):
-            try:
-                with self._connect() as connection:
-                    row = connection.execute("SELECT count(*) FROM ops.job_queue WHERE status = 'pending'").fetchone()
-                    if row and int(str(row[0])) < BACKLOG:
-                        self._add(
-                            connection, random.choice((INGEST_TYPE, INGEST_TYPE, ENFORCEMENT_TYPE))[self.schema], 2
-                        )
-            except psycopg.Error:
-                continue
-
-    def _add(self, connection: "psycopg.Connection[tuple[object, ...]]", job_type: str, count: int) -> None:
-        connection.execute(
-            f"INSERT INTO ops.job_queue (job_type, payload) SELECT %s::{self._job_type}, %s::jsonb FROM generate_series(1, %s)".encode(),
-            (job_type, json.dumps(PAYLOAD), count),
-        )
-
-    @property
-    def _job_type(self) -> str:
-        return "ops.job_type_enum" if self.schema == "deployed" else "text"
+    def _lost(self, man: Crewman) -> None:
+        """Tell the platform of a worker that ended by itself."""
+        self._platform_is_up.wait()
+        if not self._stopping.is_set():
+            report_crash(self.railway, man, self._stopping)
 
     # Faults
 
-    def kill(self, worker_type: str) -> str:
-        """Kill every process of a type, as the platform's OOM killer would."""
-        self._keep_busy(worker_type)
-        killed = [man for man in self.crew if man.worker_type == worker_type and man.alive]
-        for man in killed:
-            man.process.kill()
-            man.process.wait(5)
-        return f"{len(killed)} {worker_type} killed; their jobs stay in processing"
+    def fault(self, name: str) -> str:
+        """Carry out a fault by its name, and say what was done.
 
-    def _keep_busy(self, worker_type: str) -> None:
-        """Give a type's workers something to do and wait until they do it, so that a kill leaves jobs behind."""
+        Raises:
+            KeyError: there is no such fault.
+        """
+        acts: Mapping[str, Callable[[], str]] = {
+            "kill-ingest": lambda: self.kill(INGEST),
+            "kill-enforcement": lambda: self.kill(ENFORCEMENT),
+            "hang-worker": self.hang,
+            "oom-kill": lambda: self.kill(INGEST, oom=True),
+            "crash-loop": self.crash_loop,
+            "bring-back": self.bring_back,
+            "stick-jobs": self.stick_jobs,
+            "flood-queue": self.jobs.flood,
+            "vendor-500": lambda: self.vendor_is(Mood.FAILING),
+            "vendor-slow": lambda: self.vendor_is(Mood.SLOW),
+            "vendor-ok": lambda: self.vendor_is(Mood.WELL),
+            "block-migrations": self.trouble.block,
+            "half-applied-migration": self.trouble.half_apply,
+            "pooler-lockout": self.roles.lock_out,
+            "hide-rows": self.roles.hide,
+            "railway-down": self.railway_down,
+        }
+        return acts[name]()
+
+    def kill(self, worker_type: str, *, oom: bool = False) -> str:
+        """Kill every process of a type while it is at work; Railway says of what it died."""
         [job_type] = served(worker_type, self.schema)
-        until = time.monotonic() + BUSY_WITHIN_SECONDS
-        with self._connect() as connection:
-            self._add(connection, job_type, 12)
-            while time.monotonic() < until:
-                row = connection.execute(
-                    "SELECT count(*) FROM ops.job_queue WHERE status = 'processing' AND job_type::text = %s "
-                    "AND locked_at > now() - interval '1 second'",
-                    (job_type,),
-                ).fetchone()
-                if row and int(str(row[0])) >= 2:
-                    return
-                time.sleep(0.05)
+        self.jobs.keep_busy(job_type)
+        killed = [man for man in self.crew.men if man.worker_type == worker_type and man.alive]
+        for man in killed:
+            man.oom = oom
+            man.kill()
+        how = "killed for want of memory" if oom else "killed"
+        return f"{len(killed)} {worker_type} {how}; their jobs stay in processing"
 
-    def hang(self, worker_type: str = "ingest_processor") -> str:
+    def hang(self, worker_type: str = INGEST) -> str:
         """Let one worker make no progress while its heartbeat goes on."""
-        man = next((man for man in self.crew if man.worker_type == worker_type and man.alive and not man.hung), None)
-        if man is None or man.process.stdin is None:
+        fit = (man for man in self.crew.men if man.worker_type == worker_type and man.alive and not man.hung)
+        man = next(fit, None)
+        if man is None:
             return f"no {worker_type} runs"
         man.hung = True
-        man.process.stdin.write("hang\n")
-        man.process.stdin.flush()
+        man.tell("hang")
         return f"{man.worker_id} hangs: it beats and makes no progress"
 
+    def crash_loop(self) -> str:
+        """Let the ingest service's processes give up as soon as they are started, however often they are."""
+        self.crew.crash_looping.add(INGEST_SERVICE)
+        self.railway.recovered(INGEST_SERVICE, self.crew.replace(INGEST_SERVICE))
+        return f"{INGEST_SERVICE} crashes at each start"
+
+    def stick_jobs(self) -> str:
+        """Leave jobs in processing under workers that are long gone, and some others."""
+        alive = next((man.worker_id for man in self.crew.men if man.alive and man.worker_type == INGEST), "none")
+        return self.jobs.stick(alive)
+
+    def vendor_is(self, mood: Mood) -> str:
+        """Let the vendor be well, fail or be slow."""
+        self.vendor.mood = mood
+        return f"the vendor is {mood}"
+
+    def railway_down(self) -> str:
+        """Let Railway drop every connection; what runs there goes on."""
+        self.railway.faults.script(Fault(kind=FaultKind.DOWN))
+        return "Railway does not answer"
+
     def bring_back(self) -> str:
-        """Start what was killed, under new worker ids, and let hung workers go on."""
-        for man in self.crew:
-            if man.alive and man.hung and man.process.stdin is not None:
-                man.process.stdin.write("go on\n")
-                man.process.stdin.flush()
+        """Undo every fault: what was killed is started under new ids, what hung goes on, and the rest is well again."""
+        was_locked_out = self.roles.is_locked_out
+        self._mend()
+        for man in self.crew.men:
+            if man.alive and man.hung:
+                man.tell("go on")
                 man.hung = False
-        self.crew = [man for man in self.crew if man.alive]
-        missing = [name for name, count in CREW.items() for _ in range(count - self._count(name))]
-        for worker_type in missing:
-            self._hire(worker_type)
-        return f"{len(missing)} workers started under new ids"
+        hired = self.crew.fill()
+        for service in {man.service for man in hired}:
+            self.railway.recovered(service, self.crew.ids(service))
+        if not self.platform.api:
+            self.railway.recovered(API, self.platform.restart(API))
+        if was_locked_out:
+            self._let_in()
+        return f"{len(hired)} workers started under new ids"
 
-    def _count(self, worker_type: str) -> int:
-        return sum(1 for man in self.crew if man.worker_type == worker_type)
+    def _mend(self) -> None:
+        """Everything but the processes is as it was at the start."""
+        self.crew.crash_looping.clear()
+        self.vendor.mood = Mood.WELL
+        self.railway.faults.clear()
+        self.trouble.unblock()
+        self.trouble.undo_half_applied()
+        self.roles.let_in()
+        self.roles.show()
 
-    def stick_jobs(self, count: int = 14) -> str:
-        """Leave jobs in processing under workers that are long gone: some exhausted, some slow, some of an unknown owner."""
-        alive = next(
-            (man.worker_id for man in self.crew if man.alive and man.worker_type == "ingest_processor"), "none"
-        )
-        gone = "ingest_processor-dead0001"
-        with self._connect() as connection:
-            connection.execute(
-                "INSERT INTO ops.worker_heartbeats (worker_id, worker_type, last_seen_at) "
-                "VALUES (%s, 'ingest_processor', now() - interval '20 minutes') ON CONFLICT DO NOTHING",
-                (gone,),
-            )
-            self._stick(connection, count, gone, 1, 400)
-            self._stick(connection, 2, gone, 5, 700)
-            self._stick(connection, 2, alive, 1, 600)
-            self._stick(connection, 1, None, 1, 500)
-        return f"{count + 5} jobs stuck: {count} by a dead worker, 2 out of attempts, 2 slow, 1 unknown"
-
-    def _stick(
-        self,
-        connection: "psycopg.Connection[tuple[object, ...]]",
-        count: int,
-        owner: str | None,
-        attempts: int,
-        age: int,
-    ) -> None:
-        owned = ", worker_id, started_at" if self.schema == "deployed" else ""
-        values = ", %(owner)s, now() - make_interval(secs => %(age)s + n)" if self.schema == "deployed" else ""
-        connection.execute(
-            f"""INSERT INTO ops.job_queue (job_type, payload, status, attempts, locked_at{owned})
-                SELECT %(type)s::{self._job_type}, %(payload)s::jsonb, 'processing', %(attempts)s,
-                       now() - make_interval(secs => %(age)s + n){values}
-                FROM generate_series(1, %(count)s) AS n""".encode(),
-            {
-                "type": INGEST_TYPE[self.schema],
-                "payload": json.dumps(PAYLOAD),
-                "attempts": attempts,
-                "age": age,
-                "owner": owner,
-                "count": count,
-            },
-        )
-
-    def flood(self, count: int = 2000) -> str:
-        """Put many jobs into the queue at once."""
-        with self._connect() as connection:
-            self._add(connection, INGEST_TYPE[self.schema], count)
-        return f"{count} jobs added"
+    # What the panel shows
 
     def state(self) -> dict[str, object]:
-        """Return workers, queue and faults for the panel."""
-        with self._connect() as connection:
-            seen = connection.execute(
-                "SELECT worker_id, extract(epoch FROM clock_timestamp() - last_seen_at)::float8 FROM ops.worker_heartbeats"
-            ).fetchall()
-            queue = connection.execute("SELECT status::text, count(*) FROM ops.job_queue GROUP BY status").fetchall()
-            held = self._held(connection)
-        ages = {str(row[0]): float(str(row[1])) for row in seen}
+        """Return workers, queue and what is wrong, for the panel."""
+        ages, held = self.jobs.ages(), self.jobs.held()
         return {
             "schema": self.schema,
             "profile": self.profile,
@@ -233,41 +241,21 @@ class System:
                     "last_seen_seconds": ages.get(man.worker_id),
                     "jobs_held": held.get(man.worker_id, 0),
                 }
-                for man in self.crew
+                for man in self.crew.men
             ],
-            "queue": {str(row[0]): int(str(row[1])) for row in queue},
+            "queue": self.jobs.by_status(),
+            "trouble": self._troubles(),
         }
 
-    def _held(self, connection: "psycopg.Connection[tuple[object, ...]]") -> dict[str, int]:
-        if self.schema != "deployed":
-            return {}
-        rows = connection.execute(
-            "SELECT worker_id, count(*) FROM ops.job_queue WHERE status = 'processing' AND worker_id IS NOT NULL GROUP BY 1"
-        ).fetchall()
-        return {str(row[0]): int(str(row[1])) for row in rows}
-
-    def fault(self, name: str) -> str:
-        """Carry out a fault by its name.
-
-        Raises:
-            KeyError: there is no such fault.
-        """
-        acts = {
-            "kill-ingest": lambda: self.kill("ingest_processor"),
-            "kill-enforcement": lambda: self.kill("enforcement_engine"),
-            "hang-worker": self.hang,
-            "bring-back": self.bring_back,
-            "stick-jobs": self.stick_jobs,
-            "flood-queue": self.flood,
+    def _troubles(self) -> list[str]:
+        """Return what was broken and not brought back, beside the workers themselves."""
+        broken = {
+            f"the vendor is {self.vendor.mood}": self.vendor.mood is not Mood.WELL,
+            "Railway is down": bool(self.railway.faults.describe()),
+            "ingest crashes at each start": bool(self.crew.crash_looping),
+            "migrations are blocked": self.trouble.is_blocked,
+            "a migration is half applied": self.trouble.has_half_applied,
+            "the bot may not log in": self.roles.is_locked_out,
+            "rows are hidden from the bot": self.roles.sees_nothing,
         }
-        return acts[name]()
-
-
-FAULTS = (
-    ("kill-ingest", "Kill ingest worker"),
-    ("kill-enforcement", "Kill enforcement worker"),
-    ("hang-worker", "Hang worker"),
-    ("bring-back", "Bring back"),
-    ("stick-jobs", "Stick jobs"),
-    ("flood-queue", "Flood the queue"),
-)
+        return [text for text, is_so in broken.items() if is_so]

@@ -1,18 +1,19 @@
 """Two small ASGI apps over the simulated system: the panel of the page, and the target's own HTTP API."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
 import anyio.to_thread
 import psycopg
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.sandbox.target.system import FAULTS, System
 
+Endpoint = Callable[[Request], Awaitable[Response]]
 _HEALTH = "SELECT ingest_status, ingest_last_heartbeat, enforcement_status, enforcement_last_heartbeat, queue_depth, queue_processing FROM ops.v_system_health"
 
 
@@ -31,7 +32,10 @@ def panel(system: System) -> Starlette:
         name = str((await request.json()).get("name", ""))
         if name not in dict(FAULTS):
             return JSONResponse({"ok": False, "text": f"no fault {name!r}"}, status_code=404)
-        text = await anyio.to_thread.run_sync(system.fault, name)
+        try:
+            text = await anyio.to_thread.run_sync(system.fault, name)
+        except psycopg.Error as error:
+            return JSONResponse({"ok": False, "text": f"the database refused: {error}"}, status_code=409)
         return JSONResponse({"ok": True, "text": text})
 
     return Starlette(routes=[Route("/state", state), Route("/fault", fault, methods=["POST"])])
@@ -57,7 +61,16 @@ def api(system: System, key: str) -> Starlette:
             data = {"ingest_worker": unknown, "enforcement_worker": unknown}
             return JSONResponse({**_envelope(data), "ok": False, "degraded": True, "error": "view not readable"})
 
-    return Starlette(routes=[Route("/", root), Route("/api/health", health), Route("/api/v1/system/status", status)])
+    def while_it_runs(answer: Endpoint) -> Endpoint:
+        """Answer like the platform's own page while the service is stopped."""
+
+        async def answered(request: Request) -> Response:
+            return await answer(request) if system.platform.api else PlainTextResponse("Application not found", 404)
+
+        return answered
+
+    paths = {"/": root, "/api/health": health, "/api/v1/system/status": status}
+    return Starlette(routes=[Route(path, while_it_runs(answer)) for path, answer in paths.items()])
 
 
 def _envelope(data: Mapping[str, object]) -> dict[str, object]:

@@ -23,7 +23,7 @@ export class Panel {
     const state = await get("/system/state");
     this.#fast = state.profile === "fast";
     if (!this.built) this.#build(state);
-    this.facts.textContent = `${state.schema} schema, ${state.profile} profile`;
+    this.facts.textContent = [`${state.schema} schema, ${state.profile} profile`, ...state.trouble].join(" · ");
     this.workers.replaceChildren(...this.#types(state.workers));
     const known = ORDER.filter((name) => state.queue[name] || name !== "paused");
     this.queue.replaceChildren(...known.map((name) => el("div", { class: "count", "data-status": name }, el("strong", {}, (state.queue[name] ?? 0).toLocaleString()), el("span", {}, name))));

@@ -1,0 +1,187 @@
+"""Alerts as people see them: the live card, its thread, the list, the timeline, who is called."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.domain.messages.base import Call, Link, Message
+from bot.domain.workers import SourceVerdict
+
+
+class AlertFace(StrEnum):
+    """Which of the alert card's faces is shown (cards, section 1)."""
+
+    FIRING = "firing"
+    ACKED = "acked"
+    ESCALATED = "escalated"
+    RECOVERING = "recovering"
+    RECOVERED = "recovered"
+    REOPENED = "reopened"
+    UNSTEADY = "unsteady"
+    BY_HAND = "by_hand"
+    HIDDEN = "hidden"
+    """The check cannot see at the moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLine:
+    """One of the worst workers of an alert."""
+
+    worker_id: str
+    silent_for: timedelta
+    jobs_held: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLine:
+    """One thing done about an alert: a run, a read with a finding, the proof."""
+
+    title: str
+    state: str
+    at: datetime | None = None
+    by: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertCard(Message):
+    """One live card per alert, edited in place."""
+
+    key: str
+    check: str
+    """`worker_heartbeat`, `db_reachable`, `check_blind`, `api_health`."""
+    face: AlertFace
+    severity: str
+    label: str
+    """`ingest`, `enforcement`, or the thing a check is about."""
+    started_at: datetime
+    fired_at: datetime
+    reason: str = ""
+    online: int | None = None
+    total: int | None = None
+    newest_heartbeat: datetime | None = None
+    newest_status: str = ""
+    verdicts: tuple[SourceVerdict, ...] = ()
+    pending: int | None = None
+    processing: int | None = None
+    jobs_held: int | None = None
+    """Jobs `processing` whose worker is of this type."""
+    worst: tuple[WorkerLine, ...] = ()
+    worst_total: int = 0
+    calls: tuple[Call, ...] = ()
+    next_calls: tuple[Call, ...] = ()
+    acked_by: str = ""
+    acked_at: datetime | None = None
+    ack_reminder_at: datetime | None = None
+    ack_ends_at: datetime | None = None
+    online_since: datetime | None = None
+    recovered_if_until: datetime | None = None
+    resolved_at: datetime | None = None
+    resolved_by: str = ""
+    resolved_reason: str = ""
+    reopens_until: datetime | None = None
+    reopens: int = 0
+    first_recovered_at: datetime | None = None
+    changes: int = 0
+    steps: tuple[StepLine, ...] = ()
+    open_plan: Link | None = None
+    scenario: str = "worker-death"
+    service: str = ""
+    """The service that runs this worker type, as people call it."""
+
+    @property
+    def has_runbook(self) -> bool:
+        """Say whether a runbook is about this alert."""
+        return self.scenario in ("worker-death", "migration-block", "vendor-outage")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertReply(Message):
+    """A reply in the alert's thread: what happened to the alert (cards, section 1)."""
+
+    key: str
+    event: str
+    """`escalated`, `recovered`, `reopened`, `resolved_by_hand`, `acknowledged`, `unsteady`, `ack_lapsed`, `ack_reminder`."""
+    label: str
+    at: datetime
+    mentions: tuple[str, ...] = ()
+    called: str = ""
+    """`team lead`: the label of the level that is called now."""
+    earlier: tuple[Call, ...] = ()
+    next_calls: tuple[Call, ...] = ()
+    down_for: timedelta | None = None
+    online: int | None = None
+    total: int | None = None
+    pending: int | None = None
+    reset: int = 0
+    picked_up: bool = False
+    reason: str = ""
+    actor: str = ""
+    card: Link | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveForm(Message):
+    """Modal: says why an alert is resolved by hand."""
+
+    key: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertLine:
+    """One open alert on a list."""
+
+    key: str
+    title: str
+    state: str
+    since: datetime
+    acked_by: str = ""
+    acked_at: datetime | None = None
+    detail: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertList(Message):
+    """Open alerts, worst first."""
+
+    alerts: tuple[AlertLine, ...]
+    last: AlertLine | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """One event of an alert's life."""
+
+    at: datetime
+    text: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline(Message):
+    """Oldest first, a line an event."""
+
+    key: str
+    label: str
+    summary: str
+    entries: tuple[TimelineEntry, ...]
+    record_n: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnCallNow:
+    """Who is on call, until when, and who is next."""
+
+    who: str
+    until: datetime | None
+    then: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnCallCard(Message):
+    """Who is on call, and who is called next for each scenario."""
+
+    now: OnCallNow | None
+    chains: tuple[tuple[str, tuple[Call, ...]], ...]

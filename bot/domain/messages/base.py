@@ -1,0 +1,65 @@
+"""What every message has, and the short answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What every card has: the environment and the time it is true for."""
+
+    env: str
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Somebody who was called, or will be."""
+
+    who: tuple[str, ...]
+    label: str
+    """`on call`, `team lead`, `everyone`."""
+    at: datetime
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A card elsewhere in Slack."""
+
+    key: str
+    """`7F3K` or `A31`."""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A button of an answer: its action id, label and value."""
+
+    action: str
+    label: str
+    value: str
+    primary: bool = False
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Message):
+    """A short answer for one person: a refusal, an error, a link (cards, 0.8 and 9).
+
+    `kind` names the sentence in `templates/slack/notice.j2`; `facts` fill it.
+    """
+
+    kind: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    choices: tuple[Choice, ...] = ()
+    recorded: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Working(Message):
+    """Modal: opened at once, filled within three seconds."""
+
+    title: str
+    what: str

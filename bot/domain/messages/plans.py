@@ -1,0 +1,193 @@
+"""Plans as people see them: one card for every kind of step, its forms, and what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from bot.domain.messages.base import Link, Message
+
+
+class PlanFace(StrEnum):
+    """Which of the plan card's faces is shown (cards, section 3)."""
+
+    ISSUED = "issued"
+    NEEDS_SECOND = "needs_second"
+    ASKED = "asked"
+    APPROVED = "approved"
+    WAITING = "waiting"
+    """Confirmed; runs after a second look."""
+    WORKING = "working"
+    """Carried out; the proof is watched."""
+    RECOVERED = "recovered"
+    NO_EFFECT = "no_effect"
+    PROOF_UNKNOWN = "proof_unknown"
+    NOTHING_TO_DO = "nothing_to_do"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    DENIED = "denied"
+    REFUSED = "refused"
+    NOT_RUN = "not_run"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    """Some batches done, the rest not."""
+    UNKNOWN = "unknown"
+    """A call was sent and no answer came."""
+    UNDONE = "undone"
+    HANDED_OVER = "handed_over"
+    """Printed for the DBA to run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanCard(Message):
+    """What exactly would be done, to what, what not and why; later, what came of it.
+
+    What a kind of step alone knows stands in `facts` (as previewed), `result` (counts) and `proof`; its words are the
+    macros of `templates/slack/plan/<kind>.j2`.
+    """
+
+    key: str
+    face: PlanFace
+    step: str
+    kind: str
+    title: str
+    risk: str
+    requester: str
+    seal: str
+    created_at: datetime
+    expires_at: datetime
+    database: str
+    """Host, name and role of the database, and the variable that named it."""
+    acting: int
+    """How many things the plan would touch."""
+    target: str
+    """What must be typed where a second person is needed."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    proof_limit: timedelta = timedelta(minutes=5)
+    way_back: str = ""
+    approval_why: str = ""
+    ask_reason: str = ""
+    approvers: tuple[str, ...] = ()
+    approved_by: str = ""
+    approved_at: datetime | None = None
+    secret: str = ""
+    """The value of the button that acts; empty where there is none."""
+    run_before: datetime | None = None
+    confirmed_by: str = ""
+    confirmed_at: datetime | None = None
+    runs_at: datetime | None = None
+    took: timedelta | None = None
+    rows: int = 0
+    result: Mapping[str, int] = field(default_factory=dict)
+    reason: str = ""
+    ended_by: str = ""
+    ended_at: datetime | None = None
+    superseded_by: str = ""
+    record_n: int | None = None
+    proof: Mapping[str, Any] = field(default_factory=dict)
+    proof_took: timedelta | None = None
+    proof_until: datetime | None = None
+    undo: str = ""
+    """How much can be put back (`5 not started`), or empty."""
+    alert: Link | None = None
+    url: str = ""
+    """Where the thing itself can be looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanReply(Message):
+    """Who did what, in the plan's thread; and the proof."""
+
+    card: PlanCard
+    event: str
+    """`done`, `proved`, `no_effect`, `asked`, `approved`, `denied`, `unknown`, `settled`."""
+    actor: str
+    at: datetime
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CannotPlan(Message):
+    """The step is not possible on this database as it stands."""
+
+    step: str
+    title: str
+    reasons: tuple[str, ...]
+    remedy: tuple[str, ...] = ()
+    verb: str = "plan"
+    """`plan`, or `see` where a read could not look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLine:
+    """One job of a list: only public facts, never payload or error text."""
+
+    id: str
+    job_type: str
+    locked_for: timedelta
+    attempts: int
+    max_attempts: int
+    worker_id: str
+    disposition: str
+    reason: str
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingStuck(Message):
+    """A plan was asked for and there is nothing it would touch."""
+
+    stuck: int
+    slow: int
+    unknown: int
+    unlisted: int
+    guard_until: datetime | None = None
+    jobs: tuple[JobLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetLine:
+    """One target of a plan, with the facts it is pinned by and what became of it."""
+
+    id: str
+    disposition: str
+    reason: str
+    facts: Mapping[str, Any]
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDetails(Message):
+    """Modal and shell: every target of a plan, the statement and the strategy."""
+
+    key: str
+    seal: str
+    kind: str
+    targets: tuple[TargetLine, ...]
+    total: int
+    strategy: str
+    statement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskForm(Message):
+    """Modal: says why a second person is asked."""
+
+    card: PlanCard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleForm(Message):
+    """Modal: whether a call without an answer happened, and what was seen."""
+
+    card: PlanCard
+    happened: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedForm(Message):
+    """Modal: type the target to go on."""
+
+    card: PlanCard

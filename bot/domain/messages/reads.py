@@ -1,0 +1,215 @@
+"""Everything that is only looked at."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.domain.messages.alerts import AlertLine, OnCallNow, StepLine
+from bot.domain.messages.base import Call, Link, Message
+from bot.domain.messages.plans import JobLine, PlanCard
+from bot.domain.workers import SourceVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersLine:
+    """One worker type on the status card."""
+
+    label: str
+    worker_type: str
+    online: int | None
+    total: int | None
+    newest_heartbeat: datetime | None
+    status: str
+    """`ok`, `bad` or `unknown`."""
+    reason: str
+    verdicts: tuple[SourceVerdict, ...] = ()
+    expected: bool = True
+    jobs_held: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueLine:
+    """The queue on the status card; None where it cannot be read."""
+
+    pending: int | None
+    oldest_pending: timedelta | None
+    processing: int | None
+    paused: int | None
+    failed_24h: int | None
+    stuck: int | None
+    stuck_dead: int | None
+    stuck_slow: int | None
+    stuck_unknown: int | None
+    counts: tuple[tuple[str, str, int], ...] = ()
+    """(job type, status, count) of unfinished jobs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceLine:
+    """Something looked at besides the queue: API, database, vendor, migrations."""
+
+    name: str
+    verdict: str
+    """`ok`, `failing`, `could not tell`."""
+    detail: str = ""
+    age: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusCard(Message):
+    """Everything on one screen, always in the same order."""
+
+    took: timedelta
+    workers: tuple[WorkersLine, ...]
+    queue: QueueLine
+    elsewhere: tuple[SourceLine, ...]
+    alerts: tuple[AlertLine, ...]
+    oncall: OnCallNow | None
+    gate_verdict: str = ""
+    """What the release gate would say of the workers, where it differs."""
+    changes_on: bool = True
+    changes_why: str = ""
+    blind: str = ""
+    """`hidden` (row security), `unreachable`, or empty."""
+    blind_since: datetime | None = None
+    blind_reason: str = ""
+    last_seen_at: datetime | None = None
+    reset_possible: bool = False
+    reset_why_not: str = ""
+    shared_by: str = ""
+    recorded: bool = True
+
+    @property
+    def has_findings(self) -> bool:
+        """Say whether something is not well."""
+        stuck = bool(self.queue.stuck)
+        bad = any(line.expected and line.status != "ok" for line in self.workers)
+        return bool(self.blind) or stuck or bad or bool(self.alerts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StuckList(Message):
+    """`stuck`: jobs that have been processing too long, by what is known of their worker."""
+
+    total: int
+    stuck_after: timedelta
+    jobs: tuple[JobLine, ...]
+    dead: int
+    slow: int
+    unknown: int
+    unlisted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunbookStepLine:
+    """One declared step of a runbook, with whether it is ready."""
+
+    number: int
+    step: str
+    title: str
+    why: str
+    risk: str
+    ready: str
+    """`ready`, `will not work: …`, `by hand`, `later`."""
+    shell: str = ""
+    action: str = ""
+    """The action id of its button, or empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunbookCard(Message):
+    """The declared steps of a scenario."""
+
+    scenario: str
+    title: str
+    trigger: str
+    steps: tuple[RunbookStepLine, ...]
+    calls: tuple[Call, ...] = ()
+    checked_at: datetime | None = None
+    alert: Link | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Help(Message):
+    """Which words there are; `topic` narrows it."""
+
+    topic: str = ""
+    found: tuple[tuple[str, str], ...] = ()
+    """(usage, sentence)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckLine:
+    """One finding of `dragonfly check`."""
+
+    check: str
+    label: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport(Message):
+    """What every scheduled check says now."""
+
+    lines: tuple[CheckLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorLine:
+    """One thing doctor looked at."""
+
+    name: str
+    verdict: str
+    """`ok`, `bad`, `unknown`, or `off`: not set up, which is no fault."""
+    detail: str
+    remedy: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorReport(Message):
+    """Says whether it will work at night."""
+
+    lines: tuple[DoctorLine, ...]
+    took: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One record, for people."""
+
+    n: int
+    at: datetime
+    event: str
+    actor: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditList(Message):
+    """Records, newest last."""
+
+    entries: tuple[AuditEntry, ...]
+    whole: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditVerdict(Message):
+    """Whether the record adds up."""
+
+    whole_to: int
+    broken_at: int | None
+    fault: str
+    copied_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home(Message):
+    """App Home, per person."""
+
+    role: str
+    oncall: OnCallNow | None
+    on_call_self: bool
+    waiting: tuple[PlanCard, ...]
+    alerts: tuple[AlertLine, ...]
+    mine: tuple[StepLine, ...]
+    blind: str = ""

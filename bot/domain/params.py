@@ -1,0 +1,171 @@
+"""Parameters of steps and reads: declared once, read from Slack's words and from a shell's `name=value`. Pure.
+
+Nothing typed ever becomes SQL, a path, an address or a shell word: a value is one of the types here, or it is refused.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.domain.durations import parse_duration
+from bot.domain.ids import parse_alert_key
+from bot.errors import InvalidCommand
+
+_PATTERNS = {
+    "job_type": re.compile(r"[a-z][a-z0-9_]{0,62}"),
+    "name": re.compile(r"[a-z][a-z0-9_-]{0,62}", re.IGNORECASE),
+    "version": re.compile(r"\d{4}|\d{8}|\d{14}"),
+    "pid": re.compile(r"[1-9]\d{0,9}"),
+    "integer": re.compile(r"\d{1,9}"),
+    "run": re.compile(r"[0-9A-Za-z]{4,8}"),
+    "words": re.compile(r"[a-z]+(?:[, ]+[a-z]+){0,20}", re.IGNORECASE),
+    "text": re.compile(r".{5,500}", re.DOTALL),
+}
+TYPES = (*_PATTERNS, "duration", "alert", "choice", "flag")
+_WHAT = {
+    "job_type": "a job type",
+    "name": "a name",
+    "version": "a version of 4, 8 or 14 digits",
+    "pid": "a process id",
+    "integer": "a whole number",
+    "run": "a plan or run such as 7F3K",
+    "words": "names with commas or spaces between them",
+    "text": "5 to 500 characters",
+    "alert": "an alert such as A31",
+    "flag": "yes or nothing",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Param:
+    """One parameter."""
+
+    name: str
+    type: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    example: str = ""
+    after: str = ""
+    """In Slack it follows this word: `for 2h`; or `--oom`, where the word is its own name."""
+    rest: bool = False
+    """In Slack it takes all words that are left."""
+
+    @property
+    def usage(self) -> str:
+        """Return how a person writes it in Slack."""
+        shown = "|".join(self.choices) or (self.name.replace("_", "-").upper() if self.required else self.name)
+        worded = self.after if self.type == "flag" else f"{self.after} {self.example or shown}" if self.after else shown
+        return worded if self.required else f"[{worded}]"
+
+    def takes(self, text: str) -> bool:
+        """Say whether a text is a value of this type."""
+        if self.type == "duration":
+            return _is_duration(text)
+        if self.type == "alert":
+            return parse_alert_key(text) is not None
+        if self.type == "choice":
+            return text.lower() in self.choices
+        if self.type == "flag":
+            return text in ("", "yes", "true")
+        return bool(_PATTERNS[self.type].fullmatch(text))
+
+    @property
+    def what(self) -> str:
+        """Return what it takes, for a refusal."""
+        return " or ".join(self.choices) or _WHAT.get(self.type, "a duration such as 10m")
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        parse_duration(text)
+    except InvalidCommand:
+        return False
+    return True
+
+
+def example(name: str, params: Sequence[Param]) -> str:
+    """Return a correct line of words for a command."""
+    shown = [
+        f"{item.after} {item.example}".strip() for item in params if item.example and (item.required or item.after)
+    ]
+    return " ".join([name, *shown])
+
+
+def from_words(name: str, params: Sequence[Param], words: Sequence[str]) -> dict[str, str]:
+    """Return the parameters that a person's words are, in any order where their types tell them apart.
+
+    Raises:
+        InvalidCommand: a word fits no parameter, one is missing or given twice; the hint is a correct line.
+    """
+    found: dict[str, str] = {}
+    left = list(words)
+    while left:
+        worded = next((item for item in params if item.after and item.after == left[0].lower()), None)
+        if worded is not None and worded.name not in found and _take_worded(worded, left, found):
+            continue
+        _take(name, params, left, found)
+    return checked(name, params, found)
+
+
+def _take_worded(param: Param, left: list[str], found: dict[str, str]) -> bool:
+    if param.type == "flag":
+        found[param.name] = "yes"
+        del left[0]
+        return True
+    taken = len(left) if param.type == "words" else 2
+    value = " ".join(left[1:taken])
+    if not value or not param.takes(value):
+        return False
+    found[param.name] = value
+    del left[:taken]
+    return True
+
+
+def _take(name: str, params: Sequence[Param], left: list[str], found: dict[str, str]) -> None:
+    word = left.pop(0)
+    free = [item for item in params if not item.after and (item.name not in found or item.rest)]
+    fits = next((item for item in free if not item.rest and item.takes(word)), None)
+    rest = next((item for item in free if item.rest), None)
+    if fits is not None:
+        found[fits.name] = word
+    elif rest is not None:
+        found[rest.name] = f"{found.get(rest.name, '')} {word}".strip()
+    else:
+        raise InvalidCommand(_why(name, params, word, found), hint=f"/dragonfly {example(name, params)}")
+
+
+def _why(name: str, params: Sequence[Param], word: str, found: Mapping[str, str]) -> str:
+    if not params:
+        return f"{name} takes no words after it"
+    twice = next((item for item in params if item.name in found and not item.after and item.takes(word)), None)
+    if twice is not None:
+        return f"two values for {twice.name.replace('_', '-')}: {found[twice.name]!r} and {word!r}"
+    open_ones = [item for item in params if item.name not in found]
+    if word[:1].isdigit() and any(item.type == "duration" for item in open_ones):
+        return f"{word!r} has no unit. Write 5m or 1h"
+    return f"{word!r} is not {' or '.join(item.what for item in open_ones) or 'understood here'}"
+
+
+def checked(name: str, params: Sequence[Param], values: Mapping[str, str]) -> dict[str, str]:
+    """Return values by name, each of its declared type.
+
+    Raises:
+        InvalidCommand: an unknown name, a missing one, or a value of another type.
+    """
+    known = {item.name: item for item in params}
+    hint = f"dragonfly plan {name} " + " ".join(
+        f"{item.name}={item.example or '…'}" for item in params if item.required
+    )
+    for key, text in values.items():
+        if key not in known:
+            message = f"{name} has no option {key!r}; it takes {', '.join(known) or 'none'}"
+            raise InvalidCommand(message, hint=hint.strip())
+        if text and not known[key].takes(text):
+            wrong = "has no unit. Write 5m or 1h" if known[key].type == "duration" else f"is not {known[key].what}"
+            message = f"{key.replace('_', '-')} {text!r} {wrong}"
+            raise InvalidCommand(message, hint=f"/dragonfly {example(name, params)}")
+    missing = [item for item in params if item.required and not values.get(item.name)]
+    if missing:
+        message = f"{name} needs {missing[0].what if missing[0].type != 'text' else 'a ' + missing[0].name}"
+        raise InvalidCommand(message, hint=f"/dragonfly {example(name, params)}")
+    return {key: text for key, text in values.items() if text}

@@ -1,0 +1,100 @@
+"""What is known of a vendor: our own probe, its status page, our jobs' errors, our services' logs. Pure.
+
+Three answers, never two: a green page proves nothing about this customer, and no answer is neither good nor bad.
+Status pages: Statuspage (`status.indicator`) and Instatus (`page.status`), told apart by their keys (reference 4, 2026-11).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+GOOD_IN_A_ROW = 3
+GOOD_WITHIN = timedelta(seconds=60)
+KEPT = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer of a probe or a page."""
+
+    verdict: str
+    """`ok`, `failing` or `unknown`."""
+    detail: str = ""
+    took: timedelta | None = None
+
+
+def read_page(body: object) -> Answer:
+    """Return what a status page's JSON says; an open incident is trouble whatever its impact, a strange shape is unknown."""
+    if not isinstance(body, dict):
+        return Answer(verdict="unknown", detail="not a status page")
+    status, page = body.get("status"), body.get("page")
+    if isinstance(status, dict) and "indicator" in status:
+        return _verdict(str(status["indicator"]) == "none", body.get("incidents"))
+    if isinstance(page, dict) and "status" in page:
+        return _verdict(str(page["status"]) == "UP", body.get("activeIncidents"))
+    return Answer(verdict="unknown", detail="not a status page")
+
+
+def _verdict(well: bool, incidents: object) -> Answer:  # one caller, one meaning
+    count = len(incidents) if isinstance(incidents, list) else 0
+    if well and not count:
+        return Answer(verdict="ok", detail="operational")
+    return Answer(verdict="failing", detail=f"{count} open incidents" if count else "not operational")
+
+
+def combined(probe: Answer, page: Answer) -> str:
+    """Return one verdict of our own probe and the page: the probe decides, the page can only make it worse."""
+    if probe.verdict == "failing" or (page.verdict == "failing" and probe.verdict == "unknown"):
+        return "failing"
+    return probe.verdict
+
+
+def good_in_a_row(probes: Sequence[Sequence[str]], *, within: timedelta, needed: int = GOOD_IN_A_ROW) -> int:
+    """Return how many of the newest probes were good without a break, counted only once they span the time needed."""
+    good: list[datetime] = []
+    for moment, verdict in reversed(list(probes)):
+        if verdict == "unknown":
+            continue
+        if verdict != "ok":
+            break
+        good.append(datetime.fromisoformat(moment))
+    if len(good) >= needed and good[0] - good[-1] < within:
+        return needed - 1
+    return min(len(good), needed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What speaks for a vendor's failing."""
+
+    failed_jobs: int
+    finished_jobs: int
+    log_lines: int
+    probe: Answer
+    page: Answer
+
+
+def judge(found: Evidence, *, least: int) -> tuple[str, str]:
+    """Return (status, reason): bad when enough of our own calls failed, or the probe fails; "consistent with", never proof."""
+    total = found.failed_jobs + found.finished_jobs
+    if found.failed_jobs >= least and found.failed_jobs * 2 > total:
+        return "bad", f"{found.failed_jobs} of {total} calls failed, consistent with an outage"
+    if found.log_lines >= least:
+        return "bad", f"{found.log_lines} log lines consistent with an outage"
+    if found.probe.verdict == "failing":
+        return "bad", f"the probe fails: {found.probe.detail}"
+    if found.probe.verdict == "unknown" and found.failed_jobs == 0 and total == 0:
+        return "unknown", found.probe.detail or "nothing to judge by"
+    return "ok", "no sign of an outage"
+
+
+def as_evidence(found: Evidence) -> Mapping[str, Any]:
+    """Return the evidence as an alert keeps it."""
+    return {
+        "failed_jobs": found.failed_jobs,
+        "finished_jobs": found.finished_jobs,
+        "log_lines": found.log_lines,
+        "probe": found.probe.detail or found.probe.verdict,
+        "page": found.page.detail or found.page.verdict,
+    }

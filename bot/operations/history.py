@@ -1,0 +1,59 @@
+"""The migration history against the local list: sets compared, by version, never by time (target-system 9, rows 4 to 6, 24)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.domain.history import Comparison, compare, migration_features
+from bot.domain.messages import Message, MigrationLine, MigrationList
+from bot.domain.needs import missing
+from bot.operations import sessions
+from bot.operations.kinds.base import cannot_see
+from bot.operations.services import Services
+from bot.sqlfile import load
+from bot.store.db import Tx
+from bot.targets import migrations
+
+SQL = load("bot.targets", "history.sql")
+NEWEST = 20
+
+
+def compared(services: Services, tx: Tx) -> Comparison | None:
+    """Return recorded against local versions, or None where our role may not read the history."""
+    catalog = services.catalog.get(tx)
+    if "history_readable" not in catalog.features:
+        return None
+    rows = tx.records(SQL["applied"], migration_features(catalog.history_columns))
+    local = migrations.local(services.config.migrations)
+    return compare({row["version"]: row["name"] or "" for row in rows}, local)
+
+
+def read(services: Services, args: Mapping[str, str]) -> Message:
+    """Return pending, differing and unknown versions first, then the newest applied ones."""
+    most = int(args.get("most") or NEWEST)
+    with services.db.read() as tx:
+        found = compared(services, tx)
+        if found is None:
+            return _no_access(services, tx)
+        return MigrationList(
+            env=services.config.env,
+            as_of=tx.now,
+            applied=found.applied,
+            lines=tuple(MigrationLine(**_line(item)) for item in found.lines[:most]),
+            total=len(found.lines),
+            pending=found.pending,
+            differs=found.differs,
+            unknown=found.unknown,
+            source=services.config.migrations.source,
+            mixed_lengths=found.mixed_lengths,
+            blocked=sessions.migration_wait(services, tx),
+        )
+
+
+def _line(item: Any) -> dict[str, str]:
+    return {"version": item.version, "name": item.name, "verdict": item.verdict, "detail": item.detail}
+
+
+def _no_access(services: Services, tx: Tx) -> Message:
+    """Say that the history cannot be read, with the grant that mends it; nothing is guessed from a view."""
+    found = missing(["history_readable"], [], role=services.catalog.get(tx).role)
+    return cannot_see(services, tx, "migrations", [item.reason for item in found], [item.remedy for item in found])

@@ -1,0 +1,253 @@
+"""Pause and resume of the jobs that a vendor outage stops (§12; cards, section 5).
+
+Confirming a pause begins a lease that `operations.pausing` tends: it holds new jobs too, reminds, and ends. Confirming
+a resume lets the first batch go; the lease's tending lets the others go, and stops when errors return.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.domain.catalog import Catalog
+from bot.domain.durations import parse_duration
+from bot.domain.messages import Message
+from bot.domain.runbook import Step
+from bot.domain.vendor import GOOD_IN_A_ROW, good_in_a_row
+from bot.errors import InvalidCommand
+from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
+from bot.operations.services import Services
+from bot.steps import pause as steps
+from bot.store import pauses
+from bot.store.db import Tx
+from bot.store.pauses import Pause
+from bot.targets.queue import SQL as QUEUE
+
+THING = "ingest"
+LEASE = timedelta(hours=2)
+LONGEST = timedelta(hours=72)
+FAR = timedelta(days=3650)
+"""How far ahead `next_run_at` is moved: finite, because `infinity` breaks every reader (target-system 1.6)."""
+
+
+def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
+    unavailable = impossible(services, tx, step, catalog)
+    if unavailable:
+        return unavailable
+    lease = _lease(params.get("for", ""))
+    found = pauses.open_one(tx)
+    if found is not None:
+        return _keep(tx, found, lease, params)
+    wanted = services.config.ingest_types
+    types = [name for name in wanted if catalog.job_types is None or name in catalog.job_types]
+    if not types:
+        why = f"this database knows none of the job types {', '.join(wanted) or 'of a vendor'}"
+        return cannot(services, tx, step, [why], ["name them: vendors.NAME.job_types"])
+    strategy = step.choose(services.offered(catalog))
+    assert strategy is not None
+    counts = {row["status"]: row["jobs"] for row in tx.records(QUEUE["by_status"], catalog.features, job_types=types)}
+    ends = tx.now + lease
+    return Preview(
+        params=dict(params),
+        facts={
+            "keeps": "",
+            "job_types": types,
+            "ignored": [name for name in wanted if name not in types],
+            "pending": counts.get("pending", 0),
+            "processing": counts.get("processing", 0),
+            "foreign": steps.foreign(tx, step, types),
+            "strategy": strategy.id,
+            "says": strategy.says,
+            "ends_at": ends.isoformat(),
+            "lease_seconds": lease.total_seconds(),
+            "reason": params["reason"],
+            "every_seconds": services.config.timing.sweep_interval.total_seconds(),
+        },
+        sealed={"job_types": types, "strategy": strategy.id, "lease": lease.total_seconds()},
+        acting=counts.get("pending", 0),
+        resource=f"pause:{THING}",
+    )
+
+
+def _lease(text: str) -> timedelta:
+    """Return how long a pause lasts.
+
+    Raises:
+        InvalidCommand: no duration, or longer than three days.
+    """
+    lease = parse_duration(text) if text else LEASE
+    if not timedelta(minutes=5) <= lease <= LONGEST:
+        message = f"a pause for {text!r} is not taken: least 5m, most 72h"
+        raise InvalidCommand(message, hint="/dragonfly pause ingest Simplicity API down for 2h")
+    return lease
+
+
+def _keep(tx: Tx, found: Pause, lease: timedelta, params: Mapping[str, str]) -> Preview:
+    """Return the plan that keeps an open pause longer."""
+    held = pauses.counts(tx, found.id)
+    ends = max(found.ends_at, tx.now) + lease
+    return Preview(
+        params=dict(params),
+        facts={
+            "keeps": found.id,
+            "held": held.held + held.held_later,
+            "before": found.ends_at.isoformat(),
+            "ends_at": ends.isoformat(),
+            "lease_seconds": lease.total_seconds(),
+            "job_types": found.job_types,
+            "reason": params["reason"],
+        },
+        sealed={"keeps": found.id, "before": found.ends_at.isoformat(), "lease": lease.total_seconds()},
+        acting=held.held + held.held_later,
+        resource=f"pause:{THING}",
+    )
+
+
+def _act(services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Done:
+    """Begin the lease and hold the first jobs; or move the end of the one that is open."""
+    facts = work.plan.preview
+    if facts["keeps"]:
+        kept = pauses.set_end(tx, facts["keeps"], datetime.fromisoformat(facts["ends_at"]))
+        return Done(result={"kept": int(kept)}, rows=int(kept), refused="" if kept else "the pause has ended")
+    begun = pauses.insert(
+        tx,
+        id=work.run.id,
+        thing=THING,
+        job_types=facts["job_types"],
+        strategy=facts["strategy"],
+        held_until=tx.now + FAR,
+        owner=work.run.actor,
+        reason=facts["reason"],
+        channel=services.config.alert_channel or work.plan.channel,
+        ends_at=tx.now + timedelta(seconds=facts["lease_seconds"]),
+    )
+    pause = pauses.find(tx, work.run.id) if begun else None
+    if pause is None:
+        return Done(result={}, rows=0, refused="ingest is paused already")
+    held = steps.hold(tx, work.step, work.catalog, pause)
+    return Done(result={"held": held, "paused": 1}, rows=held or 1)
+
+
+def _prove(services: Services, work: Work) -> Proof:
+    """Look whether nothing of these types is left to be claimed."""
+    facts = work.plan.preview
+    with services.db.read() as tx:
+        rows = tx.records(QUEUE["states"], work.catalog.features, now=tx.now, job_type="")
+    due = sum(row["jobs"] for row in rows if row["job_type"] in facts["job_types"] and row["state"] == "due")
+    return Proof(left=due, total=max(due, facts["acting"]), facts={"due": due})
+
+
+def _proof_for(services: Services, result: Mapping[str, int], _facts: Mapping[str, Any]) -> timedelta | None:
+    return services.config.timing.proof_limit if result.get("paused") else None
+
+
+def _resume_preview(
+    services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]
+) -> Preview | Message:
+    unavailable = impossible(services, tx, step, catalog)
+    if unavailable:
+        return unavailable
+    found = pauses.open_one(tx)
+    if found is None:
+        return cannot(services, tx, step, ["ingest is not paused by me"], [])
+    if found.state == "resuming":
+        return cannot(services, tx, step, ["it is being resumed already"], [])
+    good, asked = good_answers(services, found)
+    if asked and good < GOOD_IN_A_ROW:
+        why = f"the API gave {good} of {GOOD_IN_A_ROW} good answers"
+        return cannot(services, tx, step, [why], ["dragonfly probe"])
+    counts = pauses.counts(tx, found.id)
+    held, queue = counts.held + counts.held_later, services.config.queue
+    facts = {
+        "pause": found.id,
+        "held": held,
+        "batch": queue.resume_batch,
+        "batches": -(-held // queue.resume_batch),
+        "every_seconds": services.config.timing.resume_interval.total_seconds(),
+        "good": good,
+        "asked": asked,
+        "foreign": steps.foreign(tx, step, found.job_types),
+        "paused_seconds": (tx.now - found.started_at).total_seconds(),
+        "way_back": "each job, until it is picked up: pause again",
+    }
+    return Preview(
+        params=dict(params),
+        facts=facts,
+        sealed={"pause": found.id, "batch": queue.resume_batch},
+        acting=held,
+        resource=f"pause:{THING}",
+    )
+
+
+def good_answers(services: Services, pause: Pause) -> tuple[int, bool]:
+    """Return how many good answers in a row the vendor gave, and whether it is asked at all."""
+    asked = any(set(item.job_types) & set(pause.job_types) and item.endpoint for item in services.config.vendors)
+    return good_in_a_row(pause.probes, within=services.config.timing.probe_span), asked
+
+
+def _resume_act(services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Done:
+    """Let the first batch go and hand the rest to the lease's tending."""
+    found = pauses.find(tx, work.plan.preview["pause"], lock=True)
+    if found is None or found.state not in ("active", "stopped"):
+        return Done(result={}, rows=0, refused="the pause has ended, or is being resumed already")
+    freed = steps.release(tx, work.step, work.catalog, found, services.config.queue.resume_batch)
+    left = pauses.counts(tx, found.id)
+    over = left.held + left.held_later == 0
+    pauses.set_state(
+        tx,
+        found.id,
+        "ended" if over else "resuming",
+        resume_run=work.run.id,
+        batch_at=tx.now + services.config.timing.resume_interval,
+    )
+    return Done(result={"released": freed["released"], "moved_on": freed["moved on"], "resumed": 1}, rows=1)
+
+
+def _resume_prove(services: Services, work: Work) -> Proof:
+    with services.db.read() as tx:
+        counts = pauses.counts(tx, work.plan.preview["pause"])
+        found = pauses.find(tx, work.plan.preview["pause"])
+    left = counts.held + counts.held_later
+    stopped = found is not None and found.state == "stopped"
+    total = max(counts.released + counts.moved + left, 1)
+    return Proof(left=left, total=total, facts={"stopped": stopped, "released": counts.released})
+
+
+def _resume_proof_for(services: Services, _result: Mapping[str, int], facts: Mapping[str, Any]) -> timedelta:
+    timing = services.config.timing
+    batches = int(facts["batches"])
+    return timing.resume_interval * (batches + 1) + timedelta(minutes=2)
+
+
+def _undo_preview(
+    services: Services, tx: Tx, step: Step, _catalog: Catalog, params: Mapping[str, str]
+) -> Preview | Message:
+    """Let every job go at once, without asking the vendor: for a pause that was a mistake."""
+    found = pauses.find(tx, params["run"])
+    if found is None or found.state == "ended":
+        return cannot(services, tx, step, ["the pause has ended; there is nothing to put back"], [])
+    counts = pauses.counts(tx, found.id)
+    held = counts.held + counts.held_later
+    if held > steps.MOST:
+        return cannot(services, tx, step, [f"it holds {held} jobs, too many at once"], ["dragonfly plan resume"])
+    facts = {"of": params["step"], "run": found.id, "thing": "paused jobs", "can": held, "cannot": counts.moved}
+    return Preview(params=dict(params), facts=facts, sealed={"run": found.id}, acting=held, resource=f"pause:{THING}")
+
+
+def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Done:
+    found = pauses.find(tx, work.plan.params["run"], lock=True)
+    if found is None or found.state == "ended":
+        return Done(result={}, rows=0, refused="the pause has ended")
+    freed = steps.release(tx, work.step, work.catalog, found, steps.MOST)
+    pauses.set_state(tx, found.id, "ended")
+    return Done(result={"put_back": freed["released"], "moved_on": freed["moved on"]}, rows=max(freed["released"], 1))
+
+
+_UNDO = Kind(preview=_undo_preview, act=_undo_act)
+PAUSE = Kind(preview=_preview, act=_act, proof_for=_proof_for, prove=_prove, undo=_UNDO, statement="hold")
+RESUME = Kind(
+    preview=_resume_preview,
+    act=_resume_act,
+    proof_for=_resume_proof_for,
+    prove=_resume_prove,
+    statement="release",
+)

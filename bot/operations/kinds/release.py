@@ -1,0 +1,69 @@
+"""Two people allow a release that the gate refused: with a reason, for a while (cards, section 6)."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from bot.domain.catalog import Catalog
+from bot.domain.durations import parse_duration
+from bot.domain.messages import Message
+from bot.domain.runbook import Step
+from bot.errors import InvalidCommand
+from bot.operations.kinds.base import Done, Kind, Preview, Work, cannot
+from bot.operations.services import Services
+from bot.store import gate
+from bot.store.db import Tx
+
+LEASE = timedelta(minutes=30)
+LONGEST = timedelta(hours=4)
+FRESH = timedelta(minutes=10)
+"""A gate is true for this long (cards, section 6)."""
+
+
+def _preview(services: Services, tx: Tx, step: Step, _catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
+    lease = parse_duration(params["for"]) if params.get("for") else LEASE
+    if lease > LONGEST:
+        message = f"an allowance for {params['for']!r} is too long: most 4h"
+        raise InvalidCommand(message, hint="/dragonfly allow-release fix for A31 for 30m")
+    found = gate.newest(tx, "prod")
+    if found is None or tx.now - found.at > FRESH:
+        return cannot(
+            services, tx, step, ["the prod gate has not run in the last 10 min"], ["dragonfly gate --mode prod"]
+        )
+    if found.passed:
+        return cannot(services, tx, step, [f"gate G{found.id} passed; there is nothing to allow"], [])
+    until = tx.now + lease
+    facts = {
+        "gate": found.id,
+        "failed": found.failed,
+        "reason": params["reason"],
+        "until": until.isoformat(),
+    }
+    return Preview(
+        params=dict(params),
+        facts=facts,
+        sealed={"gate": found.id, "failed": found.failed, "lease": lease.total_seconds()},
+        typed=str(len(found.failed)),
+        resource="gate",
+    )
+
+
+def _act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Done:
+    facts = work.plan.preview
+    until = datetime.fromisoformat(facts["until"])
+    done = gate.allow(tx, facts["gate"], run=work.run.id, until=until, why=facts["reason"])
+    return Done(result={"allowed": int(done)}, rows=int(done), refused="" if done else "the gate has changed")
+
+
+def _undo_preview(
+    _services: Services, _tx: Tx, _step: Step, _catalog: Catalog, params: Mapping[str, str]
+) -> Preview | Message:
+    facts = {"of": params["step"], "run": params["run"], "thing": "allowance", "can": 1, "cannot": 0}
+    return Preview(params=dict(params), facts=facts, sealed={"run": params["run"]}, resource="gate")
+
+
+def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Done:
+    done = gate.disallow(tx, work.plan.params["run"])
+    return Done(result={"put_back": int(done)}, rows=int(done))
+
+
+ALLOW_RELEASE = Kind(preview=_preview, act=_act, undo=Kind(preview=_undo_preview, act=_undo_act))

@@ -1,0 +1,105 @@
+"""End one session that blocks a migration: chosen by its locks, pinned by its identity, with a second person (§13)."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.domain.catalog import Catalog
+from bot.domain.locks import Candidate, why_not_end
+from bot.domain.messages import Message
+from bot.domain.runbook import Step
+from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
+from bot.operations.services import Services
+from bot.sqlfile import load
+from bot.store.db import Tx
+
+SQL = load("bot.targets", "sessions.sql")
+GONE_WITHIN = timedelta(seconds=60)
+_CANDIDATE = (
+    "username",
+    "backend_type",
+    "same_database",
+    "is_privileged",
+    "is_ours",
+    "xact_start",
+    "in_state_seconds",
+    "holds_history",
+)
+
+
+def idle_limit(services: Services) -> float:
+    """Return for how long a session must be idle in a transaction before it may be ended, in seconds."""
+    return services.config.timing.stuck_after.total_seconds()
+
+
+def candidate(row: Mapping[str, Any]) -> Candidate:
+    """Return what decides whether a session may be ended."""
+    return Candidate(**{name: row[name] for name in _CANDIDATE}, state=row["state"] or "", blocks=tuple(row["blocks"]))
+
+
+def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
+    unavailable = impossible(services, tx, step, catalog)
+    if unavailable:
+        return unavailable
+    pid = int(params["pid"])
+    row = tx.record(SQL["session"], now=tx.now, pid=pid)
+    if row is None:
+        return cannot(services, tx, step, [f"session {pid} is already gone; nothing was ended"], ["dragonfly locks"])
+    found = Candidate(**{name: row[name] for name in _CANDIDATE}, state=row["state"] or "", blocks=tuple(row["blocks"]))
+    refused = why_not_end(found, idle_seconds=idle_limit(services))
+    if refused:
+        return cannot(services, tx, step, [f"session {pid}: {refused}"], ["dragonfly locks"])
+    cancel = found.state == "active"
+    facts = {
+        "pid": pid,
+        "username": row["username"],
+        "application_name": row["application_name"] or "no name",
+        "state": row["state"],
+        "xact_seconds": row["xact_seconds"],
+        "in_state_seconds": row["in_state_seconds"],
+        "locks": row["locks"],
+        "blocks": list(row["blocks"]),
+        "holds_history": row["holds_history"],
+        "backend_start": row["backend_start"].isoformat(),
+        "xact_start": row["xact_start"].isoformat() if row["xact_start"] else None,
+        "cancel": cancel,
+        "statement": SQL["cancel" if cancel else "terminate"].text(),
+    }
+    sealed = {key: facts[key] for key in ("pid", "username", "backend_start", "xact_start", "state")}
+    return Preview(params={"pid": str(pid)}, facts=facts, sealed=sealed, typed=str(pid), resource=f"session:{pid}")
+
+
+def _act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Done:
+    """Signal exactly the previewed session; zero rows = it is gone, works again, or its number is another's now (M3)."""
+    facts = work.plan.preview
+    row = tx.record(
+        SQL["cancel" if facts["cancel"] else "terminate"],
+        pid=facts["pid"],
+        backend_start=facts["backend_start"],
+        xact_start=facts["xact_start"],
+        username=facts["username"],
+        state=facts["state"],
+    )
+    ended = int(bool(row and row["signalled"]))
+    return Done(result={"ended": ended, "gone": 1 - ended}, rows=ended)
+
+
+def _prove(services: Services, work: Work) -> Proof:
+    """Look whether the session is gone and whoever waited for it goes on."""
+    facts = work.plan.preview
+    with services.db.read() as tx:
+        row = tx.record(SQL["session"], now=tx.now, pid=facts["pid"])
+        same = row is not None and row["backend_start"] == datetime.fromisoformat(facts["backend_start"])
+        waits = tx.records(SQL["waits"], now=tx.now, tools=[])
+    still = [item["pid"] for item in waits if item["pid"] in facts["blocks"]]
+    alive = same and not facts["cancel"]
+    return Proof(
+        left=int(alive) + len(still), total=1 + len(facts["blocks"]), facts={"gone": not alive, "wait": len(still)}
+    )
+
+
+def _proof_for(_services: Services, result: Mapping[str, int], _facts: Mapping[str, Any]) -> timedelta | None:
+    return GONE_WITHIN if result.get("ended") else None
+
+
+END_SESSION = Kind(preview=_preview, act=_act, proof_for=_proof_for, prove=_prove, dba=True)

@@ -1,0 +1,76 @@
+"""What a service's logs show: classes, counts and times; whole lines only in a shell (design, *What leaves*)."""
+
+from datetime import datetime
+
+from bot.domain.messages import LogReport, Message
+from bot.domain.platform import LogLine, ServiceState, crashed_instances, dropped, evidence
+from bot.errors import TargetError
+from bot.operations.kinds.restart import known_service
+from bot.operations.services import Services
+from bot.ports import Platform
+
+LINES = 100
+MOST = 1000
+
+
+def read(services: Services, service: str, lines: str = "", *, oom: bool = False, raw: bool = False) -> Message:
+    """Return what the logs of a service's latest and active deployments are evidence of.
+
+    Args:
+        raw: whole lines too; for the terminal of a shell only.
+
+    Raises:
+        InvalidCommand: no such service; the known ones are named.
+    """
+    found = known_service(services, service, "logs")
+    most = min(int(lines or LINES), MOST)
+    now = services.clock.now()
+    if services.platform is None:
+        by_hand = found.local if services.config.env == "dev" else ""
+        why = "in dev nothing runs on Railway" if by_hand else "Railway is not configured: set RAILWAY_TOKEN"
+        return _unknown(services, found.name, most, now, why, by_hand)
+    try:
+        state = services.platform.state(found.name, found.service_id)
+        seen = _lines(services.platform, state, most)
+    except TargetError as error:
+        return _unknown(services, found.name, most, now, error.message, "")
+    marks: list[tuple[str, int, datetime | None]] = [
+        (name, count, last) for name, count, last in evidence(seen) if name == "OOM" or not oom
+    ]
+    crashed = crashed_instances(state.deployments)
+    if crashed:
+        marks.append(("crashed or restarted by the platform", crashed, None))
+    return LogReport(
+        env=services.config.env,
+        as_of=now,
+        service=found.name,
+        lines=len(seen),
+        since=seen[0].at if seen else None,
+        until=seen[-1].at if seen else None,
+        deployments=tuple(f"{item.id[:8]} {item.status.lower()}" for item in state.deployments),
+        evidence=tuple(marks),
+        dropped=dropped(seen),
+        raw=tuple(f"{item.at:%H:%M:%S} {item.text}" for item in seen) if raw else (),
+        url=state.url,
+    )
+
+
+def _lines(platform: Platform, state: ServiceState, most: int) -> list[LogLine]:
+    """Return the newest lines of every deployment that may hold them: logs belong to a deployment, not to a service."""
+    found = [line for item in state.deployments for line in platform.logs(item.id, most)]
+    return sorted(found, key=lambda line: line.at)[-most:]
+
+
+def _unknown(services: Services, service: str, lines: int, now: datetime, why: str, local: str) -> LogReport:
+    return LogReport(
+        env=services.config.env,
+        as_of=now,
+        service=service,
+        lines=lines,
+        since=None,
+        until=None,
+        deployments=(),
+        evidence=(),
+        why_unknown=why,
+        local=local,
+    )

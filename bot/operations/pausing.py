@@ -1,0 +1,248 @@
+"""The lease of a pause: it holds what comes later, asks the vendor, reminds, ends, and lets jobs go in small batches.
+
+Everything stands in the pause's row, so it survives restarts and any replica may go on with it (§12; cards, section 5).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.domain.actor import Actor, Role
+from bot.domain.configuration import Vendor
+from bot.domain.messages import Message, Notice, PauseCard, PauseReply
+from bot.domain.vendor import GOOD_IN_A_ROW, combined
+from bot.operations import authority, escalations, vendors
+from bot.operations.kinds.pause import good_answers
+from bot.operations.services import Services
+from bot.steps import pause as steps
+from bot.store import audit, outbox, pauses
+from bot.store.db import Tx
+from bot.store.pauses import Pause
+
+SCENARIO = "vendor-outage"
+
+
+def message_key(pause_id: str) -> str:
+    """Return the key under which a pause's card is delivered and edited."""
+    return f"pause:{pause_id}"
+
+
+def tend(services: Services) -> int:
+    """Go on with the pause that is open, if there is one; return 1 if something was done."""
+    with services.db.read() as tx:
+        found = pauses.open_one(tx)
+    if found is None:
+        return 0
+    verdict = _ask(services, found)
+    with services.db.write() as tx:
+        pause = pauses.find(tx, found.id, lock=True)
+        if pause is None or pause.state == "ended":
+            return 0
+        if verdict:
+            vendors.note(tx, pause, verdict)
+        done = _let_go(services, tx, pause) if pause.state == "resuming" else _hold(services, tx, pause)
+    if done:
+        services.wake("delivery")
+    return int(done)
+
+
+def _vendor(services: Services, pause: Pause) -> Vendor | None:
+    types = set(pause.job_types)
+    return next((item for item in services.config.vendors if types & set(item.job_types)), None)
+
+
+def _ask(services: Services, pause: Pause) -> str:
+    """Ask the vendor when that is due; nothing is held open meanwhile."""
+    vendor = _vendor(services, pause)
+    last = datetime.fromisoformat(pause.probes[-1][0]) if pause.probes else None
+    now = services.clock.now()
+    if vendor is None or not vendor.endpoint or (last and now - last < services.config.timing.probe_interval):
+        return ""
+    return combined(*vendors.ask(services, vendor))
+
+
+def _hold(services: Services, tx: Tx, pause: Pause) -> bool:
+    timing = services.config.timing
+    if not pauses.take_sweep(tx, pause.id, timing.sweep_interval):
+        return False
+    catalog = services.catalog.get(tx)
+    step = services.runbooks.step("pause")
+    assert step is not None
+    held = steps.hold(tx, step, catalog, pause)
+    if pause.swept_at is None:
+        announce(tx, pause)
+    due = pauses.take_due(tx, pause.id, remind=timing.pause_reminder, warn=timing.pause_warning)
+    if due is not None and due.over:
+        _end(services, tx, pause)
+    elif due is not None and due.warn:
+        _tell(tx, pause, "ends_soon")
+    elif due is not None and due.remind:
+        _tell(tx, pause, "reminder")
+    if pause.swept_at is not None:
+        announce_edit(tx, pause)
+    if held:
+        audit.append(tx, "pause.swept", actor="dragonfly", pause=pause.id, held=held)
+    return True
+
+
+def _end(services: Services, tx: Tx, pause: Pause) -> None:
+    """The lease is over: let jobs go if the vendor is well; else they stay paused, and people are told."""
+    good, asked = good_answers(services, pause)
+    if asked and good < GOOD_IN_A_ROW:
+        levels = escalations.chain_for(services.config, SCENARIO, tx.now)
+        _tell(tx, pause, "ended_failing", who=[who for level in levels[:2] for who in level.who])
+        audit.append(tx, "pause.overdue", actor="dragonfly", pause=pause.id, good=good)
+        return
+    pauses.set_state(tx, pause.id, "resuming", resume_run=pause.id, batch_at=tx.now)
+    _tell(tx, pause, "resuming")
+    audit.append(tx, "pause.resuming", actor="dragonfly", pause=pause.id)
+
+
+def _let_go(services: Services, tx: Tx, pause: Pause) -> bool:
+    """Let the next batch go, unless the last one met errors."""
+    if pause.batch_at is None or pause.batch_at > tx.now:
+        return False
+    catalog, timing = services.catalog.get(tx), services.config.timing
+    step = services.runbooks.step("resume")
+    assert step is not None
+    vendor = _vendor(services, pause)
+    last = pause.batch_at - timing.resume_interval * 2
+    since = steps.since_release(tx, step, catalog, pause, last, vendor.patterns if vendor else ())
+    seen = since.completed + since.failed
+    failing = bool(pause.probes) and pause.probes[-1][1] == "failing"
+    if failing or (since.failed and since.failed * 2 > seen):
+        why = "the API fails again" if failing else f"{since.failed} of {seen} calls failed in the last batch"
+        stop_for(tx, pause, "dragonfly", why)
+        return True
+    freed = steps.release(tx, step, catalog, pause, services.config.queue.resume_batch)
+    left = pauses.counts(tx, pause.id)
+    over = left.held + left.held_later == 0
+    pauses.set_state(tx, pause.id, "ended" if over else "resuming", batch_at=tx.now + timing.resume_interval)
+    announce_edit(tx, pause)
+    if over:
+        _tell(tx, pause, "ended")
+    event = "pause.ended" if over else "pause.batch"
+    audit.append(tx, event, actor="dragonfly", pause=pause.id, released=freed["released"], moved=freed["moved on"])
+    return True
+
+
+def stop_for(tx: Tx, pause: Pause, actor: str, why: str) -> None:
+    """Stop letting jobs go; what is still held stays paused."""
+    pauses.stop(tx, pause.id, why)
+    announce_edit(tx, pause)
+    _tell(tx, pause, "stopped", why=why)
+    audit.append(tx, "pause.stopped", actor=actor, pause=pause.id, reason=why)
+
+
+def stop(services: Services, pause_id: str, actor: Actor) -> Message:
+    """Stop a resume by hand, at once.
+
+    Raises:
+        NotAllowed: the actor is no operator.
+    """
+    authority.require(services, actor, Role.OPERATOR, "stop the resume")
+    with services.db.write() as tx:
+        pause = pauses.find(tx, pause_id, lock=True)
+        going = pause is not None and pause.state == "resuming"
+        if pause is not None and going:
+            stop_for(tx, pause, actor.key, "stopped by hand")
+        kind = "stopped" if going else "not-resuming"
+        answer = Notice(env=services.config.env, as_of=tx.now, kind=kind, facts={"plan": pause_id})
+    services.wake("delivery")
+    return answer
+
+
+def announce(tx: Tx, pause: Pause) -> None:
+    """Queue a pause's card."""
+    if pause.channel:
+        outbox.enqueue(
+            tx,
+            "post",
+            channel=pause.channel,
+            message_key=message_key(pause.id),
+            render_from={"message": "pause", "id": pause.id},
+            priority=outbox.RESULT,
+        )
+
+
+def announce_edit(tx: Tx, pause: Pause) -> None:
+    """Queue an edit of a pause's card."""
+    if pause.channel:
+        outbox.enqueue(
+            tx,
+            "update",
+            channel=pause.channel,
+            message_key=message_key(pause.id),
+            render_from={"message": "pause", "id": pause.id},
+        )
+
+
+def _tell(tx: Tx, pause: Pause, event: str, **facts: object) -> None:
+    if not pause.channel:
+        return
+    outbox.enqueue(
+        tx,
+        "reply",
+        channel=pause.channel,
+        message_key=f"{message_key(pause.id)}:{event}:{tx.now.isoformat()}",
+        thread_key=message_key(pause.id),
+        broadcast=event == "ended_failing",
+        render_from={"message": "pause_reply", "id": pause.id, "event": event, "facts": facts},
+        priority=outbox.RESULT,
+    )
+
+
+def pause_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:
+    """Build the card an outbox row asks for."""
+    pause = pauses.find(tx, str(facts["id"]))
+    return build(services, tx, pause) if pause else None
+
+
+def build(services: Services, tx: Tx, pause: Pause) -> PauseCard:
+    """Return a pause's card as it stands now."""
+    counts = pauses.counts(tx, pause.id)
+    vendor = _vendor(services, pause)
+    step = services.runbooks.step("pause")
+    good, asked = good_answers(services, pause)
+    return PauseCard(
+        env=services.config.env,
+        as_of=tx.now,
+        key=pause.id,
+        thing=pause.thing,
+        state=pause.state,
+        held=counts.held,
+        held_later=counts.held_later,
+        released=counts.released,
+        moved=counts.moved,
+        owner=pause.owner,
+        reason=pause.reason,
+        started_at=pause.started_at,
+        ends_at=pause.ends_at,
+        ended_at=pause.ended_at,
+        vendor=vendor.title if vendor and asked else "",
+        verdict=pause.probes[-1][1] if pause.probes else "unknown",
+        asked_ago=tx.now - datetime.fromisoformat(pause.probes[-1][0]) if pause.probes else None,
+        good=good,
+        asks_every=services.config.timing.probe_interval,
+        batch=services.config.queue.resume_batch,
+        batch_every=services.config.timing.resume_interval,
+        not_ours=steps.foreign(tx, step, pause.job_types) if step else 0,
+        why_stopped=pause.why_stopped,
+        contact=vendor.contact if vendor else "",
+    )
+
+
+def pause_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:
+    """Build the reply an outbox row asks for."""
+    pause = pauses.find(tx, str(facts["id"]))
+    if pause is None:
+        return None
+    return PauseReply(
+        env=services.config.env,
+        as_of=tx.now,
+        card=build(services, tx, pause),
+        event=str(facts["event"]),
+        mentions=tuple(facts.get("facts", {}).get("who", ())) or (pause.owner,),
+        paused_for=(pause.ended_at or tx.now) - pause.started_at,
+        ends_in=max(pause.ends_at - tx.now, timedelta(0)),
+    )

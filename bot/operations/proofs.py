@@ -1,0 +1,80 @@
+"""Proof of recovery: what "it worked" means is watched to a deadline, reported on the card, and escalated if it fails."""
+
+from datetime import datetime
+
+from bot.errors import BotError, StoreUnavailable
+from bot.operations import plan_cards
+from bot.operations.declared import changing_step
+from bot.operations.kinds.base import Proof, Work
+from bot.operations.services import Services
+from bot.store import audit, plans, runs
+from bot.store.db import Tx
+
+
+def watch(services: Services) -> int:
+    """Look at every run whose proof is still open, and say what came of it; return how many were decided."""
+    with services.db.read() as tx:
+        found = [(run, plans.find(tx, run.id)) for run in runs.watched(tx)]
+        catalog = services.catalog.get(tx) if found else None
+    decided = 0
+    for run, plan in found:
+        if plan is not None and catalog is not None:
+            step, kind = changing_step(services, plan.step, plan.params)
+            work = Work(run=run, plan=plan, step=step, kind=kind, catalog=catalog)
+            decided += _judge(services, work, _look(services, work))
+    if decided:
+        services.wake("delivery")
+    return decided
+
+
+def _look(services: Services, work: Work) -> Proof:
+    """Return how far it is; something that cannot be asked now is unknown, never "no effect"."""
+    if work.kind.prove is None:
+        return Proof(left=0, total=0)
+    try:
+        return work.kind.prove(services, work)
+    except StoreUnavailable:
+        raise
+    except BotError:
+        return Proof(left=1, total=1, unknown=True)
+
+
+def _judge(services: Services, work: Work, proof: Proof) -> int:
+    facts = {**proof.facts, "left": proof.left, "total": proof.total}
+    with services.db.write() as tx:
+        if proof.left == 0 and not proof.unknown:
+            _decide(tx, work, "proved", facts)
+            return 1
+        assert work.run.proof_until is not None
+        if tx.now > work.run.proof_until:
+            called = () if proof.unknown else _next_contact(services, work.step.id)
+            _decide(tx, work, "not_known" if proof.unknown else "no_effect", {**facts, "called": list(called)})
+            return 1
+        _edit_numbers(services, tx, work, proof, facts)
+    return 0
+
+
+def _decide(tx: Tx, work: Work, verdict: str, facts: dict[str, object]) -> None:
+    if runs.set_proof(tx, work.run.id, verdict, facts):
+        plan_cards.announce_edit(tx, work.plan.id, work.plan.channel)
+        plan_cards.announce_reply(tx, work.plan, verdict, work.run.actor)
+        audit.append(tx, f"proof.{verdict}", actor="dragonfly", plan=work.run.id, **facts)
+
+
+def _next_contact(services: Services, step_id: str) -> tuple[str, ...]:
+    """Return who is called when a step had no effect: the second level of its scenario."""
+    scenario = next(
+        (book.scenario for book in services.runbooks.runbooks if any(s.id == step_id for s in book.steps)), ""
+    )
+    contacts = services.config.contacts
+    levels = contacts.get(scenario) or contacts.get("default") or ()
+    return levels[1].call if len(levels) > 1 else ()
+
+
+def _edit_numbers(services: Services, tx: Tx, work: Work, proof: Proof, facts: dict[str, object]) -> None:
+    """Edit the card when its numbers changed, no more often than numbers may be edited."""
+    last = work.run.proof_facts.get("edited_at")
+    due = last is None or tx.now - datetime.fromisoformat(last) >= services.config.timing.numbers_edit
+    if proof.left != work.run.proof_facts.get("left") and due:
+        runs.set_proof(tx, work.run.id, "watching", {**facts, "edited_at": tx.now.isoformat()})
+        plan_cards.announce_edit(tx, work.plan.id, work.plan.channel)

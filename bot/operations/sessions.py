@@ -1,0 +1,82 @@
+"""Who blocks whom, and whether a migration waits (design, section 7: *A waiting migration*)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.domain.locks import Session, tree, why_not_end
+from bot.domain.messages import LockTree
+from bot.domain.needs import missing
+from bot.operations.kinds.session import SQL, candidate, idle_limit
+from bot.operations.services import Services
+from bot.store.db import Tx
+
+
+def locks(services: Services) -> LockTree:
+    """Return those who wait under those who hold; the text of no query is selected."""
+    with services.db.read() as tx:
+        waiting = waits(services, tx)
+        holders = _holders(tx, [pid for item in waiting for pid in item.blockers])
+        found = tree(waiting, holders)
+        endable, why_not = _endable(services, tx, found.roots)
+        return LockTree(
+            env=services.config.env,
+            as_of=tx.now,
+            tree=found,
+            advisory=tuple((row["pid"], row["locks"]) for row in tx.records(SQL["advisory"])),
+            cannot=_rights(services, tx) or why_not,
+            endable=endable,
+        )
+
+
+def waits(services: Services, tx: Tx) -> list[Session]:
+    """Return every session that waits for a lock, the longest first."""
+    rows = tx.records(SQL["waits"], now=tx.now, tools=list(services.config.migrations.application_names))
+    return [_session(row) for row in rows]
+
+
+def migration_wait(services: Services, tx: Tx) -> str:
+    """Return who keeps a migration waiting and for how long, or an empty string."""
+    found = next((item for item in waits(services, tx) if item.is_migration and item.blockers), None)
+    return f"session {found.blockers[0]} blocks it for {int(found.waits_seconds or 0)} s" if found else ""
+
+
+def _session(row: Mapping[str, Any]) -> Session:
+    return Session(
+        pid=row["pid"],
+        username=row["username"] or "",
+        application_name=row["application_name"] or "",
+        state=row["state"] or "not visible",
+        in_state_seconds=row["in_state_seconds"],
+        waits_seconds=row.get("waits_seconds"),
+        is_migration=bool(row.get("is_migration")),
+        is_privileged=bool(row.get("is_privileged")),
+        blockers=tuple(row.get("blockers") or ()),
+    )
+
+
+def _holders(tx: Tx, pids: list[int]) -> dict[int, Session]:
+    return {row["pid"]: _session(row) for row in tx.records(SQL["holders"], now=tx.now, pids=pids)} if pids else {}
+
+
+def _rights(services: Services, tx: Tx) -> str:
+    """Return what our role may not see, or may not do."""
+    catalog = services.catalog.get(tx)
+    offered = services.offered(catalog)
+    lacking = missing(("sees_sessions",), offered, role=catalog.role)
+    if services.dba is None:
+        lacking += missing(("signal",), offered, role=catalog.role)
+    return "; ".join(item.reason for item in lacking)
+
+
+def _endable(services: Services, tx: Tx, roots: tuple[int, ...]) -> tuple[int, str]:
+    """Return the first holder that may be ended, or why none may."""
+    why = ""
+    for pid in roots:
+        row = tx.record(SQL["session"], now=tx.now, pid=pid)
+        if row is None:
+            continue
+        refused = why_not_end(candidate(row), idle_seconds=idle_limit(services))
+        if not refused:
+            return pid, ""
+        why = why or f"session {pid}: {refused}"
+    return 0, why

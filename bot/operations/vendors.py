@@ -1,0 +1,115 @@
+"""A vendor: what our own question finds, what its page says, what our jobs and logs are consistent with."""
+
+from datetime import datetime, timedelta
+
+from bot.domain.configuration import Vendor
+from bot.domain.messages import Message, ProbeReport
+from bot.domain.platform import matches
+from bot.domain.vendor import KEPT, Answer, Evidence, combined, good_in_a_row
+from bot.errors import InvalidCommand, TargetError
+from bot.operations.services import Services
+from bot.store import pauses
+from bot.store.db import Tx
+from bot.targets.queue import SQL as QUEUE
+
+WINDOW = timedelta(minutes=5)
+_LINES = 200
+_FAILURES = 500
+
+
+def known_vendor(services: Services, word: str) -> Vendor:
+    """Return the vendor that a word means; the only one, where none is named.
+
+    Raises:
+        InvalidCommand: none is called so; the known ones are named.
+    """
+    found = services.config.vendor(word)
+    if found is None:
+        known = ", ".join(item.name for item in services.config.vendors) or "none"
+        message = f"no vendor {word!r}; vendors here: {known}"
+        raise InvalidCommand(message, hint=f"/dragonfly probe {known.split(',')[0]}")
+    return found
+
+
+def ask(services: Services, vendor: Vendor) -> tuple[Answer, Answer]:
+    """Ask a vendor's endpoint and read its status page, now."""
+    if services.vendor_probe is None:
+        nothing = Answer(verdict="unknown", detail="not asked from here")
+        return nothing, nothing
+    return services.vendor_probe.ask(vendor.endpoint), services.vendor_probe.status_page(vendor.status_page)
+
+
+def note(tx: Tx, pause: pauses.Pause, verdict: str) -> list[list[str]]:
+    """Keep an answer with the pause that waits for it, and return the newest ones."""
+    probes = [*pause.probes, [tx.now.isoformat(), verdict]][-KEPT:]
+    pauses.set_probes(tx, pause.id, probes)
+    return probes
+
+
+def probe(services: Services, word: str) -> Message:
+    """Return what a vendor's endpoint and page say; an answer counts towards the resume that waits for it."""
+    vendor = known_vendor(services, word)
+    answer, page = ask(services, vendor)
+    verdict = combined(answer, page)
+    with services.db.write() as tx:
+        pause = pauses.open_one(tx)
+        waits = pause is not None and set(pause.job_types) & set(vendor.job_types)
+        probes = note(tx, pause, verdict) if pause and waits else []
+        as_of = tx.now
+    return ProbeReport(
+        env=services.config.env,
+        as_of=as_of,
+        vendor=vendor.name,
+        title=vendor.title,
+        verdict=verdict,
+        endpoint=answer.detail or answer.verdict,
+        took=answer.took,
+        status_page=page.detail or page.verdict,
+        good_in_a_row=good_in_a_row(probes, within=services.config.timing.probe_span),
+        contact=vendor.contact,
+    )
+
+
+def evidence(services: Services, vendor: Vendor, answer: Answer, page: Answer) -> Evidence:
+    """Return everything that speaks for or against a vendor's failing, each "consistent with" only."""
+    with services.db.read() as tx:
+        failed, finished = _jobs(services, tx, vendor)
+        since = tx.now - WINDOW
+    return Evidence(
+        failed_jobs=failed,
+        finished_jobs=finished,
+        log_lines=_log_lines(services, vendor, since),
+        probe=answer,
+        page=page,
+    )
+
+
+def _jobs(services: Services, tx: Tx, vendor: Vendor) -> tuple[int, int]:
+    catalog = services.catalog.get(tx)
+    if "updated_at" not in catalog.features or catalog.hidden:
+        return 0, 0
+    seconds, types = WINDOW.total_seconds(), list(vendor.job_types)
+    rows = tx.records(
+        QUEUE["complaints"], catalog.features, now=tx.now, seconds=seconds, job_types=types, most=_FAILURES
+    )
+    done = tx.records(QUEUE["finished"], now=tx.now, seconds=seconds)
+    failed = matches(vendor.patterns, (row["last_error"] for row in rows))
+    return failed, sum(row["jobs"] for row in done if row["job_type"] in types)
+
+
+def _log_lines(services: Services, vendor: Vendor, since: datetime) -> int:
+    """Return how many lines of the vendor's services match its patterns; a platform that is away says nothing."""
+    if services.platform is None:
+        return 0
+    found = 0
+    for word in vendor.services:
+        service = services.config.service(word)
+        if service is None:
+            continue
+        try:
+            running = services.platform.state(service.name, service.service_id).running
+            lines = services.platform.logs(running.id, _LINES, since) if running else ()
+        except TargetError:
+            continue
+        found += matches(vendor.patterns, (line.text for line in lines))
+    return found

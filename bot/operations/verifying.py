@@ -1,0 +1,133 @@
+"""Has a scenario recovered? Two looks, because one can be luck (playbook, step "verify"; target-system 9, row 19)."""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from bot.domain.messages import Message, VerifyLine, VerifyReport
+from bot.domain.workers import Status, judge
+from bot.errors import InvalidCommand, TargetError
+from bot.operations import checks, escalations, history, sessions, vendors
+from bot.operations.services import Services
+from bot.store import pauses
+from bot.store.db import Tx
+
+BETWEEN = timedelta(seconds=5)
+RECOVERED, NOT_YET, UNKNOWN = "recovered", "not yet", "could not tell"
+_WORDS = {Status.OK: RECOVERED, Status.BAD: NOT_YET, Status.UNKNOWN: UNKNOWN}
+
+Looks = tuple[VerifyLine, ...]
+
+
+def read(services: Services, scenario: str) -> Message:
+    """Return each thing that must have recovered; recovered only if both looks say so.
+
+    Raises:
+        InvalidCommand: no such scenario; the known ones are named.
+    """
+    found = services.runbooks.scenario(scenario or "worker-death")
+    look = _LOOKS.get(found.scenario) if found else None
+    if found is None or look is None:
+        message = f"no scenario {scenario!r} to verify; scenarios here: {', '.join(_LOOKS)}"
+        raise InvalidCommand(message, hint="/dragonfly verify worker-death")
+    first = look(services)
+    time.sleep(min(services.config.timing.check_interval, BETWEEN).total_seconds())
+    second = look(services)
+    lines = tuple(_worse(one, two) for one, two in zip(first, second, strict=True))
+    with services.db.read() as tx:
+        called = escalations.chain_for(services.config, found.scenario, tx.now)
+        well = all(line.verdict == RECOVERED for line in lines)
+        return VerifyReport(
+            env=services.config.env,
+            as_of=tx.now,
+            scenario=found.scenario,
+            lines=lines,
+            next_contact=called[1].who if len(called) > 1 and not well else (),
+        )
+
+
+def _worse(one: VerifyLine, two: VerifyLine) -> VerifyLine:
+    return two if one.verdict == RECOVERED or two.verdict != RECOVERED else one
+
+
+def _workers(services: Services) -> Looks:
+    """Every expected type is online by heartbeats; the view and the API are told where they differ; nothing is stuck."""
+    api = services.api.worker_verdicts() if services.api else {}
+    with services.db.read() as tx:
+        look, _depth, view = checks.see(services, tx)
+        held = sum(census.jobs_held for census in look.types if census.online == 0)
+    lines = []
+    for item in judge(look, services.config.expected_types, services.config.timing):
+        own = "online" if item.status is Status.OK else "offline"
+        sources = [source[item.worker_type] for source in (view, api) if item.worker_type in source]
+        other = [f"{v.source} says {v.verdict}" for v in sources if v.verdict not in (own, "unknown")]
+        online = f"{item.census.online} of {item.census.total} online" if item.census else item.reason
+        newest = item.census.worst[0].worker_id if item.census and item.census.online == 0 and item.census.worst else ""
+        detail = "; ".join([online, *other, *([f"last seen {newest}"] if newest else [])])
+        label = f"{services.config.label(item.worker_type)} worker"
+        lines.append(VerifyLine(name=label, verdict=_WORDS[item.status], detail=detail))
+    verdict = RECOVERED if held == 0 else NOT_YET
+    jobs = f"{held} held by workers that are offline"
+    return (*lines, VerifyLine(name="jobs", verdict=verdict, detail=jobs))
+
+
+def _migrations(services: Services) -> Looks:
+    """Nobody waits for the history any more, and nothing local is pending."""
+    with services.db.read() as tx:
+        waits, found = sessions.migration_wait(services, tx), history.compared(services, tx)
+    blocked = VerifyLine(
+        name="locks", verdict=NOT_YET if waits else RECOVERED, detail=waits or "no migration waits for a lock"
+    )
+    if found is None or found.pending is None:
+        return blocked, VerifyLine(name="migrations", verdict=UNKNOWN, detail="not known what is pending")
+    verdict = RECOVERED if found.pending == 0 else NOT_YET
+    return blocked, VerifyLine(name="migrations", verdict=verdict, detail=f"{found.pending} pending")
+
+
+def _vendor(services: Services) -> Looks:
+    """The vendor answers, its errors stay away, ingest is not paused and the offline variable is not "true"."""
+    vendor = vendors.known_vendor(services, "")
+    answer, page = vendors.ask(services, vendor)
+    found = vendors.evidence(services, vendor, answer, page)
+    said = {"ok": RECOVERED, "failing": NOT_YET, "unknown": UNKNOWN}[answer.verdict]
+    with services.db.read() as tx:
+        pause = _pause(tx)
+    return (
+        VerifyLine(name=vendor.title, verdict=said, detail=answer.detail or answer.verdict),
+        VerifyLine(
+            name="vendor's errors",
+            verdict=NOT_YET if found.failed_jobs else RECOVERED,
+            detail=f"{found.failed_jobs} jobs in 5 min",
+        ),
+        pause,
+        _offline(services),
+    )
+
+
+def _pause(tx: Tx) -> VerifyLine:
+    found = pauses.open_one(tx)
+    detail = f"paused since {found.started_at:%H:%M} by {found.owner}" if found else "no pause"
+    return VerifyLine(name="ingest", verdict=NOT_YET if found else RECOVERED, detail=detail)
+
+
+def _offline(services: Services) -> VerifyLine:
+    vendor = vendors.known_vendor(services, "")
+    service = services.config.service(vendor.services[0]) if vendor.services else None
+    if services.platform is None or service is None:
+        return VerifyLine(name="offline mode", verdict=UNKNOWN, detail="Railway is not configured")
+    try:
+        state = services.platform.state(service.name, service.service_id)
+        value = services.platform.variable(state.service_id, vendor.variable)
+    except TargetError as error:
+        return VerifyLine(name="offline mode", verdict=UNKNOWN, detail=error.message)
+    on = value == "true"
+    return VerifyLine(
+        name="offline mode", verdict=NOT_YET if on else RECOVERED, detail=f"{vendor.variable} is {value or 'not set'}"
+    )
+
+
+_LOOKS: Mapping[str, Callable[[Services], Looks]] = {
+    "worker-death": _workers,
+    "migration-block": _migrations,
+    "vendor-outage": _vendor,
+}

@@ -1,0 +1,116 @@
+"""What the sandbox tells the bot: its file and its environment, built from nothing (design, section 7)."""
+
+import os
+from pathlib import Path
+
+from bot.sandbox.slack.server import SlackServer
+from bot.sandbox.target.system import System
+from bot.sandbox.target.vendor import HEALTH, PAGE
+
+MODE = "prod"
+"""In `dev` the steps on Railway would be manual ones."""
+_LEVELS = {"fast": ("30s", "90s"), "playbook": ("5m", "15m")}
+_TOML = """\
+profile = "{profile}"
+
+[slack]
+alert_channel = "C0INCIDENTS"
+fallback_channel = "C0OPSALL"
+
+[people]
+operators = ["U0ADA", "U0BEN", "U0CLEO"]
+approvers = ["U0BEN", "U0CLEO", "U0DANA"]
+names = {{ U0ADA = "Ada", U0BEN = "Ben", U0CLEO = "Cleo", U0DANA = "Dana", U0GIL = "Gil" }}
+
+[oncall]
+people = ["U0ADA", "U0BEN"]
+
+[contacts]
+default = [
+    {{ label = "on call", call = ["oncall"] }},
+    {{ after = "{second}", label = "team lead", call = ["U0BEN"] }},
+    {{ after = "{third}", label = "everyone", call = ["C0OPSALL"] }},
+]
+
+[queue.idempotent]
+ingest = true
+ingest_csv = true
+
+[services.dragonfly-api]
+aliases = ["api"]
+local = "uvicorn backend.main:app"
+
+[services.ingest-worker]
+aliases = ["ingest", "dragonfly-worker-ingest"]
+worker_types = ["ingest_processor"]
+local = "python -m backend.workers.ingest_processor"
+
+[services.enforcement-worker]
+aliases = ["enforcement", "dragonfly-worker-enforcement"]
+worker_types = ["enforcement_engine"]
+local = "python -m backend.workers.enforcement_engine"
+
+[services.simplicity-worker]
+aliases = ["simplicity", "dragonfly-worker-simplicity"]
+worker_types = ["simplicity_ingest_worker"]
+local = "python -m backend.workers.simplicity_ingest_worker"
+
+[vendors.simplicity]
+title = "Simplicity API"
+endpoint = "{vendor}{health}"
+status_page = "{vendor}{page}"
+job_types = ["ingest", "ingest_csv", "simplicity_ingest"]
+patterns = ['Simplicity API returned 5\\d\\d', 'Max retries exceeded']
+services = ["ingest-worker"]
+variable = "SIMPLICITY_OFFLINE_MODE"
+contact = "Simplicity support, +1 555 0100"
+
+[migrations]
+source = "{migrations}"
+rollbacks = "{rollbacks}"
+application_names = ["supabase"]
+"""
+
+
+def file(system: System) -> str:
+    """Return the text of `dragonfly.toml`."""
+    second, third = _LEVELS[system.profile]
+    return _TOML.format(
+        profile=system.profile,
+        second=second,
+        third=third,
+        vendor=system.vendor.url,
+        health=HEALTH,
+        page=PAGE,
+        migrations=system.files.source,
+        rollbacks=system.files.rollbacks,
+    )
+
+
+def environment(
+    *, settings: Path, system: System, slack: SlackServer, dsn: str, api_url: str, api_key: str
+) -> dict[str, str]:
+    """Return the environment of the bot.
+
+    Args:
+        settings: where its file lies.
+        system: what it looks after.
+        slack: where it talks.
+        dsn: the address of the database under the bot's own role.
+        api_url: of the target's API.
+        api_key: for it.
+    """
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "SUPABASE_MODE": MODE,
+        "DRAGONFLY_CONFIG": str(settings),
+        "DRAGONFLY_DATABASE_URL": dsn,
+        "DRAGONFLY_DBA_DATABASE_URL": system.dsn,
+        "DRAGONFLY_API_URL_PROD": api_url,
+        "DRAGONFLY_API_KEY": api_key,
+        "RAILWAY_TOKEN": system.railway.settings.project_token,
+        "RAILWAY_API_URL": system.railway.url,
+        "SLACK_BOT_TOKEN": slack.settings.bot_token,
+        "SLACK_APP_TOKEN": slack.settings.app_token,
+        "SLACK_API_URL": slack.api_url,
+    }

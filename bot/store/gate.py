@@ -1,0 +1,68 @@
+"""Runs of the release gate, and what two people allowed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bot.sqlfile import load
+from bot.store.db import Tx
+
+SQL = load("bot.store", "gate.sql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRun:
+    """One run of the gate."""
+
+    id: int
+    mode: str
+    actor: str
+    at: datetime
+    ended_at: datetime | None
+    """None while it runs."""
+    passed: bool
+    failed: list[str]
+    report: Mapping[str, Any]
+    allowed_by: str | None
+    allowed_until: datetime | None
+    allowed_why: str
+
+
+def begin(tx: Tx, *, mode: str, actor: str) -> int:
+    """Keep that the gate begins to run, and return the run's number."""
+    row = tx.record(SQL["begin_gate"], mode=mode, actor=actor, now=tx.now)
+    assert row is not None
+    return int(row["id"])
+
+
+def progress(tx: Tx, gate_id: int, report: Mapping[str, object]) -> None:
+    """Keep how far it is."""
+    tx.run(SQL["progress_gate"], id=gate_id, report=json.dumps(report))
+
+
+def end(tx: Tx, gate_id: int, *, passed: bool, failed: Sequence[str], report: Mapping[str, object]) -> None:
+    """Keep what it came to."""
+    values = {"id": gate_id, "passed": passed, "failed": list(failed), "report": json.dumps(report)}
+    tx.run(SQL["end_gate"], **values, now=tx.now)
+
+
+def find(tx: Tx, gate_id: int) -> GateRun | None:
+    """Return one run."""
+    return tx.row(GateRun, SQL["find_gate"], id=gate_id)
+
+
+def newest(tx: Tx, mode: str) -> GateRun | None:
+    """Return the newest run of a mode that has ended."""
+    return tx.row(GateRun, SQL["newest_gate"], mode=mode)
+
+
+def allow(tx: Tx, gate_id: int, *, run: str, until: datetime, why: str) -> bool:
+    """Allow what failed, for a while; False = it passed, or is gone."""
+    return tx.record(SQL["allow"], id=gate_id, run=run, until=until, why=why) is not None
+
+
+def disallow(tx: Tx, run: str) -> bool:
+    """Take an allowance back; False = it has ended."""
+    return tx.record(SQL["disallow"], run=run, now=tx.now) is not None

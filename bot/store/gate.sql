@@ -1,0 +1,40 @@
+-- name: begin_gate
+-- The gate begins to run.
+INSERT INTO ops.chatops_gate (mode, actor, at) VALUES (%(mode)s, %(actor)s, %(now)s)
+RETURNING id;
+
+-- name: progress_gate
+-- How far it is.
+UPDATE ops.chatops_gate SET report = %(report)s::jsonb WHERE id = %(id)s AND ended_at IS NULL;
+
+-- name: end_gate
+-- What it came to.
+UPDATE ops.chatops_gate
+SET passed = %(passed)s, failed = %(failed)s, report = %(report)s::jsonb, ended_at = %(now)s
+WHERE id = %(id)s AND ended_at IS NULL;
+
+-- name: find_gate
+-- One run.
+SELECT id, mode, actor, at, ended_at, passed, failed, report, allowed_by, allowed_until, allowed_why
+FROM ops.chatops_gate
+WHERE id = %(id)s;
+
+-- name: newest_gate
+-- The newest run of a mode that has ended.
+SELECT id, mode, actor, at, ended_at, passed, failed, report, allowed_by, allowed_until, allowed_why
+FROM ops.chatops_gate
+WHERE mode = %(mode)s AND ended_at IS NOT NULL
+ORDER BY id DESC
+LIMIT 1;
+
+-- name: allow
+-- Two people allow what failed, for a while.
+UPDATE ops.chatops_gate SET allowed_by = %(run)s, allowed_until = %(until)s, allowed_why = %(why)s
+WHERE id = %(id)s AND NOT passed
+RETURNING id;
+
+-- name: disallow
+-- Take an allowance back before its end.
+UPDATE ops.chatops_gate SET allowed_until = %(now)s
+WHERE allowed_by = %(run)s AND allowed_until > %(now)s
+RETURNING id;

@@ -1,0 +1,213 @@
+"""Railway over its public GraphQL API: state, logs, restart, one variable. Everything else cannot be expressed here.
+
+Source: Railway's public API and schema (2026-08), read 2026-11. Ordinary failures come as a body with `errors`, mostly
+under HTTP 200; a mutation that got no answer may have happened and is never sent again by us. No secret, address or
+vendor's sentence goes into an error.
+"""
+
+import re
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+
+import httpx
+
+from bot.domain.platform import Deployment, LogLine, ServiceState
+from bot.errors import OutcomeUnknown, TargetRefused, TargetUnavailable
+
+READ_SECONDS = 10.0
+CHANGE_SECONDS = 75.0
+_OPERATION = re.compile(r"^(?:query|mutation) (?P<name>\w+).*?^}", re.MULTILINE | re.DOTALL)
+_SAID = (
+    ("not authorized", "the token is not taken, or there is no such service in its environment"),
+    ("project token not found", "the project token is not valid"),
+    ("serviceinstance not found", "the service is not in this environment"),
+    ("two factor", "the workspace wants a second factor"),
+    ("rate limit", "too many deployments of this service in a short time"),
+    ("deploys have been paused", "Railway has paused deployments"),
+)
+
+
+def operations() -> Mapping[str, str]:
+    """Return every operation text by its name."""
+    text = files("bot.targets").joinpath("railway.graphql").read_text(encoding="utf-8")
+    return {found["name"]: found[0] for found in _OPERATION.finditer(text)}
+
+
+class Railway:
+    """One environment of one project."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        is_project_token: bool,
+        project_id: str = "",
+        environment_id: str = "",
+    ) -> None:
+        """Open nothing yet; a project token knows its own project and environment."""
+        header = {"Project-Access-Token": token} if is_project_token else {"Authorization": f"Bearer {token}"}
+        self._client = httpx.Client(headers={**header, "User-Agent": "dragonfly-bot"}, follow_redirects=False)
+        self._url = url
+        self._operations = operations()
+        self._lock = threading.Lock()
+        self._scope = (project_id, environment_id)
+        self._ids: dict[str, str] = {}
+
+    def state(self, service: str, service_id: str = "") -> ServiceState:
+        """Return what runs of a service now.
+
+        Raises:
+            TargetUnavailable: no answer. TargetRefused: Railway said no.
+        """
+        project, environment = self._where()
+        found_id = service_id or self._id_of(service)
+        data = self._read("ServiceState", environmentId=environment, serviceId=found_id)
+        instance = data.get("serviceInstance")
+        if not isinstance(instance, dict):
+            raise TargetRefused("the service is not in this environment")
+        deployments = [_deployment(item) for item in instance.get("activeDeployments") or []]
+        latest = instance.get("latestDeployment")
+        return ServiceState(
+            service=service,
+            service_id=found_id,
+            replicas=instance.get("numReplicas") or 1,
+            latest=_deployment(latest) if latest else None,
+            active=tuple(deployments),
+            url=f"https://railway.com/project/{project}/service/{found_id}?environmentId={environment}",
+        )
+
+    def logs(self, deployment_id: str, most: int, since: datetime | None = None) -> tuple[LogLine, ...]:
+        """Return the newest lines of a deployment, oldest first.
+
+        Raises:
+            TargetUnavailable: no answer. TargetRefused: Railway said no.
+        """
+        start = since.isoformat() if since else None
+        data = self._read("RuntimeLogs", deploymentId=deployment_id, limit=most, startDate=start)
+        lines = data.get("deploymentLogs") or []
+        return tuple(_line(item) for item in lines)[-most:]
+
+    def diagnosis(self, deployment_id: str) -> bool:
+        """Say whether Railway itself has a diagnosis of a deployment; its text is not read."""
+        data = self._read("DeploymentDiagnosis", id=deployment_id)
+        return bool((data.get("deployment") or {}).get("diagnosis"))
+
+    def variable(self, service_id: str, name: str) -> str | None:
+        """Return the value of one variable; all others are dropped here, unseen."""
+        project, environment = self._where()
+        data = self._read("Variables", projectId=project, environmentId=environment, serviceId=service_id)
+        value = (data.get("variables") or {}).get(name)
+        return str(value) if value is not None else None
+
+    def restart(self, deployment_id: str) -> None:
+        """Restart the process of a running deployment; same image, same id.
+
+        Raises:
+            OutcomeUnknown: no answer came; it may have happened. TargetRefused, TargetUnavailable: it did not.
+        """
+        self._change("Restart", id=deployment_id)
+
+    def set_variable(self, service_id: str, name: str, value: str) -> None:
+        """Set one variable of one service; Railway then deploys that service anew.
+
+        Raises:
+            OutcomeUnknown: no answer came; it may have happened. TargetRefused, TargetUnavailable: it did not.
+        """
+        project, environment = self._where()
+        if not service_id:
+            raise TargetRefused("a variable without a service would be written to every service")
+        values = {"projectId": project, "environmentId": environment, "serviceId": service_id}
+        self._change("SetVariable", input={**values, "name": name, "value": value})
+
+    def _where(self) -> tuple[str, str]:
+        with self._lock:
+            if not all(self._scope):
+                scope = self._read("TokenScope").get("projectToken") or {}
+                self._scope = (str(scope.get("projectId", "")), str(scope.get("environmentId", "")))
+            return self._scope
+
+    def _id_of(self, service: str) -> str:
+        """Return a service's id by its exact name."""
+        if service not in self._ids:
+            data = self._read("ProjectServices", projectId=self._where()[0])
+            edges = ((data.get("project") or {}).get("services") or {}).get("edges") or []
+            self._ids = {edge["node"]["name"]: edge["node"]["id"] for edge in edges if not edge["node"]["deletedAt"]}
+        if service not in self._ids:
+            raise TargetRefused(f"Railway knows no service {service!r} here")
+        return self._ids[service]
+
+    def _read(self, name: str, **variables: object) -> dict[str, Any]:
+        try:
+            return self._send(name, variables, READ_SECONDS)
+        except httpx.TimeoutException:
+            raise TargetUnavailable(f"Railway did not answer in {int(READ_SECONDS)} s") from None
+        except httpx.HTTPError as error:
+            raise TargetUnavailable(f"Railway cannot be reached ({type(error).__name__})") from None
+
+    def _change(self, name: str, **variables: object) -> None:
+        try:
+            data = self._send(name, variables, CHANGE_SECONDS)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise TargetUnavailable("Railway cannot be reached; nothing was sent") from None
+        except httpx.TimeoutException:
+            raise OutcomeUnknown(f"Railway did not answer for {int(CHANGE_SECONDS)} s") from None
+        except httpx.HTTPError as error:
+            raise OutcomeUnknown(f"the connection to Railway broke ({type(error).__name__})") from None
+        if not all(data.values()):
+            raise TargetRefused("Railway answered that it did nothing")
+
+    def _send(self, name: str, variables: Mapping[str, object], seconds: float) -> dict[str, Any]:
+        body = {"query": self._operations[name], "variables": variables, "operationName": name}
+        answer = self._client.post(self._url, json=body, timeout=seconds)
+        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            wait = answer.headers.get("Retry-After", "some")
+            raise TargetUnavailable(f"Railway takes no more requests for {wait} s; nothing was done")
+        return _data(name, answer)
+
+
+def _data(name: str, answer: httpx.Response) -> dict[str, Any]:
+    """Return the data of an answer; the body decides, whatever the status (reference 1.1)."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if isinstance(body, dict) and body.get("errors"):
+        raise TargetRefused(f"Railway refused {name}: {_said(body['errors'])}")
+    data = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(data, dict):
+        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR and name in ("Restart", "SetVariable"):
+            raise OutcomeUnknown(f"Railway answered {answer.status_code} without a result")
+        raise TargetUnavailable(f"Railway answered {answer.status_code} without a result")
+    return data
+
+
+def _said(errors: object) -> str:
+    """Return our own sentence for a vendor's; theirs may quote what was sent."""
+    first = errors[0] if isinstance(errors, list) and errors else {}
+    text = str(first.get("message", "") if isinstance(first, dict) else "").lower()
+    return next((said for word, said in _SAID if word in text), "it gave no reason that is known here")
+
+
+def _deployment(item: Mapping[str, Any]) -> Deployment:
+    return Deployment(
+        id=item["id"],
+        status=item["status"],
+        status_at=_moment(item.get("statusUpdatedAt")),
+        created_at=_moment(item.get("createdAt")),
+        stopped=bool(item.get("deploymentStopped")),
+        instances=tuple(sorted((found["id"], found["status"]) for found in item.get("instances") or [])),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _line(item: Mapping[str, Any]) -> LogLine:
+    tags = item.get("tags") or {}
+    at = re.sub(r"(\.\d{6})\d+", r"\1", item["timestamp"])
+    return LogLine(at=datetime.fromisoformat(at), text=item["message"], instance=tags.get("deploymentInstanceId") or "")
