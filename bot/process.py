@@ -20,6 +20,7 @@ from bot.operations import (
     alerts,
     checks,
     delivery,
+    detection,
     escalations,
     inbox,
     pausing,
@@ -165,6 +166,8 @@ class Bot:
             clock=SystemClock(),
             ready=self.is_ready,
             rejected=lambda reason: self.rejected.update([reason]),
+            hook=lambda: detection.hint(self.services),
+            hook_token=self.settings.hook_token.get_secret_value(),
         )
         server = HttpServer(edge.routes(), port)
         server.start()

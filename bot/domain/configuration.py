@@ -118,7 +118,7 @@ class Vendor:
     job_types: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     """Regular expressions over `last_error` and log lines; a match is "consistent with", never proof."""
-    least: int = 3
+    least: int = 5
     """Fewer failures than this in the window say nothing."""
     services: tuple[str, ...] = ()
     """Services whose logs are searched and whose variable is set."""

@@ -49,7 +49,8 @@ class ServiceState:
     def running(self) -> Deployment | None:
         """Return the deployment that a restart would restart."""
         alive = [item for item in self.active if not item.stopped]
-        return alive[-1] if alive else self.latest
+        newest = sorted(alive, key=lambda item: item.created_at.timestamp() if item.created_at else 0.0)
+        return newest[-1] if newest else self.latest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,14 @@ class Timing:
     """A worker type with no `running` heartbeat for this long is offline (§2)."""
     check_interval: timedelta = _seconds(15)
     """Between two looks of one check."""
+    platform_interval: timedelta = _seconds(60)
+    """Between two looks at the platform's deployments: its rate limit is 1,000 requests an hour."""
+    vendor_interval: timedelta = _seconds(30)
+    """Between two looks at a vendor: our jobs' errors, our logs, its endpoint and its page."""
+    migration_wait: timedelta = _seconds(60)
+    """A session that waits for a migration's lock for longer blocks it (§2)."""
+    deploy_pending: timedelta = _minutes(15)
+    """A deployment that is pending for longer is blocked (§2)."""
     pending_for: timedelta = _seconds(30)
     """How long a check must be bad before its alert fires (`for`)."""
     keep_firing_for: timedelta = _seconds(60)
@@ -99,6 +107,9 @@ FAST = replace(
     PLAYBOOK,
     offline_after=_seconds(4),
     check_interval=_seconds(1),
+    platform_interval=_seconds(3),
+    vendor_interval=_seconds(2),
+    migration_wait=_seconds(4),
     pending_for=_seconds(2),
     keep_firing_for=_seconds(5),
     stuck_after=_seconds(10),

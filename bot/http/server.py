@@ -5,6 +5,7 @@ whose headers do not come is dropped by `Deadline`.
 """
 
 import asyncio
+import hmac
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -61,25 +62,42 @@ class Edge:
         clock: Clock,
         ready: Callable[[], bool],
         rejected: Callable[[str], None],
+        hook: Callable[[], None] | None = None,
+        hook_token: str = "",
     ) -> None:
-        """Keep what the routes need; `rejected` counts what was not from Slack."""
+        """Keep what the routes need; `rejected` counts what was not from Slack, `hook` is told that something was told."""
         self._app = app
         self._secrets = tuple(secrets)
         self._clock = clock
         self._ready = ready
+        self._hook = hook
+        self._hook_token = hook_token
         self._rejected = rejected
         self._limit: anyio.CapacityLimiter | None = None
         self._log = logging.getLogger("dragonfly.http")
 
     def routes(self) -> Starlette:
         """Return the application."""
+        hooks = [Route("/hooks/railway/{token}", self.railway, methods=["POST"])] if self._hook_token else []
         return Starlette(
             routes=[
                 Route("/slack/events", self.slack, methods=["POST"]),
                 Route("/livez", self.livez),
                 Route("/readyz", self.readyz),
+                *hooks,
             ]
         )
+
+    async def railway(self, request: Request) -> Response:
+        """Take a hint: what it says is not read, because it is not signed; the deployments are looked at instead."""
+        if not hmac.compare_digest(request.path_params["token"].encode(), self._hook_token.encode()):
+            return self._reject("another token", 404, 0)
+        body = await _body(request)
+        if isinstance(body, int):
+            return self._reject("hook", body, 0)
+        if self._hook is not None:
+            await anyio.to_thread.run_sync(self._hook)
+        return PlainTextResponse("ok")
 
     async def livez(self, _request: Request) -> Response:
         """Say that the process runs; never waits for a listener."""

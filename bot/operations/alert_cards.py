@@ -1,5 +1,6 @@
 """An alert's live card and its thread replies, built from what is stored at the moment they are sent."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,14 @@ from bot.store.alerts import Alert, RunLine
 from bot.store.db import Tx
 from bot.store.escalations import Escalation
 
+_WORDS = {
+    "migration_blocked": "blocked",
+    "vendor_errors": "failing",
+    "api_health": "failing",
+    "check_blind": "not to be seen",
+    "db_reachable": "not to be reached",
+}
+_ID = re.compile(r"^[UWSCG][A-Z0-9]+$")
 _TITLES = {
     "reset-stuck": "Reset stuck jobs",
     "restart": "Restart",
@@ -117,6 +126,7 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         open_plan=_open_plan(services, tx, alert.id),
         scenario=alert.scenario,
         service=_service(services, alert),
+        sources=evidence.get("sources"),
         **_held_by(services, alert),
         **_ends(services, alert),
     )
@@ -220,6 +230,7 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
     url = services.chat.link(where.channel, where.ts) if services.chat and where else ""
     evidence = alert.evidence
     down = event.facts.get("down_seconds")
+    called = tuple(event.facts.get("who", ()))
     return AlertReply(
         env=services.config.env,
         as_of=tx.now,
@@ -227,7 +238,9 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         event=event.event,
         label=evidence.get("label", alert.check_id),
         at=event.at,
-        mentions=tuple(event.facts.get("who", ())),
+        word=_WORDS.get(alert.check_id, "offline"),
+        mentions=tuple(who for who in called if _ID.match(who)) or tuple(who for item in chain[:1] for who in item.who),
+        contacts=tuple(who for who in called if not _ID.match(who)),
         called=str(event.facts.get("label", "")),
         earlier=tuple(_call(item) for item in chain if item.done_at and item.done_at < event.at),
         next_calls=tuple(_call(item) for item in chain if not item.done_at),

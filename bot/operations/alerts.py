@@ -20,6 +20,8 @@ from bot.store.db import Tx
 _TITLES = {
     "worker_heartbeat": "{label} workers offline",
     "api_health": "API failing",
+    "migration_blocked": "{label} blocked",
+    "vendor_errors": "{label} failing",
     "check_blind": "Cannot see: {label}",
     "db_reachable": "Cannot reach the database",
 }

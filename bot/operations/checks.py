@@ -1,13 +1,13 @@
 """Look at the target as often as each check is due, and let what was seen act on its alerts (§2)."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.messages import CheckLine, CheckReport
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
 from bot.errors import StatementRefused, StatementTimedOut
-from bot.operations import alerts
+from bot.operations import alerts, detection
 from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.store import checks
@@ -21,15 +21,25 @@ BLIND_AFTER = 3
 API_FAILS = 3
 
 
-def due_checks(services: Services) -> tuple[str, ...]:
-    """Return the checks that this installation can make."""
-    return (HEARTBEAT, "api_health") if services.api else (HEARTBEAT,)
+def due_checks(services: Services) -> Mapping[str, timedelta]:
+    """Return the checks that this installation can make, and how often each is due."""
+    timing = services.config.timing
+    found = {HEARTBEAT: timing.check_interval, detection.MIGRATION: timing.check_interval}
+    if services.api:
+        found["api_health"] = timing.check_interval
+    if services.platform:
+        found[detection.DEPLOY] = timing.platform_interval
+    if services.config.vendors:
+        found[detection.VENDOR] = timing.vendor_interval
+    return found
 
 
 def run_due(services: Services) -> int:
     """Look at what is due, and return how many checks were looked at."""
+    due: set[str] = set()
     with services.db.write() as tx:
-        due = checks.take_due(tx, due_checks(services), services.config.timing.check_interval)
+        for check, interval in due_checks(services).items():
+            due |= set(checks.take_due(tx, (check,), interval))
     if not due:
         return 0
     api = services.api.worker_verdicts() if services.api else {}
@@ -37,8 +47,18 @@ def run_due(services: Services) -> int:
         _heartbeats(services, api)
     if "api_health" in due:
         _api(services, api)
+    for check, look in _LOOKS.items():
+        if check in due:
+            look(services)
     services.wake("delivery")
     return len(due)
+
+
+_LOOKS: Mapping[str, Callable[[Services], None]] = {
+    detection.MIGRATION: detection.migration_locks,
+    detection.DEPLOY: detection.deployments,
+    detection.VENDOR: detection.vendor_errors,
+}
 
 
 def see(services: Services, tx: Tx) -> tuple[HeartbeatLook, Depth | None, Mapping[str, SourceVerdict]]:

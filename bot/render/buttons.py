@@ -97,12 +97,12 @@ def _alert(card: m.AlertCard) -> list[tuple[str, list[Button]]]:
             if card.acked_by or card.check == "db_reachable"
             else [button(ids.ACK, "acknowledge", card.key, style="primary")]
         )
-        return (
-            [("act", [*act, *_by_scenario(card)]), ("look", look)] if card.has_runbook else [("act", [*act, look[0]])]
-        )
-    reset = _reset(card, primary=bool(card.acked_by))
+        by_scenario = _by_scenario(card)
+        return [("act", [*act, *by_scenario]), ("look", look[1:])] if by_scenario else [("act", [*act, look[0]])]
+    steps = _logs_and_restart(card) if card.acked_by else []
+    reset = _reset(card, primary=bool(card.acked_by) and not steps)
     if card.acked_by:
-        return [("act", [*_logs_and_restart(card), reset]), ("look", [look[1], look[0]])]
+        return [("act", steps), ("look", [reset, look[1]])] if steps else [("act", [reset, look[1], look[0]])]
     return [("act", [button(ids.ACK, "acknowledge", card.key, style="primary"), reset]), ("look", look)]
 
 
@@ -113,7 +113,7 @@ def _logs_and_restart(card: m.AlertCard) -> list[Button]:
     logs = ids.encode_request(card.key, {"service": card.service, "oom": "yes"})
     restart = ids.encode_request(card.key, {"service": card.service})
     return [
-        button(ids.READ_LOGS, "check_logs", logs),
+        button(ids.READ_LOGS, "check_logs", logs, style="primary"),
         button(ids.PLAN_RESTART, "restart", restart, service=card.service),
     ]
 

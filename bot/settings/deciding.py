@@ -125,7 +125,11 @@ def _vendors(declared: File, faults: list[str]) -> tuple[Vendor, ...]:
                 re.compile(pattern)
             except re.error as error:
                 faults.append(f"vendors.{name}.patterns: {pattern!r} is no regular expression: {error}")
-    return tuple(Vendor(name=name, **_listed(item)) for name, item in declared.vendors.items())
+    usual = {vendor.name: vendor.patterns for vendor in DEFAULT_VENDORS}
+    return tuple(
+        Vendor(name=name, **{**_listed(item), "patterns": tuple(item.patterns) or usual.get(name, ())})
+        for name, item in declared.vendors.items()
+    )
 
 
 def _gate(table: GateTable, faults: list[str]) -> Gate:

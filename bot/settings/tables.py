@@ -131,7 +131,7 @@ class VendorTable(Table):
     status_page: str = ""
     job_types: list[str] = []
     patterns: list[str] = []
-    least: int = Field(default=3, ge=1)
+    least: int = Field(default=5, ge=1)
     services: list[str] = []
     variable: str = ""
     contact: str = ""

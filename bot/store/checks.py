@@ -41,3 +41,8 @@ def swap_detail(tx: Tx, check: str, detail: Mapping[str, Any]) -> Mapping[str, A
     tx.run(SQL["keep_detail"], check=check, detail=json.dumps(dict(detail)), now=tx.now)
     kept: Mapping[str, Any] = before["detail"] if before else {}
     return kept
+
+
+def make_due(tx: Tx, check: str) -> None:
+    """Look at a check at once."""
+    tx.run(SQL["make_due"], check=check, now=tx.now)

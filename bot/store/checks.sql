@@ -26,6 +26,10 @@ SET observed_at = %(now)s, unknown_streak = unknown_streak + 1
 WHERE check_id = %(check)s
 RETURNING unknown_streak;
 
+-- name: make_due
+-- Look at a check at once.
+UPDATE ops.chatops_check SET due_at = %(now)s WHERE check_id = %(check)s;
+
 -- name: check_detail
 -- What was kept of the last look.
 SELECT detail FROM ops.chatops_check WHERE check_id = %(check)s FOR UPDATE;

@@ -19,6 +19,7 @@ from bot.errors import OutcomeUnknown, TargetRefused, TargetUnavailable
 
 READ_SECONDS = 10.0
 CHANGE_SECONDS = 75.0
+CHANGES = ("Restart", "SetVariable")
 _OPERATION = re.compile(r"^(?:query|mutation) (?P<name>\w+).*?^}", re.MULTILINE | re.DOTALL)
 _SAID = (
     ("not authorized", "the token is not taken, or there is no such service in its environment"),
@@ -50,7 +51,9 @@ class Railway:
     ) -> None:
         """Open nothing yet; a project token knows its own project and environment."""
         header = {"Project-Access-Token": token} if is_project_token else {"Authorization": f"Bearer {token}"}
-        self._client = httpx.Client(headers={**header, "User-Agent": "dragonfly-bot"}, follow_redirects=False)
+        self._client = httpx.Client(
+            headers={**header, "User-Agent": "dragonfly-bot"}, follow_redirects=False, trust_env=False
+        )
         self._url = url
         self._operations = operations()
         self._lock = threading.Lock()
@@ -175,14 +178,20 @@ def _data(name: str, answer: httpx.Response) -> dict[str, Any]:
         body = answer.json()
     except ValueError:
         body = None
-    if isinstance(body, dict) and body.get("errors"):
-        raise TargetRefused(f"Railway refused {name}: {_said(body['errors'])}")
-    data = body.get("data") if isinstance(body, dict) else None
-    if not isinstance(data, dict):
-        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR and name in ("Restart", "SetVariable"):
-            raise OutcomeUnknown(f"Railway answered {answer.status_code} without a result")
-        raise TargetUnavailable(f"Railway answered {answer.status_code} without a result")
-    return data
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if errors and not (name in CHANGES and _may_have_happened(errors)):
+        raise TargetRefused(f"Railway refused {name}: {_said(errors)}")
+    data = body.get("data") if isinstance(body, dict) and not errors else None
+    if isinstance(data, dict):
+        return data
+    if name in CHANGES:
+        raise OutcomeUnknown(f"Railway answered {answer.status_code} without a result")
+    raise TargetUnavailable(f"Railway answered {answer.status_code} without a result")
+
+
+def _may_have_happened(errors: object) -> bool:
+    """Say whether Railway gave no reason of its own: what was sent may have been carried out (reference 1.1)."""
+    return "problem processing request" in str(errors).lower()
 
 
 def _said(errors: object) -> str:

@@ -17,7 +17,11 @@ class HttpProbe:
     def __init__(self) -> None:
         """Open nothing yet."""
         self._client = httpx.Client(
-            timeout=SECONDS, follow_redirects=True, max_redirects=2, headers={"User-Agent": "dragonfly-bot"}
+            timeout=SECONDS,
+            trust_env=False,
+            follow_redirects=True,
+            max_redirects=2,
+            headers={"User-Agent": "dragonfly-bot"},
         )
 
     def ask(self, url: str) -> Answer:

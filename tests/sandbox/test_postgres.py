@@ -52,7 +52,7 @@ def test_a_killed_parent_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_killed_sandbox_leaves_nothing() -> None:
-    """After `kill -9` of the whole sandbox no worker, bot, guardian or server is left."""
+    """After `kill -9` of the whole sandbox no worker, bot, guardian or server is left, and no file of theirs."""
     parent = subprocess.Popen(
         [sys.executable, "-m", "bot", "sandbox", "--ephemeral", "--no-browser"],
         stdout=subprocess.PIPE,
@@ -60,15 +60,19 @@ def test_a_killed_sandbox_leaves_nothing() -> None:
         env={"PATH": os.environ["PATH"]},
     )
     assert parent.stdout is not None
+    home = Path("none")
     for line in parent.stdout:
+        if "The bot's log" in line:
+            home = Path(line.split()[-1]).parent
         if "Ctrl-C" in line:
             break
+    assert (home / "migrations").is_dir()
     children = _below(parent.pid)
     assert len(children) >= 8
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    eventually(lambda: not [pid for pid in children if _runs(pid)], 30)
+    eventually(lambda: not home.exists() and not [pid for pid in children if _runs(pid)], 30)
 
 
 def _below(pid: int) -> list[int]:

@@ -3,9 +3,12 @@
 import os
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bot.errors import TargetUnavailable
+from bot.sandbox.serving import Served
+from bot.sandbox.target import web
 from tests.sandbox.systems import INGEST, Running, anew
 from tests.support.waiting import eventually
 
@@ -130,3 +133,22 @@ def test_the_api_is_a_service_too(running: Running) -> None:
 def test_a_worker_of_ours_is_no_childs_parent(running: Running) -> None:
     """Each has a session of its own, so that Ctrl-C is for us alone."""
     assert {os.getsid(man.process.pid) for man in running.system.crew.men}.isdisjoint({os.getsid(0)})
+
+
+def test_what_is_stopped_stays_so_until_it_is_brought_back(running: Running) -> None:
+    """No process, and an API that the platform does not find."""
+    before = running.system.crew.ids(INGEST)
+    api = Served(web.api(running.system, "key"), "api").start()
+
+    def answer() -> int:
+        return httpx.get(f"{api.url}/api/health", trust_env=False).status_code
+
+    for service in (INGEST, "dragonfly-api"):
+        running.system.platform.stop(service)
+    assert running.system.crew.of(INGEST) == [] and answer() == 404
+
+    running.system.fault("bring-back")
+    assert anew(before, running.system.crew.ids(INGEST)) and answer() == 200
+    api.stop()
+    with pytest.raises(httpx.ConnectError):
+        answer()

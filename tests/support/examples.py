@@ -599,7 +599,14 @@ def examples() -> list[m.Message]:
         found.append(replace(base, face=face, resolved_by="slack:T0DRAGON/U0ADA", resolved_reason="planned stop"))
     found += [
         replace(ALERT, check=check, label="worker heartbeats", reason="3 looks in a row failed")
-        for check in ("check_blind", "api_health", "db_reachable")
+        for check in ("check_blind", "api_health", "db_reachable", "migration_blocked")
+    ]
+    sources = {"failed_jobs": 9, "finished_jobs": 3, "log_lines": 4, "probe": "500", "page": "operational"}
+    vendor = replace(ALERT, check="vendor_errors", label="Simplicity API", scenario="vendor-outage", sources=sources)
+    found += [
+        vendor,
+        replace(TAKEN, face=m.AlertFace.ACKED, service="ingest"),
+        replace(vendor, acked_by="slack:T0/U0ADA", acked_at=NOW, face=m.AlertFace.ACKED),
     ]
     found.append(replace(TAKEN, face=m.AlertFace.ACKED, open_plan=m.Link(key="7F3K", url="https://example.org/x")))
     for event in ("escalated", "recovered", "reopened", "resolved_by_hand", "ack_lapsed", "unsteady"):

@@ -1,8 +1,10 @@
 """Alerts as people see them: the live card, its thread, the list, the timeline, who is called."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from bot.domain.messages.base import Call, Link, Message
 from bot.domain.workers import SourceVerdict
@@ -49,7 +51,7 @@ class AlertCard(Message):
 
     key: str
     check: str
-    """`worker_heartbeat`, `db_reachable`, `check_blind`, `api_health`."""
+    """`worker_heartbeat`, `db_reachable`, `check_blind`, `api_health`, `migration_blocked`, `vendor_errors`."""
     face: AlertFace
     severity: str
     label: str
@@ -86,13 +88,10 @@ class AlertCard(Message):
     steps: tuple[StepLine, ...] = ()
     open_plan: Link | None = None
     scenario: str = "worker-death"
+    sources: Mapping[str, Any] | None = None
+    """What speaks for a vendor's failing: jobs, log lines, our own call, its page."""
     service: str = ""
     """The service that runs this worker type, as people call it."""
-
-    @property
-    def has_runbook(self) -> bool:
-        """Say whether a runbook is about this alert."""
-        return self.scenario in ("worker-death", "migration-block", "vendor-outage")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +103,11 @@ class AlertReply(Message):
     """`escalated`, `recovered`, `reopened`, `resolved_by_hand`, `acknowledged`, `unsteady`, `ack_lapsed`, `ack_reminder`."""
     label: str
     at: datetime
+    word: str = "offline"
+    """What is wrong, in a word."""
     mentions: tuple[str, ...] = ()
+    contacts: tuple[str, ...] = ()
+    """Whoever must be called and is not in Slack."""
     called: str = ""
     """`team lead`: the label of the level that is called now."""
     earlier: tuple[Call, ...] = ()

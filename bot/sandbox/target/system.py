@@ -212,7 +212,8 @@ class System:
             self.railway.recovered(API, self.platform.restart(API))
         if was_locked_out:
             self._let_in()
-        return f"{len(hired)} workers started under new ids"
+        started = f": {len(hired)} workers started under new ids" if hired else ""
+        return f"all is well again{started}"
 
     def _mend(self) -> None:
         """Everything but the processes is as it was at the start."""
