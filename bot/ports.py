@@ -128,6 +128,10 @@ class Directory(Protocol):
 class HealthApi(Protocol):
     """The target's own status endpoint."""
 
+    def close(self) -> None:
+        """Close the connections."""
+        ...
+
     def worker_verdicts(self) -> Mapping[str, SourceVerdict]:
         """Return what `/api/v1/system/status` says by worker type; `unknown` when it cannot tell."""
         ...
@@ -138,6 +142,10 @@ class Platform(Protocol):
 
     Reads raise `TargetUnavailable` or `TargetRefused`; changes also `OutcomeUnknown`: sent, and no answer came.
     """
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
 
     def state(self, service: str, service_id: str = "") -> ServiceState:
         """Return what runs of a service now."""
@@ -166,6 +174,10 @@ class Platform(Protocol):
 
 class VendorProbe(Protocol):
     """Somebody else's system: our own question to it, and what its status page says."""
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
 
     def ask(self, url: str) -> Answer:
         """Ask an endpoint for a sign of life."""

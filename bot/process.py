@@ -189,7 +189,7 @@ class Bot:
         self._scheduler.stop()
         self._executor.stop()
         self._spawner.shutdown(wait=True)
-        self.services.db.close()
+        self.services.close()
 
 
 def run_bot(settings: Settings) -> None:

@@ -43,7 +43,7 @@ def parse(text: str) -> dict[str, Statement]:
     statements: dict[str, Statement] = {}
     pieces = _NAME.split(text)
     for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
-        first, *rest = body.strip().splitlines()
+        first, *rest = body.strip().splitlines() or [""]
         if not first.startswith("-- ") or name in statements:
             message = f"SQL block {name!r} needs one describing comment line and a name of its own"
             raise ValueError(message)

@@ -32,6 +32,10 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "manual": (),
 }
 """Each kind of step and the statements it sends; the SQL kinds name theirs in `[step.sql]`."""
+FOR_TEAMS = ("sql_read", "sql_change", "read", "manual")
+"""Kinds that a team's runbook may have: of the others, the SQL is sent without the rails."""
+MOST_ROWS = 500
+"""No SQL step of a team touches more rows than this, whatever it declares."""
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _MOST_BYTES = 200_000
 
@@ -66,9 +70,19 @@ def team(folder: str) -> tuple[Folder, ...]:
         return ()
     place = Path(folder)
     if not place.is_dir():
-        return (Folder(name=place.name, is_team=True, faults=(f"runbooks.folder: {folder} is no directory",)),)
-    inner = sorted(item for item in place.iterdir() if item.is_dir() and not item.name.startswith("."))
+        return _unreadable(place, f"runbooks.folder: {folder} is no directory")
+    if (place / "runbook.toml").exists():
+        return _unreadable(place, f"runbooks.folder: {folder} is one runbook; name the directory that holds it")
+    if unsafe := _unsafe(place):
+        return _unreadable(place, *unsafe)
+    inner = sorted(item for item in place.iterdir() if item.is_dir() and not item.name.startswith((".", "__")))
+    if not inner:
+        return _unreadable(place, f"runbooks.folder: {folder} holds no runbook")
     return tuple(_team_folder(item) for item in inner)
+
+
+def _unreadable(place: Path, *faults: str) -> tuple[Folder, ...]:
+    return (Folder(name=place.name, is_team=True, faults=faults),)
 
 
 def _team_folder(place: Path) -> Folder:
@@ -76,14 +90,26 @@ def _team_folder(place: Path) -> Folder:
     unsafe = tuple(fault for path in (place, *paths) for fault in _unsafe(path))
     if unsafe:
         return Folder(name=place.name, is_team=True, faults=unsafe)
+    statements: dict[str, Statement] = {}
+    path = paths[0]
     try:
-        declared = tomllib.loads(paths[0].read_text(encoding="utf-8"))
-        statements: dict[str, Statement] = {}
+        declared = tomllib.loads(path.read_text(encoding="utf-8"))
         for path in paths[1:]:
-            statements |= parse(path.read_text(encoding="utf-8"))
+            found = parse(path.read_text(encoding="utf-8"))
+            _require_new(statements, found)
+            statements |= found
+    except OSError as error:
+        return _unreadable(place, f"{place.name}/{path.name} cannot be read: {error.strerror}")[0]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError) as error:
-        return Folder(name=place.name, is_team=True, faults=(f"{place.name}: {error}",))
+        return _unreadable(place, f"{place.name}/{path.name}: {error}")[0]
     return Folder(name=place.name, declared=declared, statements=statements, is_team=True)
+
+
+def _require_new(known: Mapping[str, Statement], found: Mapping[str, Statement]) -> None:
+    twice = sorted(set(known) & set(found))
+    if twice:
+        message = f"SQL block {twice[0]!r} stands in another file of the folder too"
+        raise ValueError(message)
 
 
 def _unsafe(path: Path) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def services(*, needs_mode: bool = False) -> Iterator[Services]:
     try:
         yield made
     finally:
-        made.db.close()
+        made.close()
 
 
 def actor() -> Actor:

@@ -31,9 +31,10 @@ def tend(services: Services) -> int:
     """Go on with the pause that is open, if there is one; return 1 if something was done."""
     with services.db.read() as tx:
         found = pauses.open_one(tx)
+        now = tx.now
     if found is None:
         return 0
-    verdict = _ask(services, found)
+    verdict = _ask(services, found, now)
     with services.db.write() as tx:
         pause = pauses.find(tx, found.id, lock=True)
         if pause is None or pause.state == "ended":
@@ -51,11 +52,10 @@ def _vendor(services: Services, pause: Pause) -> Vendor | None:
     return next((item for item in services.config.vendors if types & set(item.job_types)), None)
 
 
-def _ask(services: Services, pause: Pause) -> str:
+def _ask(services: Services, pause: Pause, now: datetime) -> str:
     """Ask the vendor when that is due; nothing is held open meanwhile."""
     vendor = _vendor(services, pause)
     last = datetime.fromisoformat(pause.probes[-1][0]) if pause.probes else None
-    now = services.clock.now()
     if vendor is None or not vendor.endpoint or (last and now - last < services.config.timing.probe_interval):
         return ""
     return combined(*vendors.ask(services, vendor))

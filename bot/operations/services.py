@@ -46,6 +46,13 @@ class Services:
     crash_hook: Callable[[str], None] = _nothing
     """Called at the named points K1 to K11 of the specification; tests end the process there."""
 
+    def close(self) -> None:
+        """Close every connection; safe to repeat."""
+        self.db.close()
+        for other in (self.dba, self.api, self.platform, self.vendor_probe):
+            if other is not None:
+                other.close()
+
     def offered(self, catalog: Catalog) -> frozenset[str]:
         """Return what steps may need and this database, role and configuration have."""
         return catalog.features | self.config.features | (_DBA_RIGHTS if self.dba is not None else frozenset())

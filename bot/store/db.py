@@ -4,6 +4,7 @@ No session state is ever left behind (no `SET`, `LISTEN`, prepared statements or
 pooler may stand in between. psycopg's errors stop here: only SQLSTATE, constraint and table pass (§17, G4).
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ _LIMITS: LiteralString = (
     "set_config('idle_in_transaction_session_timeout', %s, true), clock_timestamp() AS now"
 )
 _TIMED_OUT = ("57014", "55P03", "25P03", "25P04")
+_OF_ROWS = re.compile(r"(?:[ \t\n\r\f\v]|--[^\n\r]*+)*+(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
+"""A comment is never given back, so that no word in it counts; block comments are not taken, for the server nests them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +112,42 @@ class Tx:
         with self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(statement.text(features), params or None).fetchone()
 
-    def guarded(self, text: str, **params: object) -> list[dict[str, Any]]:
+    def guarded(self, text: str, /, **params: object) -> list[dict[str, Any]]:
         """Return the rows of a statement that was written by a team.
 
-        Sent by the extended protocol, unnamed: the server itself refuses several statements in one text (42601), so
-        none can carry a COMMIT out of its transaction (tried, PostgreSQL 15 and 17, 2026-11).
+        Sent by the extended protocol, unnamed: the server itself refuses several statements in one text (42601). A text
+        that is a COMMIT and nothing else would pass there, so the first word is looked at here (tried, PostgreSQL 15,
+        17 and 18, 2026-11).
+
+        Raises:
+            StatementRefused: it is no statement that reads or changes rows, or it returns none.
         """
-        with self.connection.cursor(row_factory=dict_row) as cursor, self.connection.pipeline():
-            cursor.execute(text.encode(), params or None)
-            return cursor.fetchall()
+        if not _OF_ROWS.match(text):
+            message = "a team's statement begins with SELECT, WITH, INSERT, UPDATE or DELETE"
+            raise StatementRefused(message, sqlstate="")
+        try:
+            with self.connection.cursor(row_factory=dict_row) as cursor, self.connection.pipeline():
+                cursor.execute(text.encode(), params or None)
+                return cursor.fetchall()
+        except (psycopg.ProgrammingError, psycopg.DataError) as error:
+            if error.sqlstate:
+                raise
+            message = "a team's statement has a stray percent sign, returns nothing, or a value that cannot be read"
+            raise StatementRefused(message, sqlstate="") from None
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Let nothing be changed or left behind by what is sent inside; the transaction goes on as it was.
+
+        Raises:
+            StatementRefused: the server refused a statement inside.
+        """
+        try:
+            with self.connection.transaction(force_rollback=True):
+                self.connection.execute("SET LOCAL transaction_read_only = on")
+                yield
+        except psycopg.Error as error:
+            raise _translate(error) from None
 
     @contextmanager
     def role(self, name: str) -> Iterator[None]:

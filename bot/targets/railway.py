@@ -60,6 +60,10 @@ class Railway:
         self._scope = (project_id, environment_id)
         self._ids: dict[str, str] = {}
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def state(self, service: str, service_id: str = "") -> ServiceState:
         """Return what runs of a service now.
 

@@ -24,6 +24,10 @@ class HttpProbe:
             headers={"User-Agent": "dragonfly-bot"},
         )
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def ask(self, url: str) -> Answer:
         """Return whether an endpoint answers: any answer below 500 is a sign of life; 429 cannot tell."""
         if not url:

@@ -2,8 +2,8 @@
 -- Hold pending jobs of the paused types that are not held yet; every job's prior state is kept for its way back.
 WITH free AS (
     SELECT j.id,
-           jsonb_build_object('next_run_at', j.next_run_at) AS prior  -- if next_run_at
-           '{}'::jsonb AS prior  -- unless next_run_at
+           jsonb_build_object('attempts', j.attempts, 'next_run_at', j.next_run_at) AS prior  -- if next_run_at
+           jsonb_build_object('attempts', j.attempts) AS prior  -- unless next_run_at
     FROM ops.job_queue AS j
     WHERE j.status::text = 'pending' AND j.job_type::text = ANY (%(job_types)s)
       AND j.next_run_at IS DISTINCT FROM %(held_until)s::timestamptz  -- if by_next_run_at
@@ -56,7 +56,7 @@ WHERE p.pause_id = %(pause)s AND p.job_id = mine.job_id
 RETURNING p.outcome;
 
 -- name: since_release
--- What became of the jobs that were let go since a moment, with the text of those that failed; classified, never shown.
+-- What became of the jobs that were let go since a moment and tried since, with the text of those that failed; classified, never shown.
 SELECT j.status::text AS status,
        coalesce(j.last_error, '') AS last_error,  -- if last_error
        '' AS last_error,  -- unless last_error
@@ -69,7 +69,7 @@ JOIN ops.job_queue AS j
     ON j.id = p.job_id  -- if id_text
     ON j.id::text = p.job_id  -- if id_other
 WHERE p.pause_id = %(pause)s AND p.outcome = 'released' AND p.released_at >= %(since)s::timestamptz
-  AND j.updated_at > p.released_at  -- if updated_at
+  AND j.attempts > (p.prior ->> 'attempts')::integer
 GROUP BY 1, 2;
 
 -- name: foreign

@@ -64,6 +64,32 @@ class Target:
         ).fetchall()
         return [row[0] for row in sorted(rows, key=lambda row: row[1])]
 
+    def pending(self, count: int = 1, *, job_type: str = "") -> list[str]:
+        """Let jobs wait to be claimed; return their ids."""
+        rows = self.connection.execute(
+            'INSERT INTO ops.job_queue (job_type, payload) SELECT %s, \'{"file_path": "inbox/a.csv"}\' '
+            "FROM generate_series(1, %s) RETURNING id::text",
+            (job_type or self.job_type, count),
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def claimable(self) -> int:
+        """Return how many jobs the claim would take now."""
+        due = "AND (next_run_at IS NULL OR next_run_at <= clock_timestamp())" if self.has_worker_id else ""
+        row = self.connection.execute(
+            f"SELECT count(*) FROM ops.job_queue WHERE status = 'pending' {due}".encode()
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def fail(self, job_ids: list[str], error: str) -> None:
+        """Let jobs fail with an error."""
+        self.connection.execute(
+            "UPDATE ops.job_queue SET status = 'failed', last_error = %s, updated_at = clock_timestamp(), attempts = attempts + 1 "
+            "WHERE id::text = ANY(%s)",
+            (error, job_ids),
+        )
+
     def statuses(self) -> dict[str, int]:
         """Return how many jobs have each status."""
         rows = self.connection.execute("SELECT status::text, count(*) FROM ops.job_queue GROUP BY status").fetchall()

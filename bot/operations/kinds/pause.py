@@ -62,7 +62,7 @@ def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: M
             "reason": params["reason"],
             "every_seconds": services.config.timing.sweep_interval.total_seconds(),
         },
-        sealed={"job_types": types, "strategy": strategy.id, "lease": lease.total_seconds()},
+        sealed={"job_types": types, "strategy": strategy.id, "lease": int(lease.total_seconds())},
         acting=counts.get("pending", 0),
         resource=f"pause:{THING}",
     )
@@ -96,7 +96,7 @@ def _keep(tx: Tx, found: Pause, lease: timedelta, params: Mapping[str, str]) -> 
             "job_types": found.job_types,
             "reason": params["reason"],
         },
-        sealed={"keeps": found.id, "before": found.ends_at.isoformat(), "lease": lease.total_seconds()},
+        sealed={"keeps": found.id, "before": found.ends_at.isoformat(), "lease": int(lease.total_seconds())},
         acting=held.held + held.held_later,
         resource=f"pause:{THING}",
     )

@@ -41,7 +41,7 @@ def _preview(services: Services, tx: Tx, step: Step, _catalog: Catalog, params: 
     return Preview(
         params=dict(params),
         facts=facts,
-        sealed={"gate": found.id, "failed": found.failed, "lease": lease.total_seconds()},
+        sealed={"gate": found.id, "failed": found.failed, "lease": int(lease.total_seconds())},
         typed=str(len(found.failed)),
         resource="gate",
     )

@@ -1,0 +1,329 @@
+"""Pause and resume of ingest: leased, sticky, in small batches, and stopped when errors return (§12; cards, section 5)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.domain.configuration import DEFAULT_VENDORS, Vendor
+from bot.domain.messages import CannotPlan, PauseCard, PlanCard, PlanFace
+from bot.errors import InvalidCommand
+from bot.operations import audit, pausing, plans, proofs, queues, runs, vendors
+from bot.operations.plans import Place
+from bot.operations.services import Services
+from bot.sandbox.target.vendor import HEALTH, PAGE, Mood
+from bot.sandbox.target.vendor import Vendor as SimulatedVendor
+from bot.store import pauses
+from bot.targets.vendor import HttpProbe
+from tests.support.jobs import Target
+from tests.support.product import ADA, CONFIG, INCIDENTS, product
+
+HERE = Place(channel=INCIDENTS)
+REASON = {"reason": "Simplicity API down"}
+SECOND = timedelta(seconds=1)
+VENDOR_ERROR = "Simplicity API returned 500: Internal Server Error for Jane Debtor"
+
+
+@pytest.fixture
+def vendor() -> Iterator[SimulatedVendor]:
+    """Give a vendor that answers over the network."""
+    made = SimulatedVendor().start()
+    yield made
+    made.stop()
+
+
+class Clock:
+    """The database's time, moved by the test."""
+
+    def __init__(self) -> None:
+        """Begin now."""
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock."""
+    return Clock()
+
+
+@pytest.fixture
+def services(bot_dsn: str, vendor: SimulatedVendor, clock: Clock) -> Iterator[Services]:
+    """Give the product with a vendor to ask, on a clock of the test's own."""
+    asked: Vendor = replace(DEFAULT_VENDORS[0], endpoint=vendor.url + HEALTH, status_page=vendor.url + PAGE)
+    config = replace(CONFIG, vendors=(asked,), queue=replace(CONFIG.queue, resume_batch=2))
+    with product(bot_dsn, config, now=clock) as made:
+        probe = HttpProbe()
+        yield replace(made, vendor_probe=probe)
+        probe.close()
+
+
+def do(services: Services, step: str, params: dict[str, str], *, undo: bool = False) -> PlanCard:
+    """Plan, confirm and carry out a step; return its card."""
+    asked = plans.undo_params(services, params["run"]) if undo else params
+    made = plans.make(services, step, asked, ADA, HERE)
+    assert isinstance(made, PlanCard), made
+    plans.confirm(services, made.key, ADA, secret=made.secret)
+    runs.perform_due(services)
+    done = plans.card(services, made.key)
+    assert isinstance(done, PlanCard)
+    return done
+
+
+def pause(services: Services) -> PlanCard:
+    """Pause ingest."""
+    return do(services, "pause", REASON)
+
+
+def card(services: Services, key: str) -> PauseCard:
+    """Return a pause's card."""
+    with services.db.read() as tx:
+        found = pauses.find(tx, key)
+        assert found is not None
+        return pausing.build(services, tx, found)
+
+
+def good_answers(services: Services, clock: Clock) -> None:
+    """Let the vendor answer well three times over a minute."""
+    for _ in range(4):
+        clock.pass_by(20)
+        pausing.tend(services)
+
+
+def test_row_02_a_pause_holds_pending_jobs_by_what_the_schema_has(services: Services, target: Target) -> None:
+    """`paused` where the status has it, else `next_run_at` far ahead and finite; processing jobs are left to finish."""
+    target.worker()
+    target.pending(5)
+    target.stuck(1)
+    done = pause(services)
+    assert done.face is PlanFace.WORKING
+    assert done.result["held"] == 5
+    assert target.claimable() == 0
+    strategy = "label" if target.schema == "playbook" else "next-run-at"
+    assert done.facts["strategy"] == strategy
+    held = "paused" if strategy == "label" else "pending"
+    assert target.statuses() == {held: 5, "processing": 1}
+    if strategy == "next-run-at":
+        row = target.connection.execute("SELECT max(next_run_at) FROM ops.job_queue").fetchone()
+        assert row is not None
+        assert isinstance(row[0], datetime), "finite, so that every reader can read it"
+    assert audit.verify(services).broken_at is None
+
+
+def test_row_28_new_and_retried_jobs_are_held_too(services: Services, target: Target, clock: Clock) -> None:
+    """A pause is sticky: what comes later is held by the next sweep."""
+    target.pending(2)
+    done = pause(services)
+    target.pending(3)
+    pausing.tend(services)
+    assert target.claimable() == 0
+    found = card(services, done.key)
+    assert (found.held, found.held_later) == (2, 3) or found.held_now == 5
+    clock.pass_by(20)
+    target.pending(1)
+    pausing.tend(services)
+    assert target.claimable() == 0
+    assert card(services, done.key).held_now == 6
+
+
+def test_other_types_and_foreign_pauses_are_left_alone(services: Services, target: Target) -> None:
+    """Only ingest is held; what somebody else paused stays theirs."""
+    enforcement = "enforcement_strategy"
+    target.pending(2)
+    target.pending(3, job_type=enforcement)
+    if target.schema == "playbook":
+        target.connection.execute(
+            "UPDATE ops.job_queue SET status = 'paused' WHERE id IN "
+            "(SELECT id FROM ops.job_queue WHERE job_type = %s LIMIT 1)",
+            (target.job_type,),
+        )
+    done = pause(services)
+    assert done.result["held"] == (1 if target.schema == "playbook" else 2)
+    assert target.claimable() == 3
+    assert card(services, done.key).not_ours == (1 if target.schema == "playbook" else 0)
+
+
+def test_row_01_the_job_types_are_configured_and_live(services: Services, target: Target) -> None:
+    """Configured types that the database does not know are named and left out: no statement fails on an enum."""
+    target.pending(1)
+    made = plans.make(services, "pause", REASON, ADA, HERE)
+    assert isinstance(made, PlanCard)
+    assert target.job_type in made.facts["job_types"]
+    expected = [] if target.schema == "playbook" else ["ingest"]
+    assert made.facts["ignored"] == expected
+
+
+def test_a_pause_needs_a_reason_and_a_life(services: Services) -> None:
+    """No reason, too short, too long: refused with a correct example."""
+    for params in ({}, {"reason": "x"}, {**REASON, "for": "1m"}, {**REASON, "for": "9d"}, {**REASON, "for": "soon"}):
+        with pytest.raises(InvalidCommand):
+            plans.make(services, "pause", params, ADA, HERE)
+
+
+def test_a_pause_can_be_kept_longer(services: Services, target: Target, clock: Clock) -> None:
+    """Planning a pause while one is open moves its end, and says so."""
+    target.pending(1)
+    first = pause(services)
+    before = card(services, first.key).ends_at
+    kept = do(services, "pause", {**REASON, "for": "2h"})
+    assert kept.facts["keeps"] == first.key
+    assert card(services, first.key).ends_at == before + timedelta(hours=2)
+
+
+def test_resume_needs_three_good_answers(services: Services, target: Target, vendor: SimulatedVendor) -> None:
+    """While the vendor fails there is no resume; the refusal says how many answers were good."""
+    target.pending(3)
+    pause(services)
+    vendor.mood = Mood.FAILING
+    pausing.tend(services)
+    refused = plans.make(services, "resume", {}, ADA, HERE)
+    assert isinstance(refused, CannotPlan)
+    assert refused.reasons == ("the API gave 0 of 3 good answers",)
+    assert target.claimable() == 0
+
+
+def test_row_03_resume_restores_exactly_what_the_pause_changed(
+    services: Services, target: Target, clock: Clock
+) -> None:
+    """Batch by batch; the prior next try comes back, `last_error` is never touched, moved rows are left alone."""
+    ids = target.pending(5)
+    target.connection.execute("UPDATE ops.job_queue SET last_error = 'kept as evidence'")
+    soon = datetime.now(UTC) + timedelta(minutes=3)
+    if target.has_worker_id:
+        target.connection.execute("UPDATE ops.job_queue SET next_run_at = %s WHERE id::text = %s", (soon, ids[0]))
+    done = pause(services)
+    target.complete([ids[1]])
+    good_answers(services, clock)
+    resumed = do(services, "resume", {})
+    assert resumed.result["resumed"] == 1
+    for _ in range(4):
+        clock.pass_by(31)
+        pausing.tend(services)
+        proofs.watch(services)
+    ended = card(services, done.key)
+    assert (ended.state, ended.held_now, ended.released, ended.moved) == ("ended", 0, 4, 1)
+    assert target.statuses() == {"pending": 4, "completed": 1}
+    assert {str(target.job(job)["last_error"]) for job in ids} == {"kept as evidence"}
+    if target.has_worker_id:
+        assert datetime.fromisoformat(str(target.job(ids[0])["next_run_at"])) == soon
+        assert target.job(ids[2])["next_run_at"] is None
+    final = plans.card(services, resumed.key)
+    assert isinstance(final, PlanCard)
+    assert final.face is PlanFace.RECOVERED
+
+
+def test_vendor_recovers_then_fails(services: Services, target: Target, clock: Clock, vendor: SimulatedVendor) -> None:
+    """Errors return in the second batch: release stops, the rest stays paused, and it says why (scenario 60)."""
+    target.pending(8)
+    done = pause(services)
+    good_answers(services, clock)
+    do(services, "resume", {})
+    with services.db.read() as tx:
+        rows = tx.connection.execute("SELECT job_id FROM ops.chatops_pause_job WHERE outcome = 'released'").fetchall()
+    clock.pass_by(5)
+    target.fail([row["job_id"] for row in rows], VENDOR_ERROR)
+    clock.pass_by(26)
+    pausing.tend(services)
+    stopped = card(services, done.key)
+    assert stopped.state == "stopped"
+    assert "calls failed" in stopped.why_stopped
+    assert "Jane" not in stopped.why_stopped
+    assert stopped.held_now == 6
+    vendor.mood = Mood.FAILING
+    pausing.tend(services)
+    assert isinstance(plans.make(services, "resume", {}, ADA, HERE), CannotPlan)
+
+
+def test_a_resume_can_be_stopped_by_hand(services: Services, target: Target, clock: Clock) -> None:
+    """Stop keeps what is still held and holds again what nobody picked up; a second press says that nothing was done."""
+    target.pending(6)
+    done = pause(services)
+    good_answers(services, clock)
+    do(services, "resume", {})
+    assert getattr(pausing.stop(services, done.key, ADA), "kind", "") == "stopped"
+    assert getattr(pausing.stop(services, done.key, ADA), "kind", "") == "not-resuming"
+    clock.pass_by(60)
+    pausing.tend(services)
+    assert card(services, done.key).held_now == 6, "what nobody had picked up is held again"
+
+
+def told(services: Services) -> list[str]:
+    """Return what the pause told its owner, in its order."""
+    with services.db.read() as tx:
+        rows = tx.connection.execute(
+            "SELECT render_from ->> 'event' AS event FROM ops.chatops_outbox "
+            "WHERE render_from ->> 'message' = 'pause_reply' ORDER BY created_at, id"
+        ).fetchall()
+    return [row["event"] for row in rows]
+
+
+@pytest.mark.parametrize(("mood", "end"), [(Mood.WELL, "resuming"), (Mood.FAILING, "ended_failing")])
+def test_a_lease_reminds_warns_and_ends(
+    services: Services, target: Target, clock: Clock, vendor: SimulatedVendor, mood: Mood, end: str
+) -> None:
+    """Hourly reminder, a warning 15 min before the end, and at the end: well = resume, failing = stay paused and tell."""
+    vendor.mood = mood
+    target.pending(3)
+    done = pause(services)
+    for _ in range(26):
+        clock.pass_by(300)
+        pausing.tend(services)
+    assert told(services)[:3] == ["reminder", "ends_soon", end]
+    state = card(services, done.key).state
+    assert state == ("active" if mood is Mood.FAILING else "ended" if state == "ended" else "resuming")
+    if mood is Mood.FAILING:
+        assert told(services).count("ended_failing") == 1, "told once"
+        assert target.claimable() == 0
+
+
+def test_a_pause_survives_a_restart(
+    services: Services, target: Target, bot_dsn: str, clock: Clock, vendor: SimulatedVendor
+) -> None:
+    """Another process goes on with the same lease; two of them sweep once."""
+    target.pending(1)
+    pause(services)
+    target.pending(2)
+    clock.pass_by(20)
+    with product(bot_dsn, services.config, now=clock) as other:
+        assert [pausing.tend(other), pausing.tend(services)] == [1, 0]
+    assert target.claimable() == 0
+
+
+def test_undo_of_a_pause_lets_all_of_it_go(services: Services, target: Target) -> None:
+    """A pause that was a mistake is taken back at once, previewed, confirmed, recorded; a second undo finds nothing."""
+    target.pending(4)
+    done = pause(services)
+    undone = do(services, "undo", {"run": done.key}, undo=True)
+    assert undone.result["put_back"] == 4
+    assert target.claimable() == 4
+    before = plans.card(services, done.key)
+    assert isinstance(before, PlanCard)
+    assert before.face is PlanFace.UNDONE
+    again = plans.make(services, "undo", plans.undo_params(services, done.key), ADA, HERE)
+    assert isinstance(again, CannotPlan)
+
+
+def test_a_probe_counts_towards_the_resume(services: Services, target: Target, clock: Clock) -> None:
+    """Somebody's own probes are good answers too; three in ten seconds are not a minute."""
+    target.pending(1)
+    pause(services)
+    def good() -> int:
+        return getattr(vendors.probe(services, ""), "good_in_a_row", -1)
+    assert [good() for _ in range(3)] == [1, 2, 2]
+    clock.pass_by(61)
+    assert good() == 3
+
+
+def test_row_26_sources_are_file_names_only(services: Services, target: Target) -> None:
+    """Without the right to read payloads the files are not known; nothing else of a payload is ever selected."""
+    target.pending(2)
+    report = queues.ingest(services)
+    assert getattr(report, "sources_hidden", None) is True
