@@ -47,8 +47,8 @@ SET state = %(state)s, resume_run = coalesce(%(resume_run)s, resume_run), batch_
 WHERE id = %(id)s;
 
 -- name: stop
--- Errors came back, or a person said so: what is held stays held.
-UPDATE ops.chatops_pause SET state = 'stopped', why_stopped = %(why)s, batch_at = NULL WHERE id = %(id)s;
+-- Errors came back, or a person said so: what is held stays held, and good answers count anew.
+UPDATE ops.chatops_pause SET state = 'stopped', why_stopped = %(why)s, batch_at = NULL, probes = '[]' WHERE id = %(id)s;
 
 -- name: set_end
 -- Keep a pause longer.
