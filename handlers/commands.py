@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 from bot.domain.ids import parse_alert_key
 from bot.domain.messages import Help, Message
-from bot.operations import alerts, gate_runs, plans, publishing, status
-from bot.operations.declared import changing_steps
+from bot.operations import alerts, gate_runs, plans, publishing, status, team_reads
+from bot.operations.declared import changing_steps, reading_steps
 from bot.operations.reads import READS
 from bot.operations.table import in_slack
 from handlers.answers import Asked
@@ -21,8 +21,10 @@ def handle(asked: Asked, command: Command) -> None:
         make_plan(asked, command.name, command.args, None)
     elif command.name in HANDLERS:
         HANDLERS[command.name](asked, command.args)
-    else:
+    elif command.name in READS:
         asked.answer(READS[command.name](asked.services, command.args))
+    else:
+        asked.answer(team_reads.read(asked.services, command.name, command.args))
 
 
 def _status(asked: Asked, _args: Mapping[str, str]) -> None:
@@ -68,7 +70,7 @@ def help_card(asked: Asked, word: str) -> Message:
     known = [(item.slack, item.sentence) for item in in_slack()]
     known += [
         (" ".join([s.id, *(p.usage for p in s.typed)]), f"{s.title}: {s.why}")
-        for s in changing_steps(asked.services.runbooks)
+        for s in (*changing_steps(asked.services.runbooks), *reading_steps(asked.services.runbooks))
     ]
     found = tuple((f"/dragonfly {usage}", said) for usage, said in known if word and word in f"{usage} {said}".lower())
     env = asked.services.config.env

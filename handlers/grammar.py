@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bot.domain.params import Param, from_words
 from bot.domain.runbook import Catalogue
 from bot.errors import InvalidCommand
-from bot.operations.declared import changing_steps
+from bot.operations.declared import changing_steps, reading_steps
 from bot.operations.table import in_slack
 
 MOST_CHARACTERS = 500
@@ -49,12 +49,13 @@ def parse(text: str, runbooks: Catalogue) -> Command:
     if not words:
         return Command("help")
     steps = {step.id: step.typed for step in changing_steps(runbooks)}
-    name = _name(words[0], steps)
+    reads = {step.id: step.typed for step in reading_steps(runbooks)}
+    name = _name(words[0], {**steps, **reads})
     left = _without_fixed_word(name, words[1:])
     if name in steps:
         return Command(name, from_words(name, steps[name], left), is_step=True)
-    operation = next(item for item in in_slack() if item.name == name)
-    return Command(name, from_words(name, operation.params, left))
+    known = {item.name: item.params for item in in_slack()} | reads
+    return Command(name, from_words(name, known[name], left))
 
 
 def _without_fixed_word(name: str, words: list[str]) -> list[str]:

@@ -1,15 +1,15 @@
 """Everything that can be wrong with a declaration, found offline and said with the place (design, section 7)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 from bot.domain.actor import Risk
 from bot.domain.needs import is_known
-from bot.domain.params import TYPES
-from bot.sqlfile import Statement
-from runbooks.reading import KINDS, Folder
+from bot.domain.params import TYPES, Param
+from runbooks.lint_sql import GIVEN, lint_statement
+from runbooks.reading import FOR_TEAMS, KINDS, MOST_ROWS, Folder
 
 READS = [
     "status",
@@ -31,95 +31,141 @@ READS = [
     "doctor",
 ]
 """Operations that a step of kind `read` may name."""
-_ID = re.compile(r"^[a-z]+(-[a-z]+)*$")
-_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
-_STRAY_PERCENT = re.compile(r"%(?!\(\w+\)s|%)")
-_RUNBOOK_KEYS = {"scenario", "title", "trigger", "step"}
-_STEP_KEYS = {
-    "id",
-    "title",
-    "kind",
-    "risk",
-    "why",
-    "proof",
-    "way_back",
-    "shell",
-    "resource",
-    "approval",
-    "strategy",
-    "param",
-    "settings",
-    "sql",
-    "operation",
+_OTHERS = (
+    "incidents ack resolve help check plan show apply audit route db bot sandbox "
+    "silence unsilence escalate freeze unfreeze report chart drill"
+)
+TAKEN = frozenset({*READS, *_OTHERS.split()})
+"""Commands there are, or will be: a team's step with such a name would stand in the command's way."""
+_ID = re.compile(r"[a-z]+(-[a-z]+)*")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def _is_list_of(kind: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, list) and all(isinstance(item, kind) for item in value)
+
+
+_IS: Mapping[str, Callable[[object], bool]] = {
+    "a text": lambda value: isinstance(value, str),
+    "true or false": lambda value: isinstance(value, bool),
+    "a table": lambda value: isinstance(value, dict),
+    "a table of names": lambda value: isinstance(value, dict) and all(isinstance(item, str) for item in value.values()),
+    "a list of texts": _is_list_of(str),
+    "a list of tables, each under [[…]]": _is_list_of(dict),
 }
-_PARAM_KEYS = {"name", "type", "required", "choices", "example", "after", "rest"}
-_STRATEGY_KEYS = {"id", "says", "needs"}
-_SQL_ROLES = {"sql_read": ({"read"}, set()), "sql_change": ({"preview", "effect"}, {"proof"})}
+_TEXT, _FLAG, _TABLE, _NAMES, _TEXTS, _TABLES = _IS
+_RUNBOOK = {"scenario": _TEXT, "title": _TEXT, "trigger": _TEXT, "contacts": _TEXTS, "step": _TABLES}
+_STEP = {
+    **dict.fromkeys(("id", "title", "kind", "risk", "why", "proof", "way_back", "shell"), _TEXT),
+    **dict.fromkeys(("resource", "approval", "operation"), _TEXT),
+    "strategy": _TABLES,
+    "param": _TABLES,
+    "settings": _TABLE,
+    "sql": _NAMES,
+}
+_PARAM = {
+    **dict.fromkeys(("name", "type", "example", "after"), _TEXT),
+    "required": _FLAG,
+    "rest": _FLAG,
+    "choices": _TEXTS,
+}
+_STRATEGY = {"id": _TEXT, "says": _TEXT, "needs": _TEXTS}
+_SQL_ROLES = {"sql_read": ({"read"}, set[str]()), "sql_change": ({"preview", "effect"}, {"proof"})}
 """What a SQL step must and may name in `[step.sql]`."""
-_GIVEN = {"now", "most", "ids"}
-"""Values that every SQL step is given beside its own parameters."""
+_SQL_SETTINGS = {"sql_read": {"most"}, "sql_change": {"most", "each"}}
 _ALWAYS_DANGER = ("end_session", "repair", "rollback", "allow_release")
 
 
 def lint_all(folders: Sequence[Folder]) -> tuple[str, ...]:
     """Return every fault of some runbooks."""
     found = [fault for folder in folders for fault in lint(folder)]
-    changing: dict[str, str] = {}
+    commands: dict[str, str] = {}
+    scenarios: dict[str, str] = {}
     for folder in folders:
+        scenario = folder.declared.get("scenario", "")
+        if not scenario or _mistaken("", folder.declared, _RUNBOOK):
+            continue
+        if scenario in scenarios:
+            found.append(f"{folder.name}: scenario {scenario} is declared in {scenarios[scenario]} too")
+        scenarios[scenario] = folder.name
         for item in folder.declared.get("step", []):
-            name = item.get("id", "")
-            if item.get("kind") in ("read", "manual"):
-                continue
-            if name in changing:
-                found.append(f"{folder.name}: step {name} is declared in {changing[name]} too")
-            if folder.is_team and name in READS:
-                found.append(f"{folder.name}: step {name} has the name of a command")
-            changing[name] = folder.name
+            found += _lint_command(folder, str(item.get("id", "")), str(item.get("kind", "")), commands)
     return tuple(found)
+
+
+def _lint_command(folder: Folder, step: str, kind: str, commands: dict[str, str]) -> Iterator[str]:
+    """A step that the bot carries out is a command of its own: its name must be free."""
+    if kind in ("read", "manual"):
+        return
+    if commands.get(step, folder.name) != folder.name:
+        yield f"{folder.name}: step {step} is declared in {commands[step]} too"
+    if folder.is_team and step in TAKEN:
+        yield f"{folder.name}: step {step} has the name of a command"
+    commands[step] = folder.name
 
 
 def lint(folder: Folder) -> Iterator[str]:
     """Yield every fault of one declaration."""
-    yield from folder.faults
-    if folder.faults:
-        return
     declared, name = folder.declared, folder.name
-    yield from _unknown(name, declared, _RUNBOOK_KEYS | {"contacts"})
-    yield from (f"{name}: {key} is missing" for key in sorted(_RUNBOOK_KEYS - set(declared)))
+    wrong = folder.faults or _mistaken(name, declared, _RUNBOOK)
+    yield from wrong
+    if wrong:
+        return
+    yield from (f"{name}: {key} is missing" for key in sorted(set(_RUNBOOK) - {"contacts"}) if not declared.get(key))
+    if not _ID.fullmatch(declared.get("scenario", "x")):
+        yield f"{name}: a scenario is lower-case words joined by hyphens"
     seen: set[str] = set()
     for item in declared.get("step", []):
         place = f"{name}: step {item.get('id', '?')}"
-        yield from _lint_step(place, item, folder)
-        if item.get("id") in seen:
+        wrong = _mistaken(place, item, _STEP)
+        yield from wrong or _lint_step(place, item, folder)
+        if str(item.get("id")) in seen:
             yield f"{place} is declared twice"
-        seen.add(item.get("id", ""))
+        seen.add(str(item.get("id")))
     used = {query for item in declared.get("step", []) for query in _queries(item)}
     yield from (f"{name}: query {query} is used by no step" for query in sorted(set(folder.statements) - used))
 
 
+def _mistaken(place: str, item: Mapping[str, Any], shape: Mapping[str, str]) -> tuple[str, ...]:
+    """Return each key that nobody knows, and each value that is of another type than its key wants."""
+    unknown = [f"{place}: unknown key {key}" for key in item if key not in shape]
+    return (*unknown, *(f"{place}: {key} is {shape[key]}" for key in item if not _fits(item[key], shape.get(key))))
+
+
+def _fits(value: object, wanted: str | None) -> bool:
+    return wanted is None or _IS[wanted](value)
+
+
 def _queries(item: Mapping[str, Any]) -> tuple[str, ...]:
-    return (*KINDS.get(item.get("kind", ""), ()), *item.get("sql", {}).values())
+    named = item.get("sql", {})
+    return (*KINDS.get(str(item.get("kind")), ()), *(named.values() if _IS[_NAMES](named) else ()))
 
 
 def _lint_step(place: str, item: Mapping[str, Any], folder: Folder) -> Iterator[str]:
-    yield from _unknown(place, item, _STEP_KEYS)
     yield from (f"{place} has no {key}" for key in ("title", "kind", "risk", "why") if not item.get(key))
-    if not _ID.match(item.get("id", "")):
+    if not _ID.fullmatch(item.get("id", "")):
         yield f"{place}: an id is lower-case words joined by hyphens"
     kind = item.get("kind", "")
     if kind not in KINDS:
-        yield f"{place}: kind {kind!r} is not one of {', '.join(KINDS)}"
+        yield f"{place}: kind {kind!r} is not one of {', '.join(FOR_TEAMS if folder.is_team else KINDS)}"
+        return
+    if folder.is_team and kind not in FOR_TEAMS:
+        yield f"{place}: kind {kind} is not for a team's runbook; one of {', '.join(FOR_TEAMS)} is"
         return
     yield from (f"{place}: query {query} is missing" for query in _queries(item) if query not in folder.statements)
     yield from _lint_risk(place, item)
-    yield from _lint_params(place, item)
+    for entry in item.get("param", ()):
+        where = f"{place}, parameter {entry.get('name', '?')}"
+        yield from _mistaken(where, entry, _PARAM) or _lint_param(where, entry)
     for entry in item.get("strategy", ()):
-        yield from _unknown(f"{place}, strategy {entry.get('id', '?')}", entry, _STRATEGY_KEYS)
-        yield from (f"{place}: need {need!r} is not known" for need in entry.get("needs", ()) if not is_known(need))
+        where = f"{place}, strategy {entry.get('id', '?')}"
+        yield from _mistaken(where, entry, _STRATEGY) or _lint_strategy(where, entry)
     if kind == "read" and item.get("operation") not in READS:
         yield f"{place}: operation {item.get('operation')!r} is not one of {', '.join(READS)}"
     if kind in _SQL_ROLES:
-        yield from _lint_sql(place, item, folder.statements)
+        yield from _lint_sql(place, item, folder)
+    elif item.get("sql"):
+        yield f"{place}: kind {kind} takes no sql"
 
 
 def _lint_risk(place: str, item: Mapping[str, Any]) -> Iterator[str]:
@@ -127,6 +173,8 @@ def _lint_risk(place: str, item: Mapping[str, Any]) -> Iterator[str]:
     if risk not in [each.value for each in Risk]:
         yield f"{place}: risk is read, change or danger"
         return
+    if item.get("approval", "second person") != "second person":
+        yield f'{place}: approval = "second person" is the only one there is'
     if kind in ("read", "sql_read") and risk != Risk.READ:
         yield f"{place}: kind {kind} changes nothing, so its risk is read"
     if kind in ("read", "sql_read", "manual"):
@@ -143,44 +191,41 @@ def _lint_risk(place: str, item: Mapping[str, Any]) -> Iterator[str]:
         yield f"{place}: there is no template for kind {kind}"
 
 
-def _lint_params(place: str, item: Mapping[str, Any]) -> Iterator[str]:
-    for entry in item.get("param", ()):
-        where = f"{place}, parameter {entry.get('name', '?')}"
-        yield from _unknown(where, entry, _PARAM_KEYS)
-        if entry.get("type") not in TYPES:
-            yield f"{where}: type {entry.get('type')!r} is not one of {', '.join(TYPES)}"
-        if entry.get("type") == "choice" and not entry.get("choices"):
-            yield f"{where}: a choice has choices"
-        if entry.get("name") in _GIVEN:
-            yield f"{where}: {entry['name']} is given by the bot"
+def _lint_param(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    name, kind, example = entry.get("name", ""), entry.get("type"), entry.get("example", "")
+    if not _NAME.fullmatch(name):
+        yield f"{where}: a name is lower-case letters, digits and underscores"
+    if name in GIVEN:
+        yield f"{where}: {name} is given by the bot"
+    if kind not in TYPES:
+        yield f"{where}: type {kind!r} is not one of {', '.join(TYPES)}"
+        return
+    if kind == "choice" and not entry.get("choices"):
+        yield f"{where}: a choice has choices"
+    param = Param(name=name, type=kind, choices=tuple(entry.get("choices", ())))
+    if example and not param.takes(example):
+        yield f"{where}: its example {example!r} is not {param.what}"
 
 
-def _lint_sql(place: str, item: Mapping[str, Any], statements: Mapping[str, Statement]) -> Iterator[str]:
-    must, may = _SQL_ROLES[item["kind"]]
-    named = item.get("sql", {})
+def _lint_strategy(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"{where} has no {key}" for key in ("id", "says") if not entry.get(key))
+    yield from (f"{where}: need {need!r} is not known" for need in entry.get("needs", ()) if not is_known(need))
+
+
+def _lint_sql(place: str, item: Mapping[str, Any], folder: Folder) -> Iterator[str]:
+    kind, named, settings = item["kind"], item.get("sql", {}), item.get("settings", {})
+    must, may = _SQL_ROLES[kind]
     yield from (f"{place} has no sql.{role}" for role in sorted(must - set(named)))
     yield from (
-        f"{place}: sql.{role} is not one of {', '.join(sorted(must | may))}" for role in set(named) - must - may
+        f"{place}: sql.{role} is not one of {', '.join(sorted(must | may))}" for role in sorted(set(named) - must - may)
     )
-    known = _GIVEN | {entry.get("name") for entry in item.get("param", ())}
+    yield from (f"{place}: unknown setting {key}" for key in sorted(set(settings) - _SQL_SETTINGS[kind]))
+    most = settings.get("most", 1)
+    if type(most) is not int or not 1 <= most <= MOST_ROWS:
+        yield f"{place}: settings.most is a number from 1 to {MOST_ROWS}"
+    if not isinstance(settings.get("each", False), bool):
+        yield f"{place}: settings.each is true or false"
+    known = {str(entry.get("name")) for entry in item.get("param", ())}
     for role, query in named.items():
-        if query in statements:
-            yield from _lint_statement(f"{place}, query {query}", role, statements[query].text(), known)
-
-
-def _lint_statement(place: str, role: str, text: str, known: set[Any]) -> Iterator[str]:
-    body = re.sub(r"--[^\n]*", "", text).strip().rstrip(";")
-    if ";" in re.sub(r"'[^']*'", "", body):
-        yield f"{place}: one statement a block"
-    yield from (f"{place}: %({name})s is no parameter" for name in _PLACEHOLDER.findall(body) if name not in known)
-    if _STRAY_PERCENT.search(body):
-        yield f"{place}: a percent sign is written %%"
-    if role == "effect":
-        if not re.search(r"\bRETURNING\b", body, re.IGNORECASE):
-            yield f"{place}: an effect ends in RETURNING and the key, so that what it touched is known"
-        if "%(ids)s" not in body:
-            yield f"{place}: an effect is narrowed by %(ids)s, the keys that the plan pinned"
-
-
-def _unknown(place: str, item: Mapping[str, Any], known: set[str]) -> Iterator[str]:
-    yield from (f"{place}: unknown key {key}" for key in item if key not in known)
+        if query in folder.statements and role in must | may:
+            yield from lint_statement(f"{place}, query {query}", role, folder.statements[query], known)

@@ -68,14 +68,15 @@ def team(folder: str) -> tuple[Folder, ...]:
     """Return a team's runbooks: one folder each, with a `runbook.toml` and one or more `.sql` files."""
     if not folder:
         return ()
-    place = Path(folder)
-    if not place.is_dir():
-        return _unreadable(place, f"runbooks.folder: {folder} is no directory")
-    if (place / "runbook.toml").exists():
-        return _unreadable(place, f"runbooks.folder: {folder} is one runbook; name the directory that holds it")
+    place = Path(folder).resolve()
+    try:
+        inner = sorted(item for item in place.iterdir() if item.is_dir() and not item.name.startswith((".", "__")))
+    except OSError as error:
+        return _unreadable(place, f"runbooks.folder: {folder} is no directory that can be read: {error.strerror}")
     if unsafe := _unsafe(place):
         return _unreadable(place, *unsafe)
-    inner = sorted(item for item in place.iterdir() if item.is_dir() and not item.name.startswith((".", "__")))
+    if (place / "runbook.toml").exists():
+        return _unreadable(place, f"runbooks.folder: {folder} is one runbook; name the directory that holds it")
     if not inner:
         return _unreadable(place, f"runbooks.folder: {folder} holds no runbook")
     return tuple(_team_folder(item) for item in inner)

@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from bot.cli.session import actor, services, show
+from bot.cli.session import actor, named, services, show, text
 from bot.domain.messages import Message, NothingStuck, Notice, PlanCard, PlanFace
 from bot.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNKNOWN, InvalidCommand
-from bot.operations import plans, runs
+from bot.operations import handing_over, plans, runs
 from bot.operations.plans import Place
 from bot.operations.services import Services
 
@@ -16,12 +16,12 @@ _REFUSED = (PlanFace.REFUSED, PlanFace.NOT_RUN, PlanFace.FAILED, PlanFace.STOPPE
 def run(args: argparse.Namespace) -> int:
     """Carry out one command about plans."""
     if args.command == "apply":
-        return _apply(args)
+        return _hand_over(args) if args.hand_over else _apply(args)
     if args.command == "undo":
         return _plan(args, "undo", {"run": args.run})
     if args.step == "show":
         return _show(args)
-    return _plan(args, args.step, _parameters(args.values))
+    return _plan(args, args.step, named(args.values))
 
 
 def _plan(args: argparse.Namespace, step: str, values: dict[str, str]) -> int:
@@ -29,14 +29,6 @@ def _plan(args: argparse.Namespace, step: str, values: dict[str, str]) -> int:
         card = plans.make(made, step, values, actor(), Place())
         show(card, args, made)
         return EXIT_OK if plans.is_card(card) or isinstance(card, NothingStuck) else EXIT_REFUSED
-
-
-def _parameters(values: list[str]) -> dict[str, str]:
-    wrong = [value for value in values if "=" not in value]
-    if wrong:
-        message = f"{wrong[0]!r} has no name; write name=value"
-        raise InvalidCommand(message, hint="dragonfly plan reset-stuck type=ingest older_than=10m")
-    return {name.replace("-", "_"): value for name, value in (item.split("=", 1) for item in values)}
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -67,6 +59,17 @@ def _apply(args: argparse.Namespace) -> int:
         done = plans.card(made, key)
         show(done, args, made)
         return _code(done)
+
+
+def _hand_over(args: argparse.Namespace) -> int:
+    """Print what a DBA may run in our place, as one text that `psql` takes: the card is its comment."""
+    with services(needs_mode=True) as made:
+        card = handing_over.hand_over(made, args.plan.upper(), actor())
+        if args.json or not isinstance(card, PlanCard):
+            return show(card, args, made)
+        comment = "".join(f"-- {line}\n" for line in text(card, made).splitlines() if line)
+        sys.stdout.write(f"{comment}{handing_over.statement(card)}\n")
+        return EXIT_OK
 
 
 def _confirmed(made: Services, card: PlanCard, args: argparse.Namespace) -> Message:

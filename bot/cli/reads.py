@@ -5,14 +5,14 @@ import json
 import sys
 from collections.abc import Mapping
 
-from bot.cli.session import actor, services, show
+from bot.cli.session import actor, named, services, show
 from bot.clock import SystemClock
 from bot.domain.escalation import chain
 from bot.domain.gate import Moment, as_json
-from bot.domain.messages import Help, Message, StatusCard
+from bot.domain.messages import CannotPlan, Help, Message, StatusCard
 from bot.domain.params import checked
-from bot.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNREACHABLE
-from bot.operations import checks, doctor, gate_runs, logs, queues, runbooks
+from bot.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE
+from bot.operations import checks, doctor, gate_runs, logs, queues, runbooks, team_reads
 from bot.operations.reads import READS, Read
 from bot.operations.services import Services
 from bot.operations.table import OPERATIONS
@@ -122,6 +122,10 @@ def _lint(args: argparse.Namespace) -> int:
 def _runbook(args: argparse.Namespace, made: Services) -> int:
     if args.verb == "show":
         return show(runbooks.read(made, args.name), args, made)
+    if args.verb == "run":
+        found = team_reads.read(made, args.step, named(args.values))
+        show(found, args, made)
+        return EXIT_REFUSED if isinstance(found, CannotPlan) else EXIT_OK
     for item in made.runbooks.runbooks:
         sys.stdout.write(f"{item.scenario:<18} {item.title}: {len(item.steps)} steps\n")
     return EXIT_OK

@@ -4,7 +4,7 @@ import argparse
 import getpass
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -14,7 +14,7 @@ from tzlocal import get_localzone_name
 from bot.bootstrap import build
 from bot.domain.actor import Actor, cli_actor
 from bot.domain.messages import Message, Notice
-from bot.errors import EXIT_OK, EXIT_REFUSED
+from bot.errors import EXIT_OK, EXIT_REFUSED, InvalidCommand
 from bot.logs import set_up
 from bot.operations.services import Services
 from bot.render.terminal import TerminalRenderer, colour, to_json
@@ -42,14 +42,31 @@ def actor() -> Actor:
     return cli_actor(getpass.getuser(), socket.gethostname())
 
 
+def named(values: Sequence[str]) -> dict[str, str]:
+    """Return what was written as `name=value`.
+
+    Raises:
+        InvalidCommand: a value has no name.
+    """
+    wrong = [value for value in values if "=" not in value]
+    if wrong:
+        message = f"{wrong[0]!r} has no name; write name=value"
+        raise InvalidCommand(message, hint="dragonfly plan reset-stuck type=ingest older_than=10m")
+    return {name.replace("-", "_"): value for name, value in (item.split("=", 1) for item in values)}
+
+
+def text(message: Message, made: Services | None = None) -> str:
+    """Return a message as a terminal shows it."""
+    names = made.config.people.names if made else {}
+    return TerminalRenderer(zone=get_localzone_name() or "UTC", names=names).text(message)
+
+
 def show(message: Message, args: argparse.Namespace, made: Services | None = None) -> int:
     """Print a message and return its exit code: a refusal is 4."""
     if getattr(args, "json", False):
         sys.stdout.write(to_json(message) + "\n")
     else:
-        names = made.config.people.names if made else {}
-        text = TerminalRenderer(zone=get_localzone_name() or "UTC", names=names).text(message)
-        first, _, rest = text.partition("\n")
+        first, _, rest = text(message, made).partition("\n")
         console = Console(soft_wrap=True, highlight=False)
         console.print(Text(first, style=colour(message)))
         if rest:

@@ -22,12 +22,14 @@ _QUEUE_EXTRA = (
     "payload",
 )
 _ID_TYPES = {"uuid": "id_uuid", "bigint": "id_bigint", "integer": "id_integer", "text": "id_text"}
-FEATURES = frozenset({
-    *_QUEUE_EXTRA,
-    *_ID_TYPES.values(),
-    *("id_other", "heartbeat_status", "owner_status", "health_view", "label_paused"),
-    *("signal", "sees_sessions", "history_readable", "history_writable"),
-})
+FEATURES = frozenset(
+    {
+        *_QUEUE_EXTRA,
+        *_ID_TYPES.values(),
+        *("id_other", "heartbeat_status", "owner_status", "health_view", "label_paused"),
+        *("signal", "sees_sessions", "history_readable", "history_writable"),
+    }
+)
 """Every name that a line of SQL may be kept for (`-- if worker_id`)."""
 
 

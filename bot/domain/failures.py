@@ -7,7 +7,7 @@ EXHAUSTED = "[DLQ]"
 """A failed job whose text begins so is out of attempts: a convention of the target, not a status."""
 _CLASSES = (
     ("attempts used up", re.compile(r"^\[DLQ\]")),
-    ("out of memory", re.compile(r"\bout of memory\b|MemoryError|\bOOM", re.IGNORECASE)),
+    ("out of memory", re.compile(r"\bout of memory\b|MemoryError|\bOOM(?:-?kill(?:ed|er)?)?\b", re.IGNORECASE)),
     ("timeout", re.compile(r"time(?:d )?\s?out|deadline", re.IGNORECASE)),
     ("too many tries", re.compile(r"max retries exceeded", re.IGNORECASE)),
     ("http 5xx", re.compile(r"\b(?:returned|status|http|error)\D{0,12}5\d\d\b", re.IGNORECASE)),
@@ -21,7 +21,8 @@ _CLASSES = (
     ("permission", re.compile(r"permission|denied|forbidden|unauthori[sz]ed", re.IGNORECASE)),
     ("storage", re.compile(r"storage|download|bucket", re.IGNORECASE)),
 )
-_CODE = re.compile(r"\bDFE-[A-Z]+-\d{3}\b")
+_CODE = re.compile(r"\bDFE-(?:CONFIG|DB|NET|VENDOR|AUTH|VALIDATION|INTERNAL)-\d{3}\b")
+"""The system's own taxonomy (target-system, 7.2): only its categories, or any word might pass for one."""
 _VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\([^)]*\)|\S+@\S+|\d+|[0-9a-f]{8,}", re.IGNORECASE)
 
 

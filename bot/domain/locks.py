@@ -8,6 +8,8 @@ MOST_LEVELS = 4
 MOST_SESSIONS = 12
 PLATFORM_ROLES = ("supabase_", "authenticator", "pgbouncer", "dashboard_user")
 """Roles that the platform owns (Supabase role migrations, 2024-06): only its operator can end their sessions."""
+PREPARED = "a prepared transaction"
+"""What holds a lock without a session; Postgres shows it as process 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ def tree(waiting: Sequence[Session], holders: Mapping[int, Session]) -> Tree:
         for other in item.blockers
         if other in waits and item.pid in known[other].blockers and item.pid < other
     )
-    roots = sorted(pid for pid in below if pid not in waits) or sorted(waits)[:1]
+    roots = sorted(pid for pid in below if pid not in waits)
     lines: list[Line] = []
     seen: set[int] = set()
 
@@ -70,10 +72,28 @@ def tree(waiting: Sequence[Session], holders: Mapping[int, Session]) -> Tree:
         for child in sorted(below.get(pid, []), key=lambda item: -(item.waits_seconds or 0)):
             walk(child.pid, depth + 1)
 
-    for root in roots:
+    led = _below([pid for pid in roots if pid in known], below)
+    for root in [*roots, *(item.pid for item in waiting if item.pid not in led)]:
         walk(root, 0)
     shown = sum(1 for line in lines if line.session.pid in waits)
     return Tree(lines=tuple(lines), waiting=len(waits), left_out=len(waits) - shown, loops=loops, roots=tuple(roots))
+
+
+def is_platform(username: str) -> bool:
+    """Say whether a role belongs to the platform, by its name."""
+    return username.startswith(PLATFORM_ROLES)
+
+
+def _below(roots: Sequence[int], below: Mapping[int, Sequence[Session]]) -> set[int]:
+    """Return all that wait under these; the others wait in a loop, or for somebody who has just gone."""
+    found: set[int] = set()
+    left = list(roots)
+    while left:
+        for item in below.get(left.pop(), ()):
+            if item.pid not in found:
+                found.add(item.pid)
+                left.append(item.pid)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +105,7 @@ class Candidate:
     same_database: bool
     is_privileged: bool
     is_ours: bool
+    is_waiting_migration: bool
     state: str
     xact_start: datetime | None
     in_state_seconds: float | None
@@ -98,13 +119,22 @@ def why_not_end(found: Candidate, *, idle_seconds: float) -> str:
         return f"it is no client session ({found.backend_type or 'unknown'})"
     if not found.same_database:
         return "it works in another database"
-    if found.is_privileged or found.username.startswith(PLATFORM_ROLES):
+    if found.is_privileged or is_platform(found.username):
         return f"it belongs to {found.username}, a role of the platform: only its operator can end it"
     if found.is_ours:
         return "it is one of my own sessions"
+    if found.is_waiting_migration:
+        return "it is a migration that waits itself: end the one that holds the lock"
     if not found.blocks and not found.holds_history:
         return "it blocks nobody and holds no lock on the migration history"
-    idle = found.state.startswith("idle in transaction")
-    if idle and (found.in_state_seconds or 0) < idle_seconds:
-        return f"it has been idle in a transaction for {int(found.in_state_seconds or 0)} s, less than {int(idle_seconds)} s"
-    return ""
+    return _why_busy(found, idle_seconds)
+
+
+def _why_busy(found: Candidate, idle_seconds: float) -> str:
+    """Return why a session counts as at work: idle too briefly, or nobody can tell. An active one may be cancelled."""
+    if found.state == "active":
+        return ""
+    if not found.state.startswith("idle"):
+        return f"what it does is not known ({found.state or 'no state'})"
+    idle, where = int(found.in_state_seconds or 0), " in a transaction" if "transaction" in found.state else ""
+    return f"it has been idle{where} for {idle} s, less than {int(idle_seconds)} s" if idle < idle_seconds else ""

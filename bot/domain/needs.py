@@ -29,11 +29,17 @@ _SAID = {
     ),
     "history_readable": (
         "role {role} may not read supabase_migrations.schema_migrations",
-        "dragonfly db grants",
+        (
+            "GRANT USAGE ON SCHEMA supabase_migrations TO {role}; "
+            "GRANT SELECT ON supabase_migrations.schema_migrations TO {role}; -- or all of: dragonfly db grants"
+        ),
     ),
     "history_writable": (
         "role {role} may not write supabase_migrations.schema_migrations",
-        "set DRAGONFLY_DBA_DATABASE_URL, or dragonfly db grants --dba",
+        (
+            "set DRAGONFLY_DBA_DATABASE_URL to the role of: dragonfly db grants --dba; or "
+            "GRANT INSERT, UPDATE, DELETE ON supabase_migrations.schema_migrations TO {role}"
+        ),
     ),
     "rollbacks": ("no folder of reviewed rollback scripts", "set migrations.rollbacks"),
     "migrations_source": ("no list of local migrations", "set migrations.source"),
@@ -49,7 +55,9 @@ CONFIGURED = ("railway", "rollbacks", "migrations_source", "vendor", "offline_se
 def missing(needs: Iterable[str], offered: Iterable[str], *, role: str) -> tuple[Missing, ...]:
     """Return each need that is not offered, as a sentence and the statement or setting that mends it."""
     have = frozenset(offered)
-    return tuple(_missing(need, role) for need in needs if need not in have)
+    lacking = [need for need in needs if need not in have]
+    columns = {f"updatable:{need}" for need in lacking}
+    return tuple(_missing(need, role) for need in lacking if need not in columns)
 
 
 def _missing(need: str, role: str) -> Missing:

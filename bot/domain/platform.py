@@ -9,6 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+RESTARTABLE = ("SUCCESS", "CRASHED", "SLEEPING")
+"""What has a process, or had one until it crashed (reference 1.6)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
@@ -26,6 +29,25 @@ class Deployment:
     def fingerprint(self) -> str:
         """Return what changes when it is restarted."""
         return f"{self.id} {self.status} {self.status_at} {self.instances}"
+
+    @property
+    def instance_ids(self) -> tuple[str, ...]:
+        """Return the ids of its containers: a crash keeps them, a restart gives new ones."""
+        return tuple(found for found, _ in self.instances)
+
+    @property
+    def runs(self) -> bool:
+        """Say whether it runs: `SUCCESS` alone may be from before, or of one that was stopped."""
+        return self.status == "SUCCESS" and not self.stopped and all(said == "RUNNING" for _, said in self.instances)
+
+    @property
+    def why_not_restart(self) -> str:
+        """Return why there is nothing to restart, or an empty string."""
+        if self.stopped:
+            return "it was stopped; deploy it anew in Railway"
+        if self.status in RESTARTABLE:
+            return ""
+        return f"its deployment is {self.status.lower()}: there is no process to restart"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +89,7 @@ _PATTERNS = (
         "OOM",
         re.compile(
             r"\bOOM(?:-?kill(?:ed|er)?)?\b|\bout of memory\b|\bMemoryError\b|\bCannot allocate memory\b"
-            r"|\bexit(?:ed)?(?: with)?(?: code| status)? 137\b|\bSIGKILL\b|(?:^|\s)Killed\s*$"
+            r"|\bexit(?:ed)?(?: with)?(?: code| status)?:? 137\b|\bSIGKILL\b|(?:^|\s)(?-i:Killed)\s*$"
             r"|JavaScript heap out of memory|Perhaps out of memory\?",
             re.IGNORECASE,
         ),
@@ -75,20 +97,20 @@ _PATTERNS = (
     ("crash loop", re.compile(r"Crash loop detected|WORKER_CRASH")),
     (
         "database trouble",
-        re.compile(r"Transient DB failure|server_login_retry|password authentication failed", re.IGNORECASE),
+        re.compile(
+            r"Transient DB failure|server_login_retry|password authentication failed|no pg_hba\.conf entry",
+            re.IGNORECASE,
+        ),
     ),
     ("job failed", re.compile(r"\bJob \S+ \(\w+\) failed\b|DLQ FAILURE")),
     ("shutdown", re.compile(r"WORKER_SHUTDOWN|\bSIGTERM\b")),
     ("started", re.compile(r"WORKER_BOOT")),
 )
 _SIGN_IN = re.compile(
-    r"password authentication failed|ECIRCUITBREAKER|server_login_retry|Tenant or user not found", re.IGNORECASE
+    r"password authentication failed|no pg_hba\.conf entry|ECIRCUITBREAKER|server_login_retry|Tenant or user not found",
+    re.IGNORECASE,
 )
 _DROPPED = re.compile(r"rate limit of \d+ logs/sec reached .*Messages dropped: (?P<count>\d+)", re.IGNORECASE)
-_SHOWABLE = re.compile(
-    r"(?:Killed|OOMKilled|WORKER_BOOT|WORKER_SHUTDOWN|Crash loop detected|exit(?:ed)? (?:code|status) \d+)"
-)
-"""A line is shown in Slack only when it is one of these, whole."""
 
 
 def evidence(lines: Sequence[LogLine]) -> list[tuple[str, int, datetime]]:

@@ -29,18 +29,26 @@ def read_page(body: object) -> Answer:
     if not isinstance(body, dict):
         return Answer(verdict="unknown", detail="not a status page")
     status, page = body.get("status"), body.get("page")
-    if isinstance(status, dict) and "indicator" in status:
-        return _verdict(str(status["indicator"]) == "none", body.get("incidents"))
-    if isinstance(page, dict) and "status" in page:
-        return _verdict(str(page["status"]) == "UP", body.get("activeIncidents"))
+    if isinstance(status, dict) and isinstance(status.get("indicator"), str):
+        return _verdict(status["indicator"] == "none", body.get("incidents"))
+    if isinstance(page, dict) and isinstance(page.get("status"), str):
+        return _verdict(page["status"] == "UP", body.get("activeIncidents"))
     return Answer(verdict="unknown", detail="not a status page")
 
 
 def _verdict(well: bool, incidents: object) -> Answer:  # one caller, one meaning
-    count = len(incidents) if isinstance(incidents, list) else 0
+    count = sum(_is_open(item) for item in incidents) if isinstance(incidents, list) else 0
     if well and not count:
         return Answer(verdict="ok", detail="operational")
-    return Answer(verdict="failing", detail=f"{count} open incidents" if count else "not operational")
+    return Answer(
+        verdict="failing",
+        detail=f"{count} open {'incident' if count == 1 else 'incidents'}" if count else "not operational",
+    )
+
+
+def _is_open(incident: object) -> bool:
+    """Say whether an incident counts: some pages list those that are over too."""
+    return not isinstance(incident, dict) or str(incident.get("status", "")).lower() not in ("resolved", "postmortem")
 
 
 def combined(probe: Answer, page: Answer) -> str:
@@ -70,7 +78,8 @@ class Evidence:
 
     failed_jobs: int
     finished_jobs: int
-    log_lines: int
+    log_lines: int | None
+    """None: they could not be read."""
     probe: Answer
     page: Answer
 
@@ -80,13 +89,16 @@ def judge(found: Evidence, *, least: int) -> tuple[str, str]:
     total = found.failed_jobs + found.finished_jobs
     if found.failed_jobs >= least and found.failed_jobs * 2 > total:
         return "bad", f"{found.failed_jobs} of {total} calls failed, consistent with an outage"
-    if found.log_lines >= least:
+    if found.log_lines is not None and found.log_lines >= least:
         return "bad", f"{found.log_lines} log lines consistent with an outage"
     if found.probe.verdict == "failing":
         return "bad", f"the probe fails: {found.probe.detail}"
-    if found.probe.verdict == "unknown" and found.failed_jobs == 0 and total == 0:
-        return "unknown", found.probe.detail or "nothing to judge by"
-    return "ok", "no sign of an outage"
+    seen_well = found.probe.verdict == "ok" or found.finished_jobs > found.failed_jobs
+    if found.page.verdict == "failing" and not seen_well:
+        return "bad", f"its status page says: {found.page.detail}"
+    if found.log_lines is None:
+        return "unknown", "the logs cannot be read"
+    return ("ok", "no sign of an outage") if seen_well else ("unknown", found.probe.detail or "nothing to judge by")
 
 
 def as_evidence(found: Evidence) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from bot.domain.messages import CheckLine, CheckReport
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
 from bot.errors import StatementRefused, StatementTimedOut
-from bot.operations import alerts, detection
+from bot.operations import alerts, detection, looking
 from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.store import checks
@@ -63,8 +63,7 @@ _LOOKS: Mapping[str, Callable[[Services], None]] = {
 
 def see(services: Services, tx: Tx) -> tuple[HeartbeatLook, Depth | None, Mapping[str, SourceVerdict]]:
     """Return one look at heartbeats, queue depth and the health view."""
-    catalog = services.catalog.get(tx)
-    look = heartbeats.look(tx, catalog, services.config)
+    catalog, look = looking.look(services, tx)
     depth = heartbeats.depth(tx) if catalog.readable_queue and not catalog.hidden else None
     return look, depth, heartbeats.view_verdicts(tx, catalog)
 

@@ -1,12 +1,14 @@
-"""The declared steps that the bot can carry out, each with its kind."""
+"""The declared steps that the bot can carry out, each with its kind, and those that it can show."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bot.domain.actor import Risk
+from bot.domain.messages import Message
 from bot.domain.runbook import Catalogue, Step
 from bot.errors import InvalidCommand
 from bot.operations.kinds import KINDS
-from bot.operations.kinds.base import Kind
+from bot.operations.kinds.base import Done, Kind, Proof
 from bot.operations.services import Services
 
 UNDO_STEP = "undo"
@@ -30,6 +32,32 @@ def changing_step(services: Services, step_id: str, params: Mapping[str, str] | 
     return undo, KINDS[taken_back.kind].undo or KINDS[found.kind]
 
 
+def _refuse(*_: object) -> Done:
+    return Done(result={}, rows=0, refused="its step is not declared here")
+
+
+def _no_plan(*_: object) -> Message:
+    message = "its step is not declared here"
+    raise InvalidCommand(message)
+
+
+UNKNOWN_HERE = Kind(preview=_no_plan, act=_refuse, prove=lambda _services, _work: Proof(left=1, total=1, unknown=True))
+"""The kind of a step that this process does not know: it does nothing, and can tell nothing."""
+
+
+def stored_step(services: Services, step_id: str, params: Mapping[str, str]) -> tuple[Step, Kind]:
+    """Return the step of a stored plan, which another process made: this one may have no such runbook, or no more."""
+    try:
+        return changing_step(services, step_id, params)
+    except InvalidCommand:
+        return Step(id=step_id, title=step_id, kind="manual", risk=Risk.CHANGE, why="not declared here"), UNKNOWN_HERE
+
+
 def changing_steps(declared: Catalogue) -> tuple[Step, ...]:
     """Return every declared step that changes something."""
     return tuple(step for runbook in declared.runbooks for step in runbook.steps if step.kind in KINDS)
+
+
+def reading_steps(declared: Catalogue) -> tuple[Step, ...]:
+    """Return every declared step that is a statement of its own which only looks."""
+    return tuple(step for runbook in declared.runbooks for step in runbook.steps if step.kind == "sql_read")

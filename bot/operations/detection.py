@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.domain.configuration import Service, Vendor
-from bot.domain.locks import Session
+from bot.domain.locks import PREPARED, Session
 from bot.domain.vendor import as_evidence, judge
 from bot.domain.workers import Status
 from bot.errors import StatementRefused, StatementTimedOut, TargetError
@@ -31,16 +31,18 @@ def migration_locks(services: Services) -> None:
     try:
         with services.db.read() as tx:
             waiting = [item for item in sessions.waits(services, tx) if item.is_migration and item.blockers]
+            sees = "sees_sessions" in services.catalog.get(tx).features
     except (StatementTimedOut, StatementRefused):
         return
     limit = services.config.timing.migration_wait.total_seconds()
     long = next((item for item in waiting if (item.waits_seconds or 0) >= limit), None)
+    well = Status.OK if sees else Status.UNKNOWN
     with services.db.write() as tx:
         checks.saw(tx, MIGRATION, services.config.timing.dead_after)
         seen = Observation(
             check=MIGRATION,
             labels={},
-            status=Status.BAD if long else Status.OK,
+            status=Status.BAD if long else well,
             started_at=tx.now,
             evidence={"label": "migrations", "reason": _waits(long, len(waiting)) if long else "nobody waits"},
             scenario="migration-block",
@@ -50,7 +52,8 @@ def migration_locks(services: Services) -> None:
 
 def _waits(item: Session, waiting: int) -> str:
     others = f"; {waiting - 1} more wait" if waiting > 1 else ""
-    return f"session {item.blockers[0]} has blocked a migration for {int(item.waits_seconds or 0)} s{others}"
+    who = f"session {item.blockers[0]}" if item.blockers[0] else PREPARED
+    return f"{who} has blocked a migration for {int(item.waits_seconds or 0)} s{others}"
 
 
 def deployments(services: Services) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from bot.domain.history import Comparison, compare, migration_features
 from bot.domain.messages import Message, MigrationLine, MigrationList
 from bot.domain.needs import missing
+from bot.errors import StatementTimedOut, TargetUnavailable
 from bot.operations import sessions
 from bot.operations.kinds.base import cannot_see
 from bot.operations.services import Services
@@ -15,14 +16,23 @@ from bot.targets import migrations
 
 SQL = load("bot.targets", "history.sql")
 NEWEST = 20
+_LOCKED = "the migration history is locked by somebody else"
 
 
 def compared(services: Services, tx: Tx) -> Comparison | None:
-    """Return recorded against local versions, or None where our role may not read the history."""
+    """Return recorded against local versions, or None where our role may not read the history.
+
+    Raises:
+        TargetUnavailable: somebody holds the history, or waits to; the transaction goes on.
+    """
     catalog = services.catalog.get(tx)
     if "history_readable" not in catalog.features:
         return None
-    rows = tx.records(SQL["applied"], migration_features(catalog.history_columns))
+    try:
+        with tx.savepoint():
+            rows = tx.records(SQL["applied"], migration_features(catalog.history_columns))
+    except StatementTimedOut as error:
+        raise TargetUnavailable(_LOCKED, hint="dragonfly locks says who") from error
     local = migrations.local(services.config.migrations)
     return compare({row["version"]: row["name"] or "" for row in rows}, local)
 
@@ -31,7 +41,12 @@ def read(services: Services, args: Mapping[str, str]) -> Message:
     """Return pending, differing and unknown versions first, then the newest applied ones."""
     most = int(args.get("most") or NEWEST)
     with services.db.read() as tx:
-        found = compared(services, tx)
+        blocked = sessions.migration_wait(services, tx)
+        try:
+            found = compared(services, tx)
+        except TargetUnavailable as error:
+            reasons = [error.message, *([f"a migration waits: {blocked}"] if blocked else [])]
+            return cannot_see(services, tx, "migrations", reasons, ["dragonfly locks"])
         if found is None:
             return _no_access(services, tx)
         return MigrationList(
@@ -45,7 +60,7 @@ def read(services: Services, args: Mapping[str, str]) -> Message:
             unknown=found.unknown,
             source=services.config.migrations.source,
             mixed_lengths=found.mixed_lengths,
-            blocked=sessions.migration_wait(services, tx),
+            blocked=blocked,
         )
 
 
@@ -55,5 +70,9 @@ def _line(item: Any) -> dict[str, str]:
 
 def _no_access(services: Services, tx: Tx) -> Message:
     """Say that the history cannot be read, with the grant that mends it; nothing is guessed from a view."""
-    found = missing(["history_readable"], [], role=services.catalog.get(tx).role)
+    catalog = services.catalog.get(tx)
+    if not catalog.history_columns:
+        why = "there is no supabase_migrations.schema_migrations: no migration was ever recorded here"
+        return cannot_see(services, tx, "migrations", [why])
+    found = missing(["history_readable"], [], role=catalog.role)
     return cannot_see(services, tx, "migrations", [item.reason for item in found], [item.remedy for item in found])

@@ -23,7 +23,7 @@ def read(services: Services, service: str, lines: str = "", *, oom: bool = False
         InvalidCommand: no such service; the known ones are named.
     """
     found = known_service(services, service, "logs")
-    most = min(int(lines or LINES), MOST)
+    most = max(1, min(int(lines or LINES), MOST))
     now = services.clock.now()
     if services.platform is None:
         by_hand = found.local if services.config.env == "dev" else ""
@@ -32,6 +32,7 @@ def read(services: Services, service: str, lines: str = "", *, oom: bool = False
     try:
         state = services.platform.state(found.name, found.service_id)
         seen = _lines(services.platform, state, most)
+        diagnosed = sum(services.platform.diagnosis(item.id) for item in state.deployments)
     except TargetError as error:
         return _unknown(services, found.name, most, now, error.message, "")
     marks: list[tuple[str, int, datetime | None]] = [
@@ -40,6 +41,8 @@ def read(services: Services, service: str, lines: str = "", *, oom: bool = False
     crashed = crashed_instances(state.deployments)
     if crashed:
         marks.append(("crashed or restarted by the platform", crashed, None))
+    if diagnosed:
+        marks.append(("diagnosed by the platform", diagnosed, None))
     return LogReport(
         env=services.config.env,
         as_of=now,
@@ -50,15 +53,18 @@ def read(services: Services, service: str, lines: str = "", *, oom: bool = False
         deployments=tuple(f"{item.id[:8]} {item.status.lower()}" for item in state.deployments),
         evidence=tuple(marks),
         dropped=dropped(seen),
-        raw=tuple(f"{item.at:%H:%M:%S} {item.text}" for item in seen) if raw else (),
+        raw=tuple(f"{item.at:%H:%M:%S} {item.text}" for item in seen[-most:]) if raw else (),
         url=state.url,
     )
 
 
 def _lines(platform: Platform, state: ServiceState, most: int) -> list[LogLine]:
-    """Return the newest lines of every deployment that may hold them: logs belong to a deployment, not to a service."""
+    """Return the newest lines of every deployment that may hold them, oldest first.
+
+    Logs belong to a deployment, not to a service: one that talks much must not hide the last words of one that died.
+    """
     found = [line for item in state.deployments for line in platform.logs(item.id, most)]
-    return sorted(found, key=lambda line: line.at)[-most:]
+    return sorted(found, key=lambda line: line.at)
 
 
 def _unknown(services: Services, service: str, lines: int, now: datetime, why: str, local: str) -> LogReport:

@@ -125,7 +125,7 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
         seal=plan.digest[:8],
         created_at=plan.created_at,
         expires_at=plan.expires_at,
-        database=_place(services),
+        database=_place(services, step),
         acting=int(plan.preview["acting"]),
         target=str(plan.preview["typed"]),
         facts=plan.preview,
@@ -134,16 +134,17 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
         secret=_secret(services, plan),
         alert=_alert_link(services, tx, plan),
         url=str(plan.preview.get("url", "")),
-        undo=_undo(step, run),
+        undo=_undo(plan, step, run),
         **_decided(plan),
         **_ran(run),
     )
 
 
-def _undo(step: Step, run: Run | None) -> str:
+def _undo(plan: Plan, step: Step, run: Run | None) -> str:
     """Return what the undo button is about, while something may be left to put back."""
-    has_way_back = step.kind in KINDS and KINDS[step.kind].undo is not None
-    return run.id if run and has_way_back and run.state == "succeeded" and not run.undone_by else ""
+    has_way_back = step.kind in KINDS and KINDS[step.kind].undo is not None and plan.preview.get("way_back") != ""
+    happened = run is not None and run.state in ("succeeded", "reconciled_done")
+    return run.id if run and has_way_back and happened and not run.undone_by else ""
 
 
 def declared(services: Services, plan: Plan) -> Step:
@@ -153,7 +154,10 @@ def declared(services: Services, plan: Plan) -> Step:
     )
 
 
-def _place(services: Services) -> str:
+def _place(services: Services, step: Step) -> str:
+    """Return which database, under which role and by which variable, a step works on."""
+    if services.dba is not None and step.kind in KINDS and KINDS[step.kind].dba:
+        return f"{services.dba.place} by DRAGONFLY_DBA_DATABASE_URL"
     variable = services.config.database_variable
     return f"{services.db.place} by {variable}" if variable else services.db.place
 

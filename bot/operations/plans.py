@@ -22,6 +22,7 @@ from bot.errors import ConflictError, InvalidCommand
 from bot.operations import authority, plan_cards
 from bot.operations.declared import UNDO_STEP, changing_step
 from bot.operations.kinds.base import Kind, Preview
+from bot.operations.kinds.undo import cannot_undo
 from bot.operations.services import Services
 from bot.store import audit, plans, runs
 from bot.store.db import Tx
@@ -60,7 +61,7 @@ def make(
     authority.require(services, actor, Role.OPERATOR, step.title.lower())
     with services.db.read(snapshot=True) as tx:
         catalog = services.catalog.get(tx, fresh=True)
-        found = kind.preview(services, tx, step, catalog, values)
+        found = cannot_undo(services, tx, step, values) or kind.preview(services, tx, step, catalog, values)
     if not isinstance(found, Preview):
         return found
     if (step.risk is Risk.DANGER or step.approval) and not found.approval_why:
@@ -222,7 +223,7 @@ def confirm(services: Services, plan_id: str, actor: Actor, *, secret: str | Non
             return notice(services, tx, "not-found", plan=plan_id)
         step, kind = changing_step(services, plan.step, plan.params)
         press = _press(plan, actor, secret, typed, tx.now)
-        refused = why_refused(_facts(services, tx, plan, step, kind), press)
+        refused = why_refused(confirmable(services, tx, plan, step, kind), press)
         holder = None if refused else runs.active(tx, plan.preview["resource"])
         if refused or holder:
             return refuse(services, tx, plan, actor, refused or "someone-else", holder)
@@ -243,7 +244,8 @@ def _press(plan: Plan, actor: Actor, secret: str | None, typed: str | None, now:
     return Press(actor=actor.key, from_shell=secret is None, secret_matches=matches, typed=typed, now=now)
 
 
-def _facts(services: Services, tx: Tx, plan: Plan, step: Step, kind: Kind) -> Facts:
+def confirmable(services: Services, tx: Tx, plan: Plan, step: Step, kind: Kind) -> Facts:
+    """Return what decides whether a plan may be carried out now."""
     return Facts(
         state=plan.state,
         requester=plan.requester,

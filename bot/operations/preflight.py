@@ -11,7 +11,7 @@ from bot.domain.messages import DoctorLine, DoctorReport, Message
 from bot.domain.needs import CONFIGURED, Missing
 from bot.domain.runbook import Step
 from bot.operations.declared import UNDO_STEP, changing_steps
-from bot.operations.kinds.base import blind
+from bot.operations.kinds.base import NEEDS_NO_ROWS, blind
 from bot.operations.services import Services
 from bot.store import checks, outbox
 from bot.store.db import Tx
@@ -28,7 +28,7 @@ def lines(services: Services, tx: Tx) -> list[DoctorLine]:
 
 def of_step(services: Services, tx: Tx, catalog: Catalog, step: Step) -> DoctorLine:
     """Return whether one step will work on this database, under this role, with this configuration."""
-    unseen = blind(services, tx, catalog, step.id)
+    unseen = blind(services, tx, catalog, step.id) if step.kind not in NEEDS_NO_ROWS else None
     if unseen is not None:
         return DoctorLine(name=step.id, verdict="bad", detail="; ".join(unseen.reasons), remedy=unseen.remedy)
     offered = services.offered(catalog)

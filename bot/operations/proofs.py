@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
+from bot.domain.escalation import chain
 from bot.errors import BotError, StoreUnavailable
 from bot.operations import plan_cards
-from bot.operations.declared import changing_step
+from bot.operations.declared import UNDO_STEP, stored_step
 from bot.operations.kinds.base import Proof, Work
 from bot.operations.services import Services
 from bot.store import audit, plans, runs
@@ -15,16 +16,22 @@ def watch(services: Services) -> int:
     """Look at every run whose proof is still open, and say what came of it; return how many were decided."""
     with services.db.read() as tx:
         found = [(run, plans.find(tx, run.id)) for run in runs.watched(tx)]
-        catalog = services.catalog.get(tx) if found else None
+        catalog, now = services.catalog.get(tx) if found else None, tx.now
     decided = 0
     for run, plan in found:
         if plan is not None and catalog is not None:
-            step, kind = changing_step(services, plan.step, plan.params)
+            step, kind = stored_step(services, plan.step, plan.params)
             work = Work(run=run, plan=plan, step=step, kind=kind, catalog=catalog)
-            decided += _judge(services, work, _look(services, work))
+            decided += _judge(services, work, _look(services, work)) if _is_due(work, now) else 0
     if decided:
         services.wake("delivery")
     return decided
+
+
+def _is_due(work: Work, now: datetime) -> bool:
+    """Say whether a proof may be looked at now: some looks ask a platform that counts requests."""
+    last = work.run.proof_facts.get("looked_at")
+    return last is None or now - datetime.fromisoformat(last) >= work.kind.prove_every
 
 
 def _look(services: Services, work: Work) -> Proof:
@@ -46,8 +53,8 @@ def _judge(services: Services, work: Work, proof: Proof) -> int:
             _decide(tx, work, "proved", facts)
             return 1
         assert work.run.proof_until is not None
-        if tx.now > work.run.proof_until:
-            called = () if proof.unknown else _next_contact(services, work.step.id)
+        if tx.now > work.run.proof_until or proof.over:
+            called = () if proof.unknown else _next_contact(services, work, tx.now)
             _decide(tx, work, "not_known" if proof.unknown else "no_effect", {**facts, "called": list(called)})
             return 1
         _edit_numbers(services, tx, work, proof, facts)
@@ -61,14 +68,13 @@ def _decide(tx: Tx, work: Work, verdict: str, facts: dict[str, object]) -> None:
         audit.append(tx, f"proof.{verdict}", actor="dragonfly", plan=work.run.id, **facts)
 
 
-def _next_contact(services: Services, step_id: str) -> tuple[str, ...]:
-    """Return who is called when a step had no effect: the second level of its scenario."""
-    scenario = next(
-        (book.scenario for book in services.runbooks.runbooks if any(s.id == step_id for s in book.steps)), ""
-    )
-    contacts = services.config.contacts
-    levels = contacts.get(scenario) or contacts.get("default") or ()
-    return levels[1].call if len(levels) > 1 else ()
+def _next_contact(services: Services, work: Work, now: datetime) -> tuple[str, ...]:
+    """Return who is called when a step had no effect: the second level of its scenario, or of the step it takes back."""
+    step_id = work.plan.params.get("step", work.step.id) if work.step.id == UNDO_STEP else work.step.id
+    books = services.runbooks.runbooks
+    scenario = next((book.scenario for book in books if any(step.id == step_id for step in book.steps)), "")
+    levels = chain(services.config, scenario, now)
+    return levels[1].who if len(levels) > 1 else ()
 
 
 def _edit_numbers(services: Services, tx: Tx, work: Work, proof: Proof, facts: dict[str, object]) -> None:
@@ -78,3 +84,5 @@ def _edit_numbers(services: Services, tx: Tx, work: Work, proof: Proof, facts: d
     if proof.left != work.run.proof_facts.get("left") and due:
         runs.set_proof(tx, work.run.id, "watching", {**facts, "edited_at": tx.now.isoformat()})
         plan_cards.announce_edit(tx, work.plan.id, work.plan.channel)
+    if work.kind.prove_every:
+        runs.set_proof(tx, work.run.id, "watching", {"looked_at": tx.now.isoformat()})

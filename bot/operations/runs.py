@@ -20,19 +20,23 @@ from bot.errors import (
     TargetError,
 )
 from bot.operations import authority, plan_cards
-from bot.operations.declared import UNDO_STEP, changing_step
+from bot.operations.declared import UNDO_STEP, UNKNOWN_HERE, stored_step
 from bot.operations.kinds.base import Done, Work
+from bot.operations.kinds.undo import why_not
 from bot.operations.services import Services
 from bot.store import audit, plans, runs
 from bot.store.db import Database, Tx
 from bot.store.plans import Plan
 from bot.store.runs import Outcome, Run
+from bot.targets.catalog import look
 
 _AT_ONCE = 5
 _TRIES = 3
 NOT_BEGUN = "not begun in time"
 CALL_LIMIT = timedelta(seconds=90)
 """A call is answered by then, or nobody knows whether it happened."""
+LOOK_FOR = timedelta(minutes=10)
+"""How long a call of unknown outcome is read back; then a person says what they saw."""
 
 
 def perform_due(services: Services) -> int:
@@ -52,10 +56,14 @@ def perform(services: Services, run_id: str) -> None:
     """
     with services.db.read() as tx:
         run, plan = runs.find(tx, run_id), plans.find(tx, run_id)
+        is_late = run is not None and tx.now - run.not_before > services.config.timing.begin_within
     if run is None or plan is None:
         return
+    kind = stored_step(services, plan.step, plan.params)[1]
+    if kind is UNKNOWN_HERE and not is_late:
+        return  # a shell or another replica may know the step; who finds it late writes down that it did not run
     not_allowed = _why_not_allowed(services, run)
-    if changing_step(services, plan.step, plan.params)[1].call:
+    if kind.call:
         _call_once(services, plan, not_allowed)
     else:
         _act_in_batches(services, plan, not_allowed)
@@ -94,7 +102,7 @@ def _act_in_batches(services: Services, plan: Plan, not_allowed: str) -> None:
 
 def _database(services: Services, plan: Plan) -> Database:
     """Return the connection on which a plan's whole transaction runs."""
-    kind = changing_step(services, plan.step, plan.params)[1]
+    kind = stored_step(services, plan.step, plan.params)[1]
     return services.dba if kind.dba and services.dba is not None else services.db
 
 
@@ -103,8 +111,9 @@ def _locked(services: Services, tx: Tx, plan: Plan, states: tuple[str, ...]) -> 
     run = runs.find(tx, plan.id, lock=True)
     if run is None or run.state not in states:
         return None
-    step, kind = changing_step(services, run.step, plan.params)
-    return Work(run=run, plan=plan, step=step, kind=kind, catalog=services.catalog.get(tx))
+    step, kind = stored_step(services, run.step, plan.params)
+    catalog = look(tx) if kind.dba and services.dba is not None else services.catalog.get(tx)
+    return Work(run=run, plan=plan, step=step, kind=kind, catalog=catalog)
 
 
 def _advance(services: Services, plan: Plan, not_allowed: str) -> bool:
@@ -132,7 +141,13 @@ def _why_not(services: Services, tx: Tx, work: Work, not_allowed: str) -> str:
         return "the database is not the one of the plan"
     if work.plan.step_rev != work.step.rev(work.kind.settings(services)):
         return "the step was changed since the plan"
-    return work.kind.why_not_now(services, tx, work.step)
+    return _undone_already(tx, work) or work.kind.why_not_now(services, tx, work.step)
+
+
+def _undone_already(tx: Tx, work: Work) -> str:
+    """Return why an undo comes too late: once only, whoever was first."""
+    taken_back = runs.find(tx, work.plan.params["run"], lock=True) if work.step.id == UNDO_STEP else None
+    return why_not(taken_back) if taken_back else ""
 
 
 def _batch(services: Services, tx: Tx, work: Work) -> bool:
@@ -232,7 +247,7 @@ def _finish(services: Services, tx: Tx, work: Work, outcome: Outcome) -> None:
 def _fail(services: Services, plan: Plan, reason: str, sqlstate: str) -> None:
     """Record that a run failed; its effect was rolled back."""
     with services.db.write() as tx:
-        work = _locked(services, tx, plan, ("confirmed", "executing"))
+        work = _locked(services, tx, plan, ("confirmed", "executing", "unknown"))
         if work is not None:
             state = "aborted" if work.run.rows_affected else "failed"
             _finish(services, tx, work, _stopped(work.run, state, reason, sqlstate))
@@ -245,7 +260,8 @@ def _call_once(services: Services, plan: Plan, not_allowed: str) -> None:
         if work is None:
             return
         if work.run.state == "executing":
-            _mark_unknown(tx, work, "the bot stopped while it waited for an answer")
+            if tx.now - (work.run.started_at or tx.now) >= CALL_LIMIT:
+                _mark_unknown(tx, work, "the bot stopped while it waited for an answer")
             return
         reason = _why_not(services, tx, work, not_allowed)
         if reason or not runs.begin(tx, work.run.id, within=CALL_LIMIT):
@@ -270,6 +286,9 @@ def _call_once(services: Services, plan: Plan, not_allowed: str) -> None:
 
 
 def _finish_call(services: Services, tx: Tx, work: Work, done: Done) -> None:
+    if done.refused:
+        _finish(services, tx, work, _stopped(work.run, "aborted", done.refused))
+        return
     outcome = Outcome(state="succeeded", result=done.result, rows=done.rows, facts=done.facts)
     _finish(services, tx, work, _with_proof(services, tx, work, outcome))
 
@@ -284,13 +303,14 @@ def _mark_unknown(tx: Tx, work: Work, reason: str) -> None:
 def reconcile(services: Services) -> int:
     """Read back every call of unknown outcome, and settle those that can be told; return how many were."""
     with services.db.read() as tx:
-        found = [(run, plans.find(tx, run.id)) for run in runs.unknown(tx)]
+        open_still = [run for run in runs.unknown(tx) if tx.now - (run.started_at or run.confirmed_at) < LOOK_FOR]
+        found = [(run, plans.find(tx, run.id)) for run in open_still]
         catalog = services.catalog.get(tx) if found else None
     settled = 0
     for run, plan in found:
         if plan is None or catalog is None:
             continue
-        step, kind = changing_step(services, plan.step, plan.params)
+        step, kind = stored_step(services, plan.step, plan.params)
         happened = kind.read_back(services, Work(run=run, plan=plan, step=step, kind=kind, catalog=catalog))
         if happened is not None:
             settled += _settle(services, plan, "dragonfly", happened=happened, reason="read back")
@@ -320,6 +340,8 @@ def _settle(services: Services, plan: Plan, actor: str, *, happened: bool, reaso
         how = "it happened" if happened else "it did not happen"
         plan_cards.announce_edit(tx, plan.id, plan.channel)
         plan_cards.announce_reply(tx, plan, "settled", actor, how=how, reason=reason)
+        if happened and plan.step == UNDO_STEP:
+            runs.set_undone(tx, plan.params["run"], plan.id)
         n = audit.append(tx, f"step.{state}", actor=actor, plan=plan.id, step=plan.step, reason=reason)
         runs.set_record(tx, plan.id, n)
     services.wake("delivery")

@@ -12,6 +12,7 @@ from bot.domain.rotation import on_call
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
 from bot.errors import StoreError
 from bot.operations import alerts as alert_operations
+from bot.operations import looking
 from bot.operations.declared import changing_step
 from bot.operations.kinds.base import impossible
 from bot.operations.services import Services
@@ -55,9 +56,8 @@ def status_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
 def _card(
     services: Services, tx: Tx, api: Mapping[str, SourceVerdict], began: float, shared_by: str = ""
 ) -> StatusCard:
-    catalog = services.catalog.get(tx)
+    catalog, look = looking.look(services, tx)
     config = services.config
-    look = heartbeats.look(tx, catalog, config)
     judged = judge(look, config.expected_types, config.timing)
     hidden = catalog.hidden and not look.types
     view = heartbeats.view_verdicts(tx, catalog)

@@ -108,7 +108,7 @@ OPERATIONS = (
         name="runbook",
         sentence="the declared steps of a scenario",
         params=(Param(name="scenario", type="name", example="worker-death"),),
-        cli="runbook list|show NAME|lint",
+        cli="runbook list|show NAME|run STEP [name=value …]|lint [FOLDER]",
     ),
     Operation(name="oncall", sentence="who is on call, and who is called next"),
     Operation(name="doctor", sentence="will it work at night?", cli="doctor [--offline]"),

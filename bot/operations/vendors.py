@@ -84,21 +84,29 @@ def evidence(services: Services, vendor: Vendor, answer: Answer, page: Answer) -
     )
 
 
+def complaints(services: Services, tx: Tx, vendor: Vendor, window: timedelta) -> int:
+    """Return how many of a vendor's jobs said of late what its patterns are about."""
+    catalog = services.catalog.get(tx)
+    if "updated_at" not in catalog.features or catalog.hidden:
+        return 0
+    seconds, types = window.total_seconds(), list(vendor.job_types)
+    rows = tx.records(
+        QUEUE["complaints"], catalog.features, now=tx.now, seconds=seconds, job_types=types, most=_FAILURES
+    )
+    return matches(vendor.patterns, (row["last_error"] for row in rows))
+
+
 def _jobs(services: Services, tx: Tx, vendor: Vendor) -> tuple[int, int]:
     catalog = services.catalog.get(tx)
     if "updated_at" not in catalog.features or catalog.hidden:
         return 0, 0
-    seconds, types = WINDOW.total_seconds(), list(vendor.job_types)
-    rows = tx.records(
-        QUEUE["complaints"], catalog.features, now=tx.now, seconds=seconds, job_types=types, most=_FAILURES
-    )
-    done = tx.records(QUEUE["finished"], now=tx.now, seconds=seconds)
-    failed = matches(vendor.patterns, (row["last_error"] for row in rows))
-    return failed, sum(row["jobs"] for row in done if row["job_type"] in types)
+    done = tx.records(QUEUE["finished"], now=tx.now, seconds=WINDOW.total_seconds())
+    finished = sum(row["jobs"] for row in done if row["job_type"] in vendor.job_types)
+    return complaints(services, tx, vendor, WINDOW), finished
 
 
-def _log_lines(services: Services, vendor: Vendor, since: datetime) -> int:
-    """Return how many lines of the vendor's services match its patterns; a platform that is away says nothing."""
+def _log_lines(services: Services, vendor: Vendor, since: datetime) -> int | None:
+    """Return how many lines of the vendor's services match its patterns; None = some could not be read."""
     if services.platform is None:
         return 0
     found = 0
@@ -110,6 +118,6 @@ def _log_lines(services: Services, vendor: Vendor, since: datetime) -> int:
             running = services.platform.state(service.name, service.service_id).running
             lines = services.platform.logs(running.id, _LINES, since) if running else ()
         except TargetError:
-            continue
+            return None
         found += matches(vendor.patterns, (line.text for line in lines))
     return found

@@ -8,6 +8,7 @@ from bot.domain.messages import Message, VerifyLine, VerifyReport
 from bot.domain.workers import Status, judge
 from bot.errors import InvalidCommand, TargetError
 from bot.operations import checks, escalations, history, sessions, vendors
+from bot.operations.kinds.variable import shown
 from bot.operations.services import Services
 from bot.store import pauses
 from bot.store.db import Tx
@@ -74,7 +75,11 @@ def _workers(services: Services) -> Looks:
 def _migrations(services: Services) -> Looks:
     """Nobody waits for the history any more, and nothing local is pending."""
     with services.db.read() as tx:
-        waits, found = sessions.migration_wait(services, tx), history.compared(services, tx)
+        waits = sessions.migration_wait(services, tx)
+        try:
+            found = history.compared(services, tx)
+        except TargetError as error:
+            found, waits = None, waits or error.message
     blocked = VerifyLine(
         name="locks", verdict=NOT_YET if waits else RECOVERED, detail=waits or "no migration waits for a lock"
     )
@@ -106,7 +111,8 @@ def _vendor(services: Services) -> Looks:
 
 def _pause(tx: Tx) -> VerifyLine:
     found = pauses.open_one(tx)
-    detail = f"paused since {found.started_at:%H:%M} by {found.owner}" if found else "no pause"
+    held = pauses.counts(tx, found.id) if found else None
+    detail = f"pause {found.id} holds {held.held + held.held_later} jobs" if found and held else "no pause"
     return VerifyLine(name="ingest", verdict=NOT_YET if found else RECOVERED, detail=detail)
 
 
@@ -120,10 +126,8 @@ def _offline(services: Services) -> VerifyLine:
         value = services.platform.variable(state.service_id, vendor.variable)
     except TargetError as error:
         return VerifyLine(name="offline mode", verdict=UNKNOWN, detail=error.message)
-    on = value == "true"
-    return VerifyLine(
-        name="offline mode", verdict=NOT_YET if on else RECOVERED, detail=f"{vendor.variable} is {value or 'not set'}"
-    )
+    on, said = value == "true", shown(value) or "not set"
+    return VerifyLine(name="offline mode", verdict=NOT_YET if on else RECOVERED, detail=f"{vendor.variable} is {said}")
 
 
 _LOOKS: Mapping[str, Callable[[Services], Looks]] = {

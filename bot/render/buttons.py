@@ -12,6 +12,8 @@ from bot.domain.vendor import GOOD_IN_A_ROW
 from bot.render import limits
 
 Button = dict[str, Any]
+RUNBOOK_BUTTONS = 2
+"""Titles are long: two of them fill a phone's row."""
 
 
 @cache
@@ -204,10 +206,23 @@ def _named(action: str, label: str, card: m.PlanCard, *, style: str) -> Button:
 
 
 def _runbook(card: m.RunbookCard) -> list[Button]:
+    """Return a button for each of the first steps that need no word typed, in their order."""
     value = card.alert.key if card.alert else "-"
-    if any(step.action == ids.PLAN_RESET and step.ready == "ready" for step in card.steps):
-        return [button(ids.PLAN_RESET, "reset_stuck", value, style="primary"), button(ids.READ_STATUS, "status", "-")]
-    return [button(ids.READ_STATUS, "status", "-")]
+    steps = [step for step in card.steps if step.action and step.ready == "ready"]
+    seen = {step.action: step for step in reversed(steps)}
+    chosen = [step for step in steps if seen[step.action] is step][:RUNBOOK_BUTTONS]
+    return [_labelled(step.action, step.title, value, plans=step.risk != "read") for step in chosen]
+
+
+def _labelled(action: str, title: str, value: str, *, plans: bool) -> Button:
+    """Return a button named by a declaration; one that plans ends in `…`."""
+    text = limits.cut_text(title, 22)
+    return {
+        "type": "button",
+        "action_id": action,
+        "text": limits.plain(f"{text.rstrip('…')}…" if plans else text, limits.BUTTON),
+        "value": value,
+    }
 
 
 def _alerts(card: m.AlertList) -> list[Button]:

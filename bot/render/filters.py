@@ -31,7 +31,7 @@ def duration(value: timedelta | None) -> str:
     whole = max(0, int(seconds))
     days, hours, minutes = whole // 86400, whole % 86400 // 3600, whole % 3600 // 60
     if days:
-        return f"{days} d {hours} h"
+        return f"{days} d {hours} h" if hours else f"{days} d"
     if hours:
         return f"{hours} h {minutes:02d} m"
     return f"{minutes} m {whole % 60:02d} s" if minutes else f"{whole} s"

@@ -46,9 +46,13 @@ class TerminalRenderer:
         values = {"card": message, "name": type(message).__name__}
         parts = self._engine.blocks(name, values)
         parts.pop("fallback", None)
-        parts["head"] = _headline(parts.get("head", ""), message.key if isinstance(message, m.PlanCard) else "")
+        parts["head"] = _headline(
+            parts.get("head", "").replace("\n", " "), message.key if isinstance(message, m.PlanCard) else ""
+        )
+        parts.pop("statement", None)
+        statement = message.statement if isinstance(message, m.CannotPlan) else ""  # as it is, to be run
         lines = "\n".join(part for part in parts.values() if part)
-        return _MARKS.sub(r"\1", lines).replace("`", "")
+        return _MARKS.sub(r"\1", lines).replace("`", "") + (f"\n\n{statement}" if statement else "")
 
     def _local(self, at: datetime) -> str:
         return self._engine.clock(at) + f" {self._zone}"

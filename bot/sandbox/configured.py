@@ -1,6 +1,11 @@
 """What the sandbox tells the bot: its file and its environment, built from nothing (design, section 7)."""
 
 import os
+import secrets
+import shlex
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.sandbox.slack.server import SlackServer
@@ -9,6 +14,7 @@ from bot.sandbox.target.vendor import HEALTH, PAGE
 
 MODE = "prod"
 """In `dev` the steps on Railway would be manual ones."""
+_OF_A_SHELL = ("SUPABASE_", "DRAGONFLY_C", "DRAGONFLY_D", "DRAGONFLY_API", "RAILWAY_")
 _LEVELS = {"fast": ("30s", "90s"), "playbook": ("5m", "15m")}
 _TOML = """\
 profile = "{profile}"
@@ -31,6 +37,19 @@ default = [
     {{ after = "{second}", label = "team lead", call = ["U0BEN"] }},
     {{ after = "{third}", label = "everyone", call = ["C0OPSALL"] }},
 ]
+migration-block = [
+    {{ label = "backend lead", call = ["U0CLEO"] }},
+    {{ after = "{second}", label = "DBA", call = ["U0DANA"] }},
+    {{ after = "{third}", label = "everyone", call = ["C0OPSALL"] }},
+]
+vendor-outage = [
+    {{ label = "on call", call = ["oncall"] }},
+    {{ after = "{second}", label = "vendor support", call = ["simplicity-support"] }},
+    {{ after = "{third}", label = "team lead", call = ["U0BEN"] }},
+]
+
+[cards]
+simplicity-support = {{ name = "Simplicity support", phone = "+1 555 0100", link = "{vendor}{page}" }}
 
 [queue.idempotent]
 ingest = true
@@ -72,6 +91,25 @@ application_names = ["supabase"]
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Where the bot takes webhooks: a port of this machine, and the secret part of the address."""
+
+    port: int
+    token: str
+
+    @property
+    def url(self) -> str:
+        """Return the whole address."""
+        return f"http://127.0.0.1:{self.port}/hooks/railway/{self.token}"
+
+
+def free_hooks() -> Hooks:
+    """Return a free port and a fresh secret."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return Hooks(listener.getsockname()[1], secrets.token_urlsafe(24))
+
+
 def file(system: System) -> str:
     """Return the text of `dragonfly.toml`."""
     second, third = _LEVELS[system.profile]
@@ -88,7 +126,7 @@ def file(system: System) -> str:
 
 
 def environment(
-    *, settings: Path, system: System, slack: SlackServer, dsn: str, api_url: str, api_key: str
+    *, settings: Path, system: System, slack: SlackServer, dsn: str, api_url: str, api_key: str, hooks: Hooks
 ) -> dict[str, str]:
     """Return the environment of the bot.
 
@@ -99,6 +137,7 @@ def environment(
         dsn: the address of the database under the bot's own role.
         api_url: of the target's API.
         api_key: for it.
+        hooks: where Railway's webhooks are taken.
     """
     return {
         "PATH": os.environ.get("PATH", ""),
@@ -113,4 +152,12 @@ def environment(
         "SLACK_BOT_TOKEN": slack.settings.bot_token,
         "SLACK_APP_TOKEN": slack.settings.app_token,
         "SLACK_API_URL": slack.api_url,
+        "PORT": str(hooks.port),
+        "DRAGONFLY_HOOK_TOKEN": hooks.token,
     }
+
+
+def shell(environment: Mapping[str, str]) -> str:
+    """Return the lines that give a shell the same system as the bot; a shell needs no Slack and takes no port."""
+    wanted = {name: value for name, value in environment.items() if name.startswith(_OF_A_SHELL)}
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in wanted.items())

@@ -76,9 +76,15 @@ class Sandbox:
         self._stack.callback(self.slack.stop)
         settings = home / "dragonfly.toml"
         settings.write_text(configured.file(system), encoding="utf-8")
+        hooks = configured.free_hooks()
+        system.railway.webhook_url = hooks.url
         environment = configured.environment(
-            settings=settings, system=system, slack=self.slack, dsn=dsn, api_url=api.url, api_key=key
+            settings=settings, system=system, slack=self.slack, dsn=dsn, api_url=api.url, api_key=key, hooks=hooks
         )
+        self.shell = home / "shell.env"
+        self.shell.touch(0o600)
+        self.shell.write_text(configured.shell(environment), encoding="utf-8")
+        self._stack.callback(lambda: self.shell.unlink(missing_ok=True))
         self.log = home / "bot.log"
         self._bot = BotChild(environment, self.log)
         self._stack.callback(self._bot.stop)
@@ -150,6 +156,7 @@ def run(options: Options) -> None:
         f"\nDragonfly sandbox: {sandbox.slack.url}/\n\n"
         "  You are Ada, on call. In the panel press: Kill ingest worker. Wait for the card in #incidents.\n"
         "  Then: Acknowledge, Reset stuck jobs…, Confirm, and Bring back in the panel.\n"
+        f"  In another shell: . {sandbox.shell} && .venv/bin/dragonfly status\n"
         f"  The bot's log: {sandbox.log}\n  Ctrl-C stops everything.\n\n"
     )
     sys.stdout.flush()

@@ -62,7 +62,8 @@ def since_release(
     """Return what became of the jobs that were let go since a moment."""
     rows = tx.records(step.statements["since_release"], catalog.features, pause=pause.id, since=since)
     completed = sum(row["jobs"] for row in rows if row["status"] == "completed")
-    failed = sum(row["jobs"] for row in rows if row["status"] != "completed" and matches(patterns, [row["last_error"]]))
+    tried = [row for row in rows if row["status"] in ("pending", "failed")]
+    failed = sum(row["jobs"] for row in tried if matches(patterns, [row["last_error"]]))
     return Since(completed=completed, failed=failed)
 
 

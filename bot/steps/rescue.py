@@ -42,6 +42,8 @@ class Look:
     """The newest heartbeat of each worker type."""
     next_run: Mapping[str, datetime] = field(default_factory=dict)
     """The next try each job had, by id: kept for the way back."""
+    started: Mapping[str, datetime] = field(default_factory=dict)
+    """When each job was started, by id, where the queue says so: kept for the way back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class _Stuck:
     job_type: str
     locked_at: datetime
     since: datetime
+    started_at: datetime | None
     attempts: int
     max_attempts: int
     next_run_at: datetime | None
@@ -93,6 +96,7 @@ def look(tx: Tx, step: Step, catalog: Catalog, config: Configuration, params: Pa
         since={row.id: row.since for row in rows},
         type_seen=beats,
         next_run={row.id: row.next_run_at for row in rows if row.next_run_at},
+        started={row.id: row.started_at for row in rows if row.started_at},
     )
 
 
@@ -167,6 +171,8 @@ def _guard(verdict: Verdict, found: Look, catalog: Catalog, config: Configuratio
         guard["types"] = list(config.serving_types(job.job_type, tuple(found.type_seen)))
     if job.id in found.next_run:
         guard["next_run_at"] = found.next_run[job.id].isoformat()
+    if job.id in found.started:
+        guard["started_at"] = found.started[job.id].isoformat()
     seen = job.owner_seen_at if job.worker_id else job.type_seen_at
     if seen is not None:
         guard["seen_at"] = seen.isoformat()

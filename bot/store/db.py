@@ -83,6 +83,7 @@ class Tx:
         """Wrap a connection on which a transaction has begun."""
         self.connection = connection
         self.now = now
+        self.leaves_state = False
 
     def rows(
         self, row: type[Row], statement: Statement, features: Collection[str] = (), /, **params: object
@@ -172,11 +173,17 @@ class Tx:
         except psycopg.Error as error:
             raise _translate(error) from None
 
+    def shown(self, statement: Statement, features: Collection[str] = (), /, **params: object) -> str:
+        """Return a named statement with its values in place, for a person to read and run."""
+        return psycopg.ClientCursor(self.connection).mogrify(statement.text(features), params)
+
     def script(self, text: str) -> None:
         """Run a reviewed script inside this transaction; the server refuses transaction control in it.
 
         A `DO` block runs it through `EXECUTE`: `COMMIT` and `ROLLBACK` are not allowed there (tried, PostgreSQL 15, 2026-11).
+        The connection is closed after the transaction, because a `SET` in the script would outlive it.
         """
+        self.leaves_state = True
         literal = psycopg.sql.Literal(text)
         self.connection.execute(
             psycopg.sql.SQL("DO {}").format(
@@ -263,6 +270,8 @@ class Database:
                     tx.connection.rollback()
                 raise
             tx.connection.commit()
+            if tx.leaves_state:
+                tx.connection.close()
 
     @contextmanager
     def _begun(self, begin: LiteralString, limits: Limits, wait: timedelta) -> Iterator[Tx]:

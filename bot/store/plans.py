@@ -118,6 +118,11 @@ def consume(tx: Tx, plan: Plan, *, actor: str, secret_hash: bytes | None, step_r
     return done is not None
 
 
+def hand_over(tx: Tx, plan_id: str, *, actor: str) -> bool:
+    """Use up a plan that waits for a second person, for somebody else to run; False = it does not wait any more."""
+    return tx.record(SQL["hand_over"], id=plan_id, actor=actor, now=tx.now) is not None
+
+
 def end(tx: Tx, plan_id: str, *, state: str, actor: str, denied: bool = False) -> bool:
     """End an issued plan without effect; False = it had ended already."""
     return tx.record(SQL["end_plan"], id=plan_id, state=state, actor=actor, denied=denied, now=tx.now) is not None

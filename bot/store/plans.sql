@@ -50,6 +50,13 @@ WHERE id = %(id)s AND state = 'issued' AND expires_at > %(now)s
   AND step_rev = %(step_rev)s AND database = %(database)s
 RETURNING id;
 
+-- name: hand_over
+-- Use the plan up without a run of ours: while it waits for a second person, and is not too old.
+UPDATE ops.chatops_plan
+SET state = 'consumed', ended_at = %(now)s, ended_by = %(actor)s, version = version + 1
+WHERE id = %(id)s AND state = 'issued' AND expires_at > %(now)s AND approval IN ('needed', 'asked')
+RETURNING id;
+
 -- name: end_plan
 -- End an issued plan without effect.
 UPDATE ops.chatops_plan

@@ -97,6 +97,12 @@ def insert(
     return row is not None
 
 
+def insert_handed_over(tx: Tx, *, run_id: str, step: str, resource: str, actor: str, surface: str) -> None:
+    """Record that a plan's statement was given to a person to run."""
+    values = {"id": run_id, "step": step, "resource": resource, "actor": actor, "surface": surface}
+    tx.run(SQL["insert_handed_over"], **values, now=tx.now)
+
+
 def active(tx: Tx, resource: str) -> Holder | None:
     """Return the run that holds a resource."""
     return tx.row(Holder, SQL["active"], resource=resource)

@@ -7,6 +7,13 @@ VALUES
 ON CONFLICT (resource) WHERE state IN ('confirmed', 'executing') DO NOTHING
 RETURNING id;
 
+-- name: insert_handed_over
+-- What was printed for a DBA to run: nothing of ours is under way, and nothing is watched.
+INSERT INTO ops.chatops_run
+    (id, step, resource, state, actor, surface, confirmed_at, not_before, ended_at)
+VALUES
+    (%(id)s, %(step)s, %(resource)s, 'handed_over', %(actor)s, %(surface)s, %(now)s, %(now)s, %(now)s);
+
 -- name: active
 -- Who holds a resource.
 SELECT id, step, actor, confirmed_at FROM ops.chatops_run

@@ -10,14 +10,23 @@ WHERE n.nspname = 'ops' AND c.relname IN ('job_queue', 'worker_heartbeats')
 ORDER BY c.relname, a.attnum;
 
 -- name: labels
--- Labels of the enums behind the queue's status and job type; no rows where they are text.
-SELECT a.attname AS name, e.enumlabel AS label
-FROM pg_class AS c
-JOIN pg_namespace AS n ON n.oid = c.relnamespace
-JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname IN ('status', 'job_type')
-JOIN pg_enum AS e ON e.enumtypid = a.atttypid
-WHERE n.nspname = 'ops' AND c.relname = 'job_queue'
-ORDER BY a.attname, e.enumsortorder;
+-- Labels that the queue's status and job type may have: of their enum, or of a CHECK; no rows where any text will do.
+WITH kept AS (
+    SELECT c.oid AS relation, a.attname::text AS name, a.attnum, a.atttypid
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname IN ('status', 'job_type')
+    WHERE n.nspname = 'ops' AND c.relname = 'job_queue'
+)
+SELECT kept.name, e.enumlabel::text AS label
+FROM kept JOIN pg_enum AS e ON e.enumtypid = kept.atttypid
+UNION ALL
+SELECT kept.name, found[1]
+FROM kept
+JOIN pg_constraint AS k
+    ON k.contype = 'c' AND (k.contypid = kept.atttypid OR (k.conrelid = kept.relation AND k.conkey = ARRAY[kept.attnum]))
+CROSS JOIN LATERAL regexp_matches(pg_get_constraintdef(k.oid), '''([^'']+)''', 'g') AS found
+ORDER BY 1, 2;
 
 -- name: visibility
 -- Whether row security may hide rows from us, the health view, the identity of the database and our role.

@@ -70,3 +70,13 @@ FROM ops.worker_heartbeats
 WHERE last_seen_at > (SELECT max(last_seen_at) FROM ops.worker_heartbeats) - make_interval(secs => %(seconds)s)
 ORDER BY worker_type, last_seen_at DESC
 LIMIT %(most)s;
+
+-- name: of_types
+-- Workers of some types that beat lately, newest first.
+SELECT worker_id::text AS worker_id, last_seen_at,
+       status::text AS status  -- if heartbeat_status
+       'running' AS status  -- unless heartbeat_status
+FROM ops.worker_heartbeats
+WHERE worker_type::text = ANY (%(types)s) AND last_seen_at > %(now)s::timestamptz - make_interval(secs => %(seconds)s)
+ORDER BY last_seen_at DESC
+LIMIT %(most)s;

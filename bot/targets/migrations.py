@@ -1,11 +1,19 @@
-"""The local list of migrations: a directory, or a file with one name a line. Names only; no SQL of theirs is read."""
+"""Local files of migrations: the list of their names, from a directory or a file, and the reviewed rollback scripts.
 
+No SQL of a migration is read. A script is read by its version, which is digits only: no path can be typed.
+"""
+
+import os
 import re
+import stat
 from pathlib import Path
 
 from bot.domain.configuration import Migrations
 
-_NAME = re.compile(r"^(?P<version>\d{4}|\d{8}|\d{14})_(?P<name>.*)\.sql$")
+_NAME = re.compile(r"(?:^|[/\s])(?P<version>\d+)_(?P<name>[^/]*)\.sql\s*$")
+_SCRIPT = re.compile(r"(\d{4}|\d{8}|\d{14})\.sql")
+_MOST_BYTES = 200_000
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def local(config: Migrations) -> dict[str, str] | None:
@@ -17,9 +25,52 @@ def local(config: Migrations) -> dict[str, str] | None:
         names = (
             [item.name for item in path.iterdir() if item.is_file()]
             if path.is_dir()
-            else path.read_text(encoding="utf-8").split()
+            else path.read_text(encoding="utf-8").splitlines()
         )
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return None
-    found = (_NAME.match(name.rpartition("/")[2]) for name in names)
-    return {match["version"]: match["name"] for match in found if match}
+    found = (_NAME.search(name) for name in names)
+    return {match["version"]: match["name"] for match in found if match} or None
+
+
+def scripts(config: Migrations) -> tuple[str, ...]:
+    """Return the versions for which there is a rollback script, in order."""
+    if not config.rollbacks:
+        return ()
+    try:
+        names = [item.name for item in Path(config.rollbacks).iterdir()]
+    except OSError:
+        return ()
+    return tuple(sorted(match[1] for match in map(_SCRIPT.fullmatch, names) if match))
+
+
+def script(config: Migrations, version: str) -> tuple[str, str]:
+    """Return the reviewed script of a version, or why it is not taken."""
+    name = f"rollbacks/{version}.sql"
+    if not config.rollbacks or not _SCRIPT.fullmatch(f"{version}.sql"):
+        return "", f"no reviewed script {name}"
+    path = Path(config.rollbacks) / f"{version}.sql"
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return "", f"{name} is a link; put the file itself there" if path.is_symlink() else f"no reviewed script {name}"
+    with os.fdopen(handle, "rb") as file:
+        seen = os.fstat(handle)
+        if not stat.S_ISREG(seen.st_mode):
+            return "", f"{name} is no file"
+        if seen.st_mode & _WRITABLE_BY_OTHERS:
+            return "", f"{name} may be written by others; chmod go-w"
+        body = file.read(_MOST_BYTES + 1)
+    return _text(name, body)
+
+
+def _text(name: str, body: bytes) -> tuple[str, str]:
+    if len(body) > _MOST_BYTES:
+        return "", f"{name} is larger than {_MOST_BYTES} bytes"
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return "", f"{name} is no text in UTF-8"
+    if "\x00" in text or not text.strip():
+        return "", f"{name} is empty, or no text"
+    return text, ""

@@ -34,16 +34,23 @@ ORDER BY 1, 2;
 
 -- name: next_due
 -- The jobs that would be claimed next, in the order of the claim; then those that wait, with why.
-SELECT j.id::text AS id, j.job_type::text AS job_type, j.attempts,
-       j.next_run_at, j.locked_at,  -- if next_run_at
-       NULL::timestamptz AS next_run_at, j.locked_at,  -- unless next_run_at
-       j.created_at  -- if created_at
-       NULL::timestamptz AS created_at  -- unless created_at
-FROM ops.job_queue AS j
-LEFT JOIN ops.chatops_pause_job AS p ON p.job_id = j.id::text AND p.released_at IS NULL
-WHERE j.status::text = 'pending' AND p.job_id IS NULL AND (%(job_type)s = '' OR j.job_type::text = %(job_type)s)
-ORDER BY j.next_run_at > %(now)s::timestamptz NULLS FIRST, coalesce(j.next_run_at, j.created_at), j.id  -- if next_run_at
-ORDER BY j.created_at, j.id  -- unless next_run_at
+WITH waiting AS (
+    SELECT j.id::text AS id, j.job_type::text AS job_type, j.attempts, j.locked_at,
+           j.next_run_at,  -- if next_run_at
+           NULL::timestamptz AS next_run_at,  -- unless next_run_at
+           j.locked_at > %(now)s::timestamptz - interval '30 minutes' AS lock_held,  -- if next_run_at
+           false AS lock_held,  -- unless next_run_at
+           j.created_at  -- if created_at
+           NULL::timestamptz AS created_at  -- unless created_at
+    FROM ops.job_queue AS j
+    WHERE j.status::text = 'pending' AND (%(job_type)s = '' OR j.job_type::text = %(job_type)s)
+)
+SELECT w.*
+FROM waiting AS w
+LEFT JOIN ops.chatops_pause_job AS p ON p.job_id = w.id AND p.released_at IS NULL
+WHERE p.job_id IS NULL
+ORDER BY coalesce(w.next_run_at > %(now)s::timestamptz, false), coalesce(w.lock_held, false),
+         coalesce(w.next_run_at, w.created_at), w.id
 LIMIT %(most)s;
 
 -- name: failures
@@ -58,12 +65,17 @@ ORDER BY j.updated_at DESC
 LIMIT %(most)s;
 
 -- name: complaints
--- Jobs that said something went wrong in a window, failed or to be tried again; classified, never shown.
+-- Jobs that said something went wrong in a window, failed or to be tried again; classified, never shown. A pause that
+-- holds or lets go, and a reset that gives up, touch a job too: what it said then is old.
 SELECT coalesce(j.last_error, '') AS last_error  -- if last_error
 SELECT '' AS last_error  -- unless last_error
 FROM ops.job_queue AS j
 WHERE j.status::text <> 'completed' AND j.updated_at > %(now)s::timestamptz - make_interval(secs => %(seconds)s)
   AND j.job_type::text = ANY (%(job_types)s)
+  AND NOT starts_with(j.last_error, '[DLQ] dragonfly')  -- if last_error
+  AND NOT EXISTS (SELECT FROM ops.chatops_pause_job AS p
+                  WHERE p.job_id = j.id::text
+                    AND (p.released_at IS NULL OR j.updated_at <= p.released_at + interval '1 second'))
 ORDER BY j.updated_at DESC
 LIMIT %(most)s;
 

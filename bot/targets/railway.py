@@ -29,6 +29,7 @@ _SAID = (
     ("rate limit", "too many deployments of this service in a short time"),
     ("deploys have been paused", "Railway has paused deployments"),
 )
+_NO_REASON = "it gave no reason that is known here"
 
 
 def operations() -> Mapping[str, str]:
@@ -96,7 +97,7 @@ class Railway:
         start = since.isoformat() if since else None
         data = self._read("RuntimeLogs", deploymentId=deployment_id, limit=most, startDate=start)
         lines = data.get("deploymentLogs") or []
-        return tuple(_line(item) for item in lines)[-most:]
+        return tuple(_line(item) for item in lines[-max(1, most) :])
 
     def diagnosis(self, deployment_id: str) -> bool:
         """Say whether Railway itself has a diagnosis of a deployment; its text is not read."""
@@ -144,7 +145,8 @@ class Railway:
             edges = ((data.get("project") or {}).get("services") or {}).get("edges") or []
             self._ids = {edge["node"]["name"]: edge["node"]["id"] for edge in edges if not edge["node"]["deletedAt"]}
         if service not in self._ids:
-            raise TargetRefused(f"Railway knows no service {service!r} here")
+            known = ", ".join(sorted(self._ids)) or "none"
+            raise TargetRefused(f"Railway knows no service {service!r} here; it has {known}")
         return self._ids[service]
 
     def _read(self, name: str, **variables: object) -> dict[str, Any]:
@@ -164,15 +166,18 @@ class Railway:
             raise OutcomeUnknown(f"Railway did not answer for {int(CHANGE_SECONDS)} s") from None
         except httpx.HTTPError as error:
             raise OutcomeUnknown(f"the connection to Railway broke ({type(error).__name__})") from None
-        if not all(data.values()):
+        if False in data.values():
             raise TargetRefused("Railway answered that it did nothing")
+        if not data or not all(data.values()):
+            raise OutcomeUnknown("Railway answered without a result")
 
     def _send(self, name: str, variables: Mapping[str, object], seconds: float) -> dict[str, Any]:
         body = {"query": self._operations[name], "variables": variables, "operationName": name}
         answer = self._client.post(self._url, json=body, timeout=seconds)
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            wait = answer.headers.get("Retry-After", "some")
-            raise TargetUnavailable(f"Railway takes no more requests for {wait} s; nothing was done")
+            wait = answer.headers.get("Retry-After", "")
+            how_long = f"{wait} s" if wait.isdecimal() else "some time"
+            raise TargetUnavailable(f"Railway takes no more requests for {how_long}; nothing was done")
         return _data(name, answer)
 
 
@@ -183,7 +188,7 @@ def _data(name: str, answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         body = None
     errors = body.get("errors") if isinstance(body, dict) else None
-    if errors and not (name in CHANGES and _may_have_happened(errors)):
+    if errors and not (name in CHANGES and _may_have_happened(errors, answer)):
         raise TargetRefused(f"Railway refused {name}: {_said(errors)}")
     data = body.get("data") if isinstance(body, dict) and not errors else None
     if isinstance(data, dict):
@@ -193,16 +198,17 @@ def _data(name: str, answer: httpx.Response) -> dict[str, Any]:
     raise TargetUnavailable(f"Railway answered {answer.status_code} without a result")
 
 
-def _may_have_happened(errors: object) -> bool:
+def _may_have_happened(errors: object, answer: httpx.Response) -> bool:
     """Say whether Railway gave no reason of its own: what was sent may have been carried out (reference 1.1)."""
-    return "problem processing request" in str(errors).lower()
+    broke = answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR and _said(errors) == _NO_REASON
+    return broke or "problem processing request" in str(errors).lower()
 
 
 def _said(errors: object) -> str:
     """Return our own sentence for a vendor's; theirs may quote what was sent."""
     first = errors[0] if isinstance(errors, list) and errors else {}
     text = str(first.get("message", "") if isinstance(first, dict) else "").lower()
-    return next((said for word, said in _SAID if word in text), "it gave no reason that is known here")
+    return next((said for word, said in _SAID if word in text), _NO_REASON)
 
 
 def _deployment(item: Mapping[str, Any]) -> Deployment:

@@ -1,33 +1,41 @@
 -- name: waits
--- Who waits for whom; the text of no query is selected.
+-- Who waits for whom. Locks are shown to every role, so nobody who waits is missed; the text of no query is selected.
 SELECT w.pid, w.usename::text AS username, w.application_name, w.backend_start, w.xact_start, w.state,
-       extract(epoch FROM %(now)s::timestamptz - w.query_start)::float8 AS waits_seconds,
+       greatest(0, extract(epoch FROM %(now)s::timestamptz - coalesce(l.since, w.query_start)))::float8 AS waits_seconds,
        extract(epoch FROM %(now)s::timestamptz - w.state_change)::float8 AS in_state_seconds,
        pg_blocking_pids(w.pid) AS blockers,
-       EXISTS (SELECT FROM pg_locks AS l
-               WHERE l.pid = w.pid AND NOT l.granted
-                 AND (l.relation = to_regclass('supabase_migrations.schema_migrations')
-                      OR (l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock')))
-           OR w.application_name = ANY (%(tools)s) AS is_migration
-FROM pg_stat_activity AS w
-WHERE w.wait_event_type = 'Lock' AND w.datname = current_database() AND w.pid <> pg_backend_pid()
-ORDER BY w.query_start
+       coalesce(l.for_migration, false) OR w.application_name = ANY (%(tools)s) AS is_migration
+FROM (SELECT pid, min(waitstart) AS since,
+             bool_or(relation = to_regclass('supabase_migrations.schema_migrations')
+                     OR (locktype = 'relation' AND mode = 'AccessExclusiveLock')) AS for_migration
+      FROM pg_locks WHERE NOT granted GROUP BY pid) AS l
+JOIN pg_stat_activity AS w ON w.pid = l.pid
+WHERE w.datname = current_database() AND w.pid <> pg_backend_pid()
+ORDER BY waits_seconds DESC NULLS LAST
 LIMIT 200;
 
 -- name: session
 -- One session as it is now, with what decides whether it may be ended.
+-- Ours are known by our name, and behind a pooler by the name it gives us; the role alone may be an engineer's too.
+-- On Supabase the customer's own role, postgres, has REPLICATION and is no role of the platform (2026-11).
 SELECT s.pid, s.usename::text AS username, s.application_name, s.backend_type, s.state, s.backend_start, s.xact_start,
+       s.state_change,
        s.datname = current_database() AS same_database,
        extract(epoch FROM %(now)s::timestamptz - s.xact_start)::float8 AS xact_seconds,
        extract(epoch FROM %(now)s::timestamptz - s.state_change)::float8 AS in_state_seconds,
-       coalesce(r.rolsuper OR r.rolreplication, true) AS is_privileged,
-       s.usename = current_user AS is_ours,
+       coalesce(r.rolsuper OR (r.rolreplication AND r.rolname <> 'postgres'), true) AS is_privileged,
+       s.application_name = %(ours)s
+           OR (s.usename = current_user AND s.application_name = current_setting('application_name')) AS is_ours,
+       EXISTS (SELECT FROM pg_locks AS l
+               WHERE l.pid = s.pid AND NOT l.granted
+                 AND (l.relation = to_regclass('supabase_migrations.schema_migrations')
+                      OR (l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'))) AS is_waiting_migration,
        (SELECT count(*) FROM pg_locks AS l WHERE l.pid = s.pid AND l.granted)::integer AS locks,
        EXISTS (SELECT FROM pg_locks AS l
-               WHERE l.pid = s.pid AND l.granted
+               WHERE l.pid = s.pid AND l.granted AND l.database = s.datid
                  AND l.relation = to_regclass('supabase_migrations.schema_migrations')) AS holds_history,
-       ARRAY(SELECT w.pid FROM pg_stat_activity AS w
-             WHERE w.wait_event_type = 'Lock' AND s.pid = ANY (pg_blocking_pids(w.pid))) AS blocks
+       ARRAY(SELECT DISTINCT w.pid FROM pg_locks AS w
+             WHERE NOT w.granted AND s.pid = ANY (pg_blocking_pids(w.pid)) ORDER BY w.pid) AS blocks
 FROM pg_stat_activity AS s
 LEFT JOIN pg_roles AS r ON r.rolname = s.usename
 WHERE s.pid = %(pid)s;
@@ -36,7 +44,7 @@ WHERE s.pid = %(pid)s;
 -- The sessions named by pid, for the tree.
 SELECT s.pid, s.usename::text AS username, s.application_name, s.backend_type, s.state, s.backend_start, s.xact_start,
        extract(epoch FROM %(now)s::timestamptz - s.state_change)::float8 AS in_state_seconds,
-       coalesce(r.rolsuper OR r.rolreplication, true) AS is_privileged
+       coalesce(r.rolsuper OR (r.rolreplication AND r.rolname <> 'postgres'), true) AS is_privileged
 FROM pg_stat_activity AS s
 LEFT JOIN pg_roles AS r ON r.rolname = s.usename
 WHERE s.pid = ANY (%(pids)s);
@@ -49,17 +57,21 @@ GROUP BY l.pid
 ORDER BY l.pid;
 
 -- name: terminate
--- End exactly that session; no row = it is gone, or its number belongs to another one now.
+-- End exactly that session; no row = it is gone, has done something since, or its number belongs to another one now.
 SELECT pg_terminate_backend(s.pid) AS signalled
 FROM pg_stat_activity AS s
 WHERE s.pid = %(pid)s AND s.backend_start = %(backend_start)s::timestamptz
   AND s.xact_start IS NOT DISTINCT FROM %(xact_start)s::timestamptz
-  AND s.usename::text = %(username)s AND s.state IS NOT DISTINCT FROM %(state)s AND s.pid <> pg_backend_pid();
+  AND s.datname = current_database() AND s.usename::text = %(username)s
+  AND s.state = %(state)s AND s.state_change = %(state_change)s::timestamptz
+  AND s.pid <> pg_backend_pid();
 
 -- name: cancel
--- Cancel what exactly that session is doing.
+-- Cancel what exactly that session has been doing since it was looked at; no row = it has gone on.
 SELECT pg_cancel_backend(s.pid) AS signalled
 FROM pg_stat_activity AS s
 WHERE s.pid = %(pid)s AND s.backend_start = %(backend_start)s::timestamptz
   AND s.xact_start IS NOT DISTINCT FROM %(xact_start)s::timestamptz
-  AND s.usename::text = %(username)s AND s.state IS NOT DISTINCT FROM %(state)s AND s.pid <> pg_backend_pid();
+  AND s.datname = current_database() AND s.usename::text = %(username)s
+  AND s.state = %(state)s AND s.state_change = %(state_change)s::timestamptz
+  AND s.pid <> pg_backend_pid();

@@ -1,5 +1,6 @@
 """A vendor's endpoint and status page, asked with short deadlines and believed with care."""
 
+import json
 import time
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from bot.domain.vendor import Answer, read_page
 
 SECONDS = 5.0
 _MOST_BYTES = 2_000_000
+_NO_ADDRESS = (httpx.UnsupportedProtocol, httpx.InvalidURL)
 
 
 class HttpProbe:
@@ -29,14 +31,17 @@ class HttpProbe:
         self._client.close()
 
     def ask(self, url: str) -> Answer:
-        """Return whether an endpoint answers: any answer below 500 is a sign of life; 429 cannot tell."""
+        """Return whether an endpoint answers: any answer below 500 is a sign of life; 429 cannot tell. No body is read."""
         if not url:
             return Answer(verdict="unknown", detail="no endpoint is configured")
         began = time.monotonic()
         try:
-            status = self._client.get(url).status_code
+            with self._client.stream("GET", url) as answer:
+                status = answer.status_code
         except httpx.TimeoutException:
             return Answer(verdict="unknown", detail=f"no answer in {int(SECONDS)} s")
+        except _NO_ADDRESS:
+            return Answer(verdict="unknown", detail="what is configured is no http address")
         except httpx.HTTPError as error:
             return Answer(verdict="failing", detail=f"cannot be reached ({type(error).__name__})")
         took = timedelta(seconds=time.monotonic() - began)
@@ -50,9 +55,23 @@ class HttpProbe:
         if not url:
             return Answer(verdict="unknown", detail="no status page is configured")
         try:
-            answer = self._client.get(url)
-            if answer.status_code != httpx.codes.OK or len(answer.content) > _MOST_BYTES:
-                return Answer(verdict="unknown", detail=f"the page answers {answer.status_code}")
-            return read_page(answer.json())
-        except (httpx.HTTPError, ValueError):
+            with self._client.stream("GET", url) as answer:
+                if answer.status_code != httpx.codes.OK:
+                    return Answer(verdict="unknown", detail=f"the page answers {answer.status_code}")
+                return read_page(json.loads(_body(answer)))
+        except (httpx.HTTPError, *_NO_ADDRESS, ValueError):
             return Answer(verdict="unknown", detail="the page cannot be read")
+
+
+def _body(answer: httpx.Response) -> bytes:
+    """Return a body that is short and comes soon; httpx's own timeout begins anew with each piece.
+
+    Raises:
+        ValueError: it is too long, or takes too long.
+    """
+    until, body = time.monotonic() + SECONDS, b""
+    for piece in answer.iter_bytes():
+        body += piece
+        if len(body) > _MOST_BYTES or time.monotonic() > until:
+            raise ValueError("no page of this size or speed is read")
+    return body

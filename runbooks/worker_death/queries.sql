@@ -5,6 +5,8 @@ SELECT j.id::text AS id,
        j.locked_at,
        coalesce(j.started_at, j.locked_at) AS since,  -- if started_at
        j.locked_at AS since,  -- unless started_at
+       j.started_at,  -- if started_at
+       NULL::timestamptz AS started_at,  -- unless started_at
        j.attempts,
        j.max_attempts,  -- if max_attempts
        %(max_attempts)s::integer AS max_attempts,  -- unless max_attempts
@@ -179,7 +181,7 @@ free AS MATERIALIZED (
 )
 UPDATE ops.job_queue AS j
 SET status = 'processing',
-    started_at = (free.guard ->> 'since')::timestamptz,  -- if started_at
+    started_at = (free.guard ->> 'started_at')::timestamptz,  -- if started_at
     worker_id = free.guard ->> 'worker_id',  -- if worker_id
     next_run_at = (free.guard ->> 'next_run_at')::timestamptz,  -- if next_run_at
     updated_at = %(now)s::timestamptz,  -- if updated_at

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.jobs import Target
+from tests.support.teams import example
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 QUICK = '[timing]\nstart_guard = "0s"\nunknown_after_start = "0s"\n'
@@ -129,3 +130,24 @@ def test_a_pipe_has_no_colour(dragonfly: Run, target: Target) -> None:
     """What is piped is plain text."""
     target.worker()
     assert "\x1b[" not in dragonfly("status").stdout
+
+
+def test_a_teams_runbook_from_a_shell(dragonfly: Run, target: Target, tmp_path: Path) -> None:
+    """A folder in the configuration, and its read, its plan and its effect are there under their names."""
+    with (tmp_path / "dragonfly.toml").open("a", encoding="utf-8") as settings:
+        settings.write(f'[runbooks]\nfolder = "{example(tmp_path)}"\n')
+    target.fail(target.pending(3), "Jane Roe")
+    assert "reset-failed" in dragonfly("runbook", "show", "failed-jobs").stdout
+    shown = dragonfly("runbook", "run", "failed-by-type")
+    assert (shown.returncode, f"{target.job_type} · 3" in shown.stdout) == (0, True)
+    assert json.loads(dragonfly("runbook", "run", "failed-by-type", "--json").stdout)["rows"][0][1] == "3"
+    assert dragonfly("runbook", "run", "nothing").returncode == 2
+
+    made = dragonfly("plan", "reset-failed", f"type={target.job_type}", "since=1h")
+    found = re.search(r"PLAN (\w{4})", made.stdout)
+    assert found is not None, made.stderr
+    assert dragonfly("apply", found[1], "--yes").returncode == 0
+    assert target.statuses() == {"pending": 3}
+    (tmp_path / "runbooks" / "reset_failed" / "runbook.toml").chmod(0o666)
+    broken = dragonfly("status")
+    assert (broken.returncode, "may be written by others" in broken.stderr) == (2, True)

@@ -315,8 +315,10 @@ def test_a_probe_counts_towards_the_resume(services: Services, target: Target, c
     """Somebody's own probes are good answers too; three in ten seconds are not a minute."""
     target.pending(1)
     pause(services)
+
     def good() -> int:
         return getattr(vendors.probe(services, ""), "good_in_a_row", -1)
+
     assert [good() for _ in range(3)] == [1, 2, 2]
     clock.pass_by(61)
     assert good() == 3

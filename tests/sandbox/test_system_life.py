@@ -69,10 +69,13 @@ def test_the_bot_is_told_everything(systems: Systems, tmp_path: Path) -> None:
             dsn=running.bot_dsn,
             api_url="http://127.0.0.1:1",
             api_key="key",
+            hooks=configured.free_hooks(),
         )
         loaded = settings.load(environment, needs_mode=True, needs_slack=True)
 
     config = loaded.config
+    assert loaded.port and loaded.hook_token.get_secret_value()
+    assert "SLACK" not in configured.shell(environment) and "DRAGONFLY_DATABASE_URL" in configured.shell(environment)
     assert config.env == "prod" and config.railway and config.api_url == "http://127.0.0.1:1"
     assert {service.name for service in config.services} == {*SERVICES, API}
     assert {service.name: service.worker_types for service in config.services if service.worker_types} == {

@@ -545,6 +545,16 @@ def lists() -> list[m.Message]:
         replace(logs, evidence=(), dropped=0, lines=0, since=None, until=None),
         replace(logs, why_unknown="Railway cannot be reached", local="python -m backend.workers.ingest_processor"),
         *(replace(probe, verdict=verdict) for verdict in ("ok", "failing", "unknown")),
+        m.TableReport(
+            env="dev",
+            as_of=NOW,
+            step="failed-by-type",
+            title="Failed jobs by type",
+            columns=("job_type", "failed", "last_failed"),
+            rows=(("ingest_csv", "14", "2026-01-05 08:00:00"), ("<!channel> `x` *y*", "1", "")) * 25,
+            more=True,
+        ),
+        m.TableReport(env="dev", as_of=NOW, step="failed-by-type", title="Failed jobs", columns=(), rows=()),
         m.VerifyReport(env="dev", as_of=NOW, scenario="worker-death", lines=(line,), next_contact=("U0BEN",)),
         m.VerifyReport(env="dev", as_of=NOW, scenario="vendor-outage", lines=(replace(line, verdict="recovered"),)),
         m.DoctorReport(

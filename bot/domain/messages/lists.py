@@ -152,6 +152,18 @@ class LockTree(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableReport(Message):
+    """What a team's own statement shows: cut values, none of a column that may hold personal data."""
+
+    step: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    more: bool = False
+    """There are rows beyond those that are shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogReport(Message):
     """What a service's logs show: classes, counts, times; whole lines only in a shell."""
 

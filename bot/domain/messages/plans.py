@@ -118,6 +118,8 @@ class CannotPlan(Message):
     remedy: tuple[str, ...] = ()
     verb: str = "plan"
     """`plan`, or `see` where a read could not look."""
+    statement: str = ""
+    """What a DBA may run in the bot's place, where only a right is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,8 @@ class Proof:
     facts: Mapping[str, Any] = field(default_factory=dict)
     unknown: bool = False
     """The proof itself could not be looked at now."""
+    over: bool = False
+    """What is left cannot come any more: nothing is waited for."""
 
 
 def _nothing(*_: object) -> Any:  # the empty answer of an optional verb: "", None
@@ -108,6 +110,8 @@ class Kind:
     proof_for: Callable[[Services, Mapping[str, int], Mapping[str, Any]], timedelta | None] = _never
     """How long the proof is watched; None = there is nothing to prove."""
     prove: Callable[[Services, Work], Proof] | None = None
+    prove_every: timedelta = timedelta(0)
+    """The least time between two looks at the proof, where each asks somebody who counts requests."""
     undo: "Kind | None" = None
     """The way back: a kind whose preview is given `{"run": id}`."""
     dba: bool = False
@@ -126,6 +130,10 @@ def cannot(services: Services, tx: Tx, step: Step, reasons: Sequence[str], remed
         reasons=tuple(reasons),
         remedy=tuple(item for item in remedy if item),
     )
+
+
+NEEDS_NO_ROWS = ("end_session", "repair", "rollback", "set_variable", "allow_release", "undo")
+"""Kinds of step that work where neither the queue nor the heartbeats can be seen."""
 
 
 def blind(services: Services, tx: Tx, catalog: Catalog, what: str) -> CannotPlan | None:
@@ -151,12 +159,9 @@ def cannot_see(services: Services, tx: Tx, what: str, reasons: Sequence[str], re
 
 def impossible(services: Services, tx: Tx, step: Step, catalog: Catalog) -> CannotPlan | None:
     """Return why a step cannot work on this database under our role, with what mends it, or None."""
-    least = catalog.missing_least()
-    if least:
-        return cannot(services, tx, step, [f"{name} is missing" for name in least])
-    if catalog.hidden:
-        why = "row security hides rows from our role: the tables look empty"
-        return cannot(services, tx, step, [why], ["dragonfly db grants"])
+    unseen = blind(services, tx, catalog, step.id) if step.kind not in NEEDS_NO_ROWS else None
+    if unseen is not None:
+        return cannot(services, tx, step, unseen.reasons, unseen.remedy)
     offered = services.offered(catalog)
     if not step.strategies or step.choose(offered):
         return None

@@ -209,7 +209,7 @@ def _resume_prove(services: Services, work: Work) -> Proof:
     left = counts.held + counts.held_later
     stopped = found is not None and found.state == "stopped"
     total = max(counts.released + counts.moved + left, 1)
-    return Proof(left=left, total=total, facts={"stopped": stopped, "released": counts.released})
+    return Proof(left=left, total=total, facts={"stopped": stopped, "released": counts.released}, over=stopped)
 
 
 def _resume_proof_for(services: Services, _result: Mapping[str, int], facts: Mapping[str, Any]) -> timedelta:

@@ -208,6 +208,9 @@ def _require_known(config: Configuration, catalog: Catalog, job_type: str) -> No
 def _undo_preview(
     services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]
 ) -> Preview | Message:
+    unavailable = impossible(services, tx, step, catalog)
+    if unavailable is not None:
+        return unavailable
     total, can = rescue.can_put_back(tx, step, catalog, params["run"])
     if not can:
         return cannot(services, tx, step, ["every job was picked up or done since; nothing can be put back"], [])

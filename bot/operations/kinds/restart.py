@@ -1,6 +1,6 @@
 """Restart the running deployment of a service: one call, never an upload. Proved by a new worker id (cards, section 12)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ from bot.domain.configuration import Service
 from bot.domain.messages import Message
 from bot.domain.platform import Deployment, ServiceState, sign_in_fails
 from bot.domain.runbook import Step
-from bot.errors import InvalidCommand, TargetError
+from bot.errors import InvalidCommand, TargetError, TargetRefused, TargetUnavailable
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
 from bot.operations.services import Services
 from bot.store.db import Tx
@@ -17,6 +17,8 @@ from bot.targets.heartbeats import SQL as BEATS
 
 LINES = 200
 LATELY = timedelta(minutes=5)
+KNOWN = timedelta(hours=24)
+_MOST_WORKERS = 1000
 SIGN_IN_FAILS = "sign-in to the database fails for all; a restart would make it worse"
 
 
@@ -47,15 +49,16 @@ def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: M
         signs_in = running is None or _signs_in(services, running, tx.now)
     except TargetError as error:
         return cannot(services, tx, step, [error.message], ["dragonfly doctor"])
-    if running is None:
-        return cannot(services, tx, step, [f"{service.name} has no deployment to restart"], [f"look: {state.url}"])
+    if running is None or running.why_not_restart:
+        why = running.why_not_restart if running else "it has no deployment"
+        return cannot(services, tx, step, [f"{service.name} cannot be restarted: {why}"], [f"look: {state.url}"])
     if not signs_in:
         return cannot(services, tx, step, [SIGN_IN_FAILS], ["put the credentials right first"])
     return _planned(tx, catalog, service, state, running)
 
 
 def _planned(tx: Tx, catalog: Catalog, service: Service, state: ServiceState, running: Deployment) -> Preview:
-    workers = _workers(tx, catalog, service)
+    workers = [row["worker_id"] for row in beats(tx, catalog, service.worker_types)]
     return Preview(
         params={"service": service.name},
         facts={
@@ -65,7 +68,7 @@ def _planned(tx: Tx, catalog: Catalog, service: Service, state: ServiceState, ru
             "built": running.created_at.isoformat() if running.created_at else "",
             "status": running.status,
             "replicas": state.replicas,
-            "noted": running.fingerprint,
+            "instances": list(running.instance_ids),
             "worker_types": list(service.worker_types),
             "workers": workers,
             "holds": _holds(tx, catalog, workers),
@@ -76,10 +79,29 @@ def _planned(tx: Tx, catalog: Catalog, service: Service, state: ServiceState, ru
     )
 
 
-def _workers(tx: Tx, catalog: Catalog, service: Service) -> list[str]:
-    """Return the worker ids of a service's types that beat lately: a new one is the proof."""
-    rows = tx.records(BEATS["workers"], catalog.features, seconds=24 * 3600.0, most=500)
-    return [row["worker_id"] for row in rows if row["worker_type"] in service.worker_types]
+def beats(tx: Tx, catalog: Catalog, types: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the workers of some types that beat lately, newest first: an id that is not among them is a new one."""
+    values = {"now": tx.now, "seconds": KNOWN.total_seconds(), "most": _MOST_WORKERS}
+    return tx.records(BEATS["of_types"], catalog.features, types=list(types), **values) if types else []
+
+
+def new_workers(services: Services, work: Work, types: Sequence[str], known: Collection[str]) -> list[str]:
+    """Return the ids that beat since the call was sent and were not there before; old ones that beat again do not count.
+
+    Raises:
+        TargetUnavailable: heartbeats cannot be seen, which is not "none".
+    """
+    if work.catalog.hidden:
+        raise TargetUnavailable("heartbeats cannot be seen by our role")
+    since = work.run.started_at or work.run.confirmed_at
+    with services.db.read() as tx:
+        rows = beats(tx, work.catalog, types)
+    before = {*known, *work.run.proof_facts.get("known", ())}
+    return [
+        row["worker_id"]
+        for row in rows
+        if row["worker_id"] not in before and row["status"] == "running" and row["last_seen_at"] > since
+    ]
 
 
 def _holds(tx: Tx, catalog: Catalog, workers: list[str]) -> int | None:
@@ -97,53 +119,58 @@ def _signs_in(services: Services, running: Deployment, now: datetime) -> bool:
 
 def _call(services: Services, work: Work) -> Done:
     """Restart exactly the deployment that was previewed, if it still is the one that runs."""
-    assert services.platform is not None
     facts = work.plan.preview
-    state = _state(services, facts)
-    if state.running is None or state.running.id != facts["deployment"]:
-        message = "another deployment runs now; make a new plan"
-        raise TargetError(message)
-    if not _signs_in(services, state.running, services.clock.now()):
-        raise TargetError(SIGN_IN_FAILS)
+    running = _state(services, facts).running
+    refused = _why_not_now(services, facts, running)
+    if refused:
+        return Done(result={}, rows=0, refused=refused)
+    with services.db.read() as tx:
+        known = [row["worker_id"] for row in beats(tx, work.catalog, facts["worker_types"])]
+    assert services.platform is not None
     services.platform.restart(facts["deployment"])
-    return Done(result={"restarted": 1}, rows=1)
+    return Done(result={"restarted": 1}, rows=1, facts={"known": known})
+
+
+def _why_not_now(services: Services, facts: Mapping[str, Any], running: Deployment | None) -> str:
+    if running is None or running.id != facts["deployment"]:
+        return "another deployment runs now; make a new plan"
+    if running.why_not_restart:
+        return running.why_not_restart
+    return "" if _signs_in(services, running, services.clock.now()) else SIGN_IN_FAILS
 
 
 def _state(services: Services, facts: Mapping[str, Any]) -> ServiceState:
     if services.platform is None:
-        message = "Railway is not configured here"
-        raise TargetError(message)
+        raise TargetRefused("Railway is not configured here")
     found = services.config.service(facts["service"])
     return services.platform.state(facts["service"], found.service_id if found else "")
 
 
+def _came_up(work: Work, running: Deployment) -> bool:
+    """Say whether it runs and did so anew since the call: other containers, or a state that is younger than the call."""
+    since = work.run.started_at or work.run.confirmed_at
+    other = bool(set(running.instance_ids) - set(work.plan.preview["instances"]))
+    younger = running.status_at is not None and running.status_at > since
+    return running.runs and (other or younger)
+
+
 def _read_back(services: Services, work: Work) -> bool | None:
-    """Say whether an unanswered restart happened: the deployment's state or its instances have changed since."""
+    """Say whether an unanswered restart happened; a crash, or another deployment in its place, says nothing of it."""
     try:
         running = _state(services, work.plan.preview).running
     except TargetError:
         return None
-    changed = running is not None and running.fingerprint != work.plan.preview["noted"]
-    return True if changed else None
+    same = running is not None and running.id == work.plan.preview["deployment"]
+    return True if same and running is not None and _came_up(work, running) else None
 
 
 def _prove(services: Services, work: Work) -> Proof:
     facts = work.plan.preview
     if not facts["worker_types"]:
         running = _state(services, facts).running
-        well = running is not None and running.status == "SUCCESS" and running.fingerprint != facts["noted"]
+        well = running is not None and _came_up(work, running)
         return Proof(left=0 if well else 1, total=1, facts={"seen": "a running deployment" if well else ""})
-    with services.db.read() as tx:
-        rows = tx.records(BEATS["workers"], work.catalog.features, seconds=3600.0, most=500)
-    known = set(facts["workers"])
-    fresh = [
-        row["worker_id"]
-        for row in rows
-        if row["worker_type"] in facts["worker_types"]
-        and row["worker_id"] not in known
-        and row["status"] == "running"
-        and row["last_seen_at"] > work.run.confirmed_at
-    ]
+    fresh = new_workers(services, work, facts["worker_types"], facts["workers"])
     return Proof(left=0 if fresh else 1, total=1, facts={"new_worker": fresh[0] if fresh else ""})
 
 

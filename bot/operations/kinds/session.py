@@ -1,6 +1,7 @@
 """End one session that blocks a migration: chosen by its locks, pinned by its identity, with a second person (§13)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,16 +12,18 @@ from bot.domain.runbook import Step
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
 from bot.operations.services import Services
 from bot.sqlfile import load
-from bot.store.db import Tx
+from bot.store.db import APPLICATION_NAME, Tx
 
 SQL = load("bot.targets", "sessions.sql")
 GONE_WITHIN = timedelta(seconds=60)
+_MOMENTS = ("backend_start", "xact_start", "state_change")
 _CANDIDATE = (
     "username",
     "backend_type",
     "same_database",
     "is_privileged",
     "is_ours",
+    "is_waiting_migration",
     "xact_start",
     "in_state_seconds",
     "holds_history",
@@ -32,54 +35,62 @@ def idle_limit(services: Services) -> float:
     return services.config.timing.stuck_after.total_seconds()
 
 
+def look(tx: Tx, pid: int) -> dict[str, Any] | None:
+    """Return one session as it is now, or None where there is none."""
+    return tx.record(SQL["session"], now=tx.now, pid=pid, ours=APPLICATION_NAME)
+
+
 def candidate(row: Mapping[str, Any]) -> Candidate:
     """Return what decides whether a session may be ended."""
-    return Candidate(**{name: row[name] for name in _CANDIDATE}, state=row["state"] or "", blocks=tuple(row["blocks"]))
+    values = {name: row[name] for name in _CANDIDATE}
+    return Candidate(**values, state=row["state"] or "", blocks=tuple(row["blocks"]))
 
 
 def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
     unavailable = impossible(services, tx, step, catalog)
-    if unavailable:
+    if unavailable and "sees_sessions" not in catalog.features:
         return unavailable
     pid = int(params["pid"])
-    row = tx.record(SQL["session"], now=tx.now, pid=pid)
+    row = look(tx, pid)
     if row is None:
         return cannot(services, tx, step, [f"session {pid} is already gone; nothing was ended"], ["dragonfly locks"])
-    found = Candidate(**{name: row[name] for name in _CANDIDATE}, state=row["state"] or "", blocks=tuple(row["blocks"]))
-    refused = why_not_end(found, idle_seconds=idle_limit(services))
+    refused = why_not_end(candidate(row), idle_seconds=idle_limit(services))
     if refused:
         return cannot(services, tx, step, [f"session {pid}: {refused}"], ["dragonfly locks"])
-    cancel = found.state == "active"
+    pinned = _pinned(row)
+    verb = "cancel" if row["state"] == "active" else "terminate"
+    statement = tx.shown(SQL[verb], **pinned)
+    if unavailable:
+        return replace(unavailable, statement=statement)
     facts = {
-        "pid": pid,
-        "username": row["username"],
+        **pinned,
         "application_name": row["application_name"] or "no name",
-        "state": row["state"],
         "xact_seconds": row["xact_seconds"],
         "in_state_seconds": row["in_state_seconds"],
         "locks": row["locks"],
         "blocks": list(row["blocks"]),
         "holds_history": row["holds_history"],
-        "backend_start": row["backend_start"].isoformat(),
-        "xact_start": row["xact_start"].isoformat() if row["xact_start"] else None,
-        "cancel": cancel,
-        "statement": SQL["cancel" if cancel else "terminate"].text(),
+        "cancel": verb == "cancel",
+        "statement": statement,
     }
-    sealed = {key: facts[key] for key in ("pid", "username", "backend_start", "xact_start", "state")}
-    return Preview(params={"pid": str(pid)}, facts=facts, sealed=sealed, typed=str(pid), resource=f"session:{pid}")
+    return Preview(params={"pid": str(pid)}, facts=facts, sealed=pinned, typed=str(pid), resource=f"session:{pid}")
+
+
+def _pinned(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return by what a session is known again: its number, whose it is, since when, and that it has done nothing since."""
+    return {
+        "pid": row["pid"],
+        "username": row["username"],
+        "state": row["state"],
+        **{name: row[name].isoformat() if row[name] else None for name in _MOMENTS},
+    }
 
 
 def _act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Done:
     """Signal exactly the previewed session; zero rows = it is gone, works again, or its number is another's now (M3)."""
     facts = work.plan.preview
-    row = tx.record(
-        SQL["cancel" if facts["cancel"] else "terminate"],
-        pid=facts["pid"],
-        backend_start=facts["backend_start"],
-        xact_start=facts["xact_start"],
-        username=facts["username"],
-        state=facts["state"],
-    )
+    pinned = {name: facts[name] for name in ("pid", "username", "state", *_MOMENTS)}
+    row = tx.record(SQL["cancel" if facts["cancel"] else "terminate"], **pinned)
     ended = int(bool(row and row["signalled"]))
     return Done(result={"ended": ended, "gone": 1 - ended}, rows=ended)
 
@@ -88,7 +99,7 @@ def _prove(services: Services, work: Work) -> Proof:
     """Look whether the session is gone and whoever waited for it goes on."""
     facts = work.plan.preview
     with services.db.read() as tx:
-        row = tx.record(SQL["session"], now=tx.now, pid=facts["pid"])
+        row = look(tx, facts["pid"])
         same = row is not None and row["backend_start"] == datetime.fromisoformat(facts["backend_start"])
         waits = tx.records(SQL["waits"], now=tx.now, tools=[])
     still = [item["pid"] for item in waits if item["pid"] in facts["blocks"]]

@@ -1,7 +1,8 @@
 """Offline mode: one variable of one service, true or false; its old value is kept, and deleting is never needed.
 
 Railway deploys the service anew after the write. No code is known to read the variable (target-system 9, row 27): the
-plan says so, and "off" is proved by the vendor's errors staying away, never by the variable alone.
+plan says so, and "off" is proved by the vendor's errors staying away, never by the variable alone. A value that is
+neither true nor false may be a secret: it is never shown, kept, or put back.
 """
 
 from collections.abc import Mapping
@@ -9,21 +10,32 @@ from datetime import timedelta
 from typing import Any
 
 from bot.domain.catalog import Catalog
+from bot.domain.configuration import Service, Vendor
 from bot.domain.messages import Message
 from bot.domain.runbook import Step
-from bot.errors import TargetError
+from bot.errors import TargetError, TargetRefused
+from bot.operations import vendors
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
+from bot.operations.kinds.restart import beats, new_workers
 from bot.operations.services import Services
+from bot.ports import Platform
 from bot.store import plans
 from bot.store.db import Tx
-from bot.targets.queue import SQL as QUEUE
 
 VALUES = {"on": "true", "off": "false"}
+OTHER = "another value"
 LINES = (
     'OFFLINE = os.environ.get("{variable}", "").lower() == "true"',
     "if OFFLINE: sleep, claim nothing, and keep the heartbeat going",
 )
 """What a worker would need to obey it: shown, because nobody has seen it in the code."""
+ASK_EVERY = timedelta(seconds=5)
+"""Railway takes a thousand requests an hour, and a look at the proof costs two."""
+
+
+def shown(value: str | None) -> str | None:
+    """Return a value as it may be kept and shown."""
+    return value if value is None or value in VALUES.values() else OTHER
 
 
 def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
@@ -37,38 +49,50 @@ def _planned(
     vendor = next((item for item in services.config.vendors if item.services and item.variable), None)
     if unavailable or vendor is None or services.platform is None:
         return unavailable or cannot(services, tx, step, ["Railway is not configured"], ["set RAILWAY_TOKEN"])
-    service = services.config.service(vendor.services[0])
-    name = service.name if service else vendor.services[0]
+    service = services.config.service(vendor.services[0]) or Service(name=vendor.services[0])
     try:
-        state = services.platform.state(name, service.service_id if service else "")
-        before = services.platform.variable(state.service_id, vendor.variable)
+        facts = _facts(services.platform, vendor, service, value)
     except TargetError as error:
         return cannot(services, tx, step, [error.message], ["dragonfly doctor"])
-    before = before if before is None or before in VALUES.values() else "another value"
+    facts["workers"] = [row["worker_id"] for row in beats(tx, catalog, service.worker_types)]
+    sealed = {key: facts[key] for key in ("variable", "service", "before", "after")}
+    return Preview(params=dict(params), facts=facts, sealed=sealed, resource=f"service:{service.name}")
+
+
+def _facts(platform: Platform, vendor: Vendor, service: Service, value: str) -> dict[str, Any]:
+    state = platform.state(service.name, service.service_id)
+    before = shown(platform.variable(state.service_id, vendor.variable))
     facts = {
         "variable": vendor.variable,
-        "service": name,
+        "vendor": vendor.name,
+        "service": service.name,
         "service_id": state.service_id,
         "before": before,
         "after": value,
-        "deployment": state.latest.id if state.latest else "",
-        "job_types": list(vendor.job_types),
+        "deployments": [item.id for item in state.deployments],
+        "worker_types": list(service.worker_types),
         "lines": [line.format(variable=vendor.variable) for line in LINES],
         "url": state.url,
     }
-    sealed = {key: facts[key] for key in ("variable", "service", "before", "after")}
-    return Preview(params=dict(params), facts=facts, sealed=sealed, resource=f"service:{name}")
+    return {**facts, "way_back": ""} if before == OTHER else facts
 
 
 def _call(services: Services, work: Work) -> Done:
     """Write the variable, if it still has the value that was previewed."""
-    assert services.platform is not None
-    facts = work.plan.preview
-    now = services.platform.variable(facts["service_id"], facts["variable"])
-    if now != facts["before"] and facts["before"] != "another value":
-        raise TargetError("the variable was changed since the plan; make a new one")
-    services.platform.set_variable(facts["service_id"], facts["variable"], facts["after"])
-    return Done(result={"set": 1}, rows=1)
+    facts, platform = work.plan.preview, _platform(services)
+    if shown(platform.variable(facts["service_id"], facts["variable"])) != facts["before"]:
+        return Done(result={}, rows=0, refused="the variable was changed since the plan; make a new one")
+    there = [item.id for item in platform.state(facts["service"], facts["service_id"]).deployments]
+    with services.db.read() as tx:
+        known = [row["worker_id"] for row in beats(tx, work.catalog, facts["worker_types"])]
+    platform.set_variable(facts["service_id"], facts["variable"], facts["after"])
+    return Done(result={"set": 1}, rows=1, facts={"there": there, "known": known})
+
+
+def _platform(services: Services) -> Platform:
+    if services.platform is None:
+        raise TargetRefused("Railway is not configured here")
+    return services.platform
 
 
 def _read_back(services: Services, work: Work) -> bool | None:
@@ -83,26 +107,36 @@ def _read_back(services: Services, work: Work) -> bool | None:
 
 
 def _prove(services: Services, work: Work) -> Proof:
-    """Look whether the value stands, a newer deployment runs, and, for off, whether the vendor's errors stay away."""
+    """Look whether the value stands, a newer deployment runs and beats, and, for off, the vendor's errors stay away.
+
+    A write of the value that was there already may deploy nothing: then nothing new is waited for.
+    """
+    facts, platform = work.plan.preview, _platform(services)
+    stands = platform.variable(facts["service_id"], facts["variable"]) == facts["after"]
+    newer = facts["before"] == facts["after"] or _is_newer(services, platform, work)
+    failing, quiet = _errors(services, work) if facts["after"] == VALUES["off"] else (0, True)
+    left = (not stands) + (not newer) + (not quiet)
+    return Proof(left=left, total=3, facts={"stands": stands, "newer": newer, "failing": failing})
+
+
+def _is_newer(services: Services, platform: Platform, work: Work) -> bool:
     facts = work.plan.preview
-    if services.platform is None:
-        return Proof(left=1, total=3, unknown=True)
-    stands = services.platform.variable(facts["service_id"], facts["variable"]) == facts["after"]
-    state = services.platform.state(facts["service"], facts["service_id"])
-    newer = [item for item in state.deployments if item.id != facts["deployment"] and item.status == "SUCCESS"]
-    failing = _failures_since(services, work) if facts["after"] == VALUES["off"] else 0
-    left = (not stands) + (not newer) + bool(failing)
-    return Proof(left=left, total=3, facts={"stands": stands, "newer": bool(newer), "failing": failing})
+    old = {*facts["deployments"], *work.run.proof_facts.get("there", ())}
+    state = platform.state(facts["service"], facts["service_id"])
+    runs_anew = any(item.runs for item in state.deployments if item.id not in old)
+    types = facts["worker_types"]
+    return runs_anew and (not types or bool(new_workers(services, work, types, facts["workers"])))
 
 
-def _failures_since(services: Services, work: Work) -> int:
-    if "updated_at" not in work.catalog.features:
-        return 0
+def _errors(services: Services, work: Work) -> tuple[int, bool]:
+    """Return how many of the vendor's errors came of late, and whether they have stayed away for long enough."""
+    span = services.config.timing.probe_span
+    vendor = services.config.vendor(work.plan.preview["vendor"])
+    if vendor is None:
+        return 0, True
     with services.db.read() as tx:
-        seconds = (tx.now - work.run.confirmed_at).total_seconds()
-        types = list(work.plan.preview["job_types"])
-        features = work.catalog.features
-        return len(tx.records(QUEUE["failures"], features, now=tx.now, seconds=seconds, job_types=types, most=100))
+        failing = vendors.complaints(services, tx, vendor, span)
+        return failing, failing == 0 and tx.now - (work.run.started_at or work.run.confirmed_at) >= span
 
 
 def _proof_for(services: Services, _result: Mapping[str, int], _facts: Mapping[str, Any]) -> timedelta:
@@ -114,11 +148,27 @@ def _undo_preview(
 ) -> Preview | Message:
     """Put the old value back; where there was none, "false" says the same to whoever reads it."""
     plan = plans.find(tx, params["run"])
-    before = plan.preview["before"] if plan else None
-    if plan is None or before == "another value":
+    if plan is None or plan.preview["before"] == OTHER:
         return cannot(services, tx, step, ["the old value was neither true nor false; it is not kept"], [])
-    return _planned(services, tx, step, catalog, params, before or VALUES["off"])
+    made = _planned(services, tx, step, catalog, params, plan.preview["before"] or VALUES["off"])
+    if not isinstance(made, Preview):
+        return made
+    if made.facts["before"] != plan.preview["after"]:
+        return cannot(services, tx, step, ["it was changed by somebody else since; nothing to put back"], [])
+    says = f"{made.facts['variable']} of {made.facts['service']} set to {made.facts['after']}; Railway starts it anew"
+    undo = {"run": plan.id, "of": plan.step, "thing": "setting", "can": 1, "cannot": 0, "says": says}
+    return Preview(params=made.params, facts={**made.facts, **undo}, sealed=made.sealed, resource=made.resource)
 
 
-_UNDO = Kind(preview=_undo_preview, call=_call, read_back=_read_back, proof_for=_proof_for, prove=_prove)
-VARIABLE = Kind(preview=_preview, call=_call, read_back=_read_back, proof_for=_proof_for, prove=_prove, undo=_UNDO)
+_UNDO = Kind(
+    preview=_undo_preview, call=_call, read_back=_read_back, proof_for=_proof_for, prove=_prove, prove_every=ASK_EVERY
+)
+VARIABLE = Kind(
+    preview=_preview,
+    call=_call,
+    read_back=_read_back,
+    proof_for=_proof_for,
+    prove=_prove,
+    prove_every=ASK_EVERY,
+    undo=_UNDO,
+)

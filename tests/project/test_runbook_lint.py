@@ -1,0 +1,294 @@
+"""Every fault of a declaration is found offline, with its place, before anybody needs the step (design, section 7)."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from bot.domain.catalog import FEATURES, HEARTBEATS_LEAST, Catalog
+from bot.domain.params import Param
+from bot.domain.runbook import Step
+from bot.operations.kinds import KINDS
+from bot.operations.table import OPERATIONS
+from runbooks import faults, load
+from runbooks.lint import READS, TAKEN
+from runbooks.reading import FOR_TEAMS, SHIPPED, shipped
+from runbooks.reading import KINDS as DECLARED
+from tests.project.test_imports import ROOT
+from tests.support.teams import EFFECT, PREVIEW, example, write
+
+pytestmark = pytest.mark.project
+
+PARAM = '\n[[step.param]]\nname = "wanted"\ntype = "name"\n'
+STRATEGY = '\n[[step.strategy]]\nid = "one"\nsays = "one way"\nneeds = ["next_run_at"]\n'
+READ = """
+[[step]]
+id = "our-read"
+title = "Our read"
+kind = "sql_read"
+risk = "read"
+why = "It shows."
+sql = { read = "seen" }
+"""
+MANUAL = """
+[[step]]
+id = "by-hand"
+title = "By hand"
+kind = "manual"
+risk = "read"
+why = "Somebody does it."
+"""
+SEEN = "\n-- name: seen\n-- What there is.\nSELECT 1 AS n LIMIT %(most)s;\n"
+PROOF = "\n-- name: left\n-- What is left.\nSELECT id FROM ops.job_queue WHERE id::text = ANY (%(ids)s::text[]);\n"
+
+
+def in_declaration(folder: Path, old: str, new: str) -> None:
+    """Change the declaration."""
+    path = folder / "our_own" / "runbook.toml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text, old
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+WHOLE = {"more": PARAM + STRATEGY + READ + MANUAL, "sql": ', proof = "left"', "blocks": SEEN + PROOF}
+
+DECLARATIONS = [
+    ('scenario = "our-own"\n', "", "our_own: scenario is missing"),
+    ('"our-own"', '"Our Own"', "our_own: a scenario is lower-case words joined by hyphens"),
+    ('"our-own"', '"worker-death"', "our_own: scenario worker-death is declared in worker_death too"),
+    ('title = "Our own"\n', "", "our_own: title is missing"),
+    ('trigger = "A test wants it."\n', "", "our_own: trigger is missing"),
+    ('trigger = "A test wants it."\n', "triggers = 3\n", "our_own: unknown key triggers"),
+    ('"A test wants it."', "3", "our_own: trigger is a text"),
+    ('trigger = "A', 'contacts = "Ada"\ntrigger = "A', "our_own: contacts is a list of texts"),
+    ("[[step]]", "[step]", "our_own/runbook.toml: Cannot declare"),
+    ("scenario", "scenario =", "our_own/runbook.toml: Invalid"),
+    ('id = "our-step"\n', "", "step ?: an id is lower-case words joined by hyphens"),
+    ('id = "our-step"', 'id = "Our step"', "step Our step: an id is lower-case words joined by hyphens"),
+    ('id = "our-step"', 'id = "our-step\\n"', "an id is lower-case words joined by hyphens"),
+    ('id = "our-step"', 'id = ["our-step"]', "id is a text"),
+    ('id = "our-step"', 'id = "reset-stuck"', "step reset-stuck is declared in worker_death too"),
+    ('id = "our-step"', 'id = "ack"', "step ack has the name of a command"),
+    ('id = "our-read"', 'id = "our-step"', "step our-step is declared twice"),
+    ('title = "Our step"\n', "", "step our-step has no title"),
+    ('why = "It shows what holds."\n', "", "step our-step has no why"),
+    ('risk = "change"\n', "", "step our-step has no risk"),
+    ('risk = "change"', 'risk = "high"', "step our-step: risk is read, change or danger"),
+    ('risk = "change"', 'risk = "read"', "kind sql_change changes something, so its risk is change or danger"),
+    ('risk = "change"', 'risk = "danger"', 'is danger and has no approval; write approval = "second person"'),
+    ('risk = "change"', 'risk = "change"\napproval = "Ada"', 'approval = "second person" is the only one there is'),
+    ('kind = "sql_read"\nrisk = "read"', 'kind = "sql_read"\nrisk = "change"', "kind sql_read changes nothing"),
+    ('kind = "sql_change"', 'kind = "shell"', "kind 'shell' is not one of sql_read, sql_change, read, manual"),
+    ('kind = "sql_change"', 'kind = "rescue"', "kind rescue is not for a team's runbook"),
+    ('kind = "manual"', 'kind = "read"\noperation = "everything"', "operation 'everything' is not one of status"),
+    ('kind = "manual"', 'kind = "manual"\nsql = { read = "seen" }', "kind manual takes no sql"),
+    ('kind = "manual"', 'kind = "manual"\ncolour = "red"', "step by-hand: unknown key colour"),
+    ('proof = "it is done"\n', "", "changes something and has no proof"),
+    ('way_back = ""\n', "", "changes something and has no way_back"),
+    ('preview = "ours", ', "", "step our-step has no sql.preview"),
+    ('effect = "touch", ', "", "step our-step has no sql.effect"),
+    ('effect = "touch", ', "", "query touch is used by no step"),
+    ('read = "seen"', "", "step our-read has no sql.read"),
+    ('read = "seen"', 'read = "seen", undo = "seen"', "sql.undo is not one of read"),
+    ('read = "seen"', "read = 3", "sql is a table of names"),
+    ('preview = "ours"', 'preview = "theirs"', "query theirs is missing"),
+    ("settings = {", "settings = { mots = 3", "unknown setting mots"),
+    ("settings = {", "settings = { most = 501", "settings.most is a number from 1 to 500"),
+    ("settings = {", "settings = { most = true", "settings.most is a number from 1 to 500"),
+    ("settings = {", "settings = { each = 1", "settings.each is true or false"),
+    ("settings = { ", "settings = 3 #", "settings is a table"),
+    ('name = "wanted"\n', "", "parameter ?: a name is lower-case letters"),
+    ('name = "wanted"', 'name = "Wanted One"', "a name is lower-case letters"),
+    ('name = "wanted"', 'name = "ids"', "ids is given by the bot"),
+    ('name = "wanted"', 'name = "wanted"\ncolour = "red"', "unknown key colour"),
+    ('name = "wanted"', 'name = "wanted"\nrequired = "yes"', "required is true or false"),
+    ('type = "name"', 'type = "uuid"', "type 'uuid' is not one of job_type"),
+    ('type = "name"\n', "", "type None is not one of job_type"),
+    ('type = "name"', 'type = "choice"', "a choice has choices"),
+    ('type = "name"', 'type = "duration"\nexample = "soon"', "its example 'soon' is not a duration such as 10m"),
+    ('says = "one way"\n', "", "strategy one has no says"),
+    ('needs = ["next_run_at"]', 'needs = ["a_miracle"]', "need 'a_miracle' is not known"),
+    ('needs = ["next_run_at"]', 'needs = "next_run_at"', "needs is a list of texts"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), DECLARATIONS, ids=[said for _, _, said in DECLARATIONS])
+def test_a_fault_of_a_declaration_is_found(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """One thing is wrong; the sentence that says so names the folder, and nothing is loaded."""
+    folder = write(tmp_path, **WHOLE)
+    in_declaration(folder, old, new)
+    found = faults(str(folder))
+    assert [fault for fault in found if said in fault], found
+    assert all(fault.startswith("our_own") for fault in found)
+    with pytest.raises(ValueError, match="our_own"):
+        load(str(folder))
+
+
+STATEMENTS = [
+    ("effect", EFFECT.replace("SET status", "SET status = 'failed'; UPDATE ops.job_queue SET status"), "one statement"),
+    ("effect", f"{EFFECT}; COMMIT", "one statement a block"),
+    ("effect", "COMMIT", "an effect begins with UPDATE or DELETE or INSERT or WITH"),
+    ("effect", "DO $$ BEGIN COMMIT; END $$", "an effect begins with"),
+    ("effect", EFFECT.rpartition("RETURNING")[0], "an effect ends in RETURNING and the key"),
+    ("effect", EFFECT.replace("RETURNING id::text AS id", "RETURNING status"), "an effect returns the key of each row"),
+    ("effect", f"WITH x AS ({EFFECT}) SELECT DISTINCT id FROM x", "an effect ends in RETURNING"),
+    ("effect", f"WITH x AS (DELETE FROM ops.other RETURNING 1) {EFFECT}", "an effect changes rows once"),
+    ("effect", EFFECT.replace(" AND id::text = ANY (%(ids)s::text[])", ""), "an effect names %(ids)s"),
+    ("effect", EFFECT.replace("'pending'", "%(status)s"), "%(status)s is no parameter"),
+    ("effect", EFFECT.replace("'pending'", "'50 %'"), "a percent sign is written %%"),
+    ("effect", f"-- 50 % of them\n{EFFECT}", "a percent sign is written %%"),
+    ("effect", EFFECT.replace("'failed'", "'failed'  -- if nxt_run_at\n"), "`nxt_run_at` is nothing that a line can"),
+    ("effect", f"{EFFECT}\n-- name: Other-Block\n", "a block's name is lower-case letters"),
+    ("effect", EFFECT.replace("'pending'", "set_config('role', 'x', false)"), "would outlive the statement"),
+    ("preview", f"SELECT pg_advisory_lock(1), {PREVIEW.removeprefix('SELECT')}", "would outlive the statement"),
+    ("preview", EFFECT, "a preview begins with SELECT or WITH"),
+    ("preview", f"WITH x AS ({EFFECT}) SELECT id FROM x", "a preview changes and locks nothing"),
+    ("preview", f"{PREVIEW} FOR UPDATE", "a preview changes and locks nothing"),
+    ("preview", PREVIEW.replace("LIMIT %(most)s", ""), "a preview names %(most)s"),
+    ("preview", PREVIEW.partition(" AND ")[0] + " LIMIT %(most)s", "a preview names %(ids)s"),
+    (
+        "preview",
+        PREVIEW.replace("j.id", "j.key").replace("AS id", "AS key"),
+        "a preview shows the key of each row as id",
+    ),
+    ("blocks", SEEN.replace("LIMIT %(most)s", "") + PROOF, "a read names %(most)s"),
+    ("blocks", SEEN + PROOF.replace("WHERE id::text = ANY (%(ids)s::text[])", ""), "a proof names %(ids)s"),
+    ("blocks", SEEN + PROOF + SEEN, "SQL block 'seen' needs one describing comment line and a name of its own"),
+    ("blocks", SEEN.replace("-- What there is.\n", "") + PROOF, "SQL block 'seen' needs one describing comment line"),
+    ("blocks", SEEN + PROOF + "\n-- name: empty\n", "SQL block 'empty' needs one describing comment line"),
+    ("blocks", SEEN + PROOF + SEEN.replace("seen", "unseen"), "query unseen is used by no step"),
+]
+
+
+@pytest.mark.parametrize(("part", "text", "said"), STATEMENTS, ids=[f"{part}: {said}" for part, _, said in STATEMENTS])
+def test_a_fault_of_a_statement_is_found(tmp_path: Path, part: str, text: str, said: str) -> None:
+    """One statement is wrong; the sentence names the step and the query."""
+    found = faults(str(write(tmp_path, **{**WHOLE, part: text})))
+    assert [fault for fault in found if said in fault], found
+
+
+def test_texts_and_comments_are_no_statements(tmp_path: Path) -> None:
+    """A semicolon, a word or a parenthesis inside a text or a comment is no fault."""
+    effect = EFFECT.replace(
+        "'failed'", "'failed' AND job_type <> 'a;(UPDATE'' RETURNING' /* ; DELETE */  -- it's (fine;"
+    )
+    assert faults(str(write(tmp_path, **{**WHOLE, "effect": effect}))) == ()
+
+
+def _link(folder: Path) -> None:
+    (folder / "our_own" / "queries.sql").rename(folder.parent / "elsewhere.sql")
+    (folder / "our_own" / "queries.sql").symlink_to(folder.parent / "elsewhere.sql")
+
+
+def _linked_folder(folder: Path) -> None:
+    (folder / "linked").symlink_to(folder / "our_own")
+
+
+def _twice(folder: Path) -> None:
+    (folder / "our_own" / "more.sql").write_text(SEEN, encoding="utf-8")
+
+
+PLACES: list[tuple[Callable[[Path], object], str]] = [
+    (lambda folder: (folder / "our_own" / "runbook.toml").unlink(), "our_own/runbook.toml is missing"),
+    (lambda folder: (folder / "our_own" / "queries.sql").unlink(), "query ours is missing"),
+    (lambda folder: (folder / "our_own" / "queries.sql").chmod(0o664), "our_own/queries.sql may be written by others"),
+    (
+        lambda folder: (folder / "our_own" / "runbook.toml").chmod(0o646),
+        "our_own/runbook.toml may be written by others",
+    ),
+    (lambda folder: (folder / "our_own").chmod(0o777), "team/our_own may be written by others; chmod go-w"),
+    (lambda folder: folder.chmod(0o777), "team may be written by others; chmod go-w"),
+    (_link, "our_own/queries.sql is a link; put the file itself there"),
+    (_linked_folder, "team/linked is a link"),
+    (_twice, "our_own/queries.sql: SQL block 'seen' stands in another file of the folder too"),
+    (lambda folder: (folder / "our_own" / "runbook.toml").write_text("a = " * 99_999), "is larger than 200000 bytes"),
+    (lambda folder: (folder / "our_own" / "runbook.toml").write_bytes(b"\xff"), "our_own/runbook.toml: 'utf-8' codec"),
+    (lambda folder: (folder / "our_own" / "more.sql").mkdir(), "our_own/more.sql cannot be read: Is a directory"),
+    (lambda folder: (folder / "our_own").rename(folder / ".hidden"), "holds no runbook"),
+    (lambda folder: (folder / "runbook.toml").touch(), "is one runbook; name the directory that holds it"),
+    (lambda folder: folder.rename(folder.with_name("gone")), "is no directory that can be read"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "said"), PLACES, ids=[said for _, said in PLACES])
+def test_a_fault_of_the_files_is_found(tmp_path: Path, spoil: Callable[[Path], object], said: str) -> None:
+    """What others may write, what is elsewhere, missing, unreadable or too large is not read at all."""
+    folder = write(tmp_path, **WHOLE)
+    assert faults(str(folder)) == ()
+    spoil(folder)
+    found = faults(str(folder))
+    assert [fault for fault in found if said in fault], found
+
+
+def test_files_of_somebody_else_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that belongs neither to the bot's user nor to root is a fault."""
+    folder = write(tmp_path, **WHOLE)
+    if os.getuid() == 0:
+        os.chown(folder / "our_own" / "queries.sql", 65534, -1)
+    else:
+        monkeypatch.setattr(os, "getuid", lambda: 65534)
+    assert "our_own/queries.sql belongs to somebody else; chown it to the bot's user or root" in faults(str(folder))
+
+
+def test_two_runbooks_may_not_share_a_command(tmp_path: Path) -> None:
+    """The second folder with the same step or scenario is named, with the first."""
+    folder = write(tmp_path, **WHOLE)
+    (folder / "our_own").rename(folder / "first")
+    write(tmp_path, **WHOLE)
+    assert faults(str(folder)) == (
+        "our_own: scenario our-own is declared in first too",
+        "our_own: step our-step is declared in first too",
+        "our_own: step our-read is declared in first too",
+    )
+
+
+def test_ours_and_the_example_have_no_fault(tmp_path: Path) -> None:
+    """What is shipped is well, and the whole is loaded, ours first."""
+    assert faults() == ()
+    assert [folder.name for folder in shipped()] == list(SHIPPED)
+    folder = example(tmp_path)
+    assert faults(folder) == ()
+    assert [book.scenario for book in load(folder).runbooks][-1] == "failed-jobs"
+
+
+def test_the_command_names_every_fault(tmp_path: Path) -> None:
+    """`dragonfly runbook lint FOLDER` prints a line a fault and exits with 1, with 0 where there is none."""
+
+    def lint(folder: Path) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "bot", "runbook", "lint", str(folder)]
+        return subprocess.run(command, cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True, check=False)
+
+    folder = write(tmp_path, **WHOLE)
+    assert (lint(folder).returncode, lint(folder).stdout) == (0, "every runbook is well\n")
+    in_declaration(folder, 'risk = "change"', 'risk = "high"')
+    in_declaration(folder, "settings = {", "settings = { mots = 3")
+    done = lint(folder)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "our_own: step our-step: risk is read, change or danger",
+        "our_own: step our-step: unknown setting mots",
+    ]
+
+
+def test_lint_knows_what_the_product_knows() -> None:
+    """Names that stand in two places are the same: commands, kinds, keys of a step and a parameter, features."""
+    commands = {name for item in OPERATIONS for name in (item.name, *item.aliases)}
+    assert commands | {"show"} <= TAKEN | set(READS)
+    assert set(DECLARED) - set(KINDS) == {"read", "manual", "sql_read"}
+    assert set(FOR_TEAMS) <= set(DECLARED)
+    every = Catalog(
+        queue_columns={**dict.fromkeys(FEATURES, "text"), "id": "uuid"},
+        heartbeat_columns=dict.fromkeys((*HEARTBEATS_LEAST, "status"), "text"),
+        health_view=True,
+        extra=frozenset({"signal", "sees_sessions", "history_readable", "history_writable"}),
+    )
+    assert FEATURES - every.features == {"id_bigint", "id_integer", "id_text", "id_other"}
+    assert every.features <= FEATURES
+    from runbooks import lint  # its tables, which nobody else needs
+
+    assert set(lint._STEP) | {"params", "strategies", "statements"} - {"sql"} >= {item.name for item in fields(Step)}
+    assert set(lint._PARAM) == {item.name for item in fields(Param)}
