@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 from bot.domain.actor import Risk
+from bot.domain.catalog import FEATURES
 from bot.domain.needs import is_known
 from bot.domain.params import TYPES, Param
 from runbooks.lint_sql import GIVEN, lint_statement
@@ -209,7 +210,11 @@ def _lint_param(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
 
 def _lint_strategy(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"{where} has no {key}" for key in ("id", "says") if not entry.get(key))
-    yield from (f"{where}: need {need!r} is not known" for need in entry.get("needs", ()) if not is_known(need))
+    yield from (f"{where}: need {need!r} is not known" for need in entry.get("needs", ()) if not _is_need(need))
+
+
+def _is_need(need: str) -> bool:
+    return is_known(need) or need in FEATURES
 
 
 def _lint_sql(place: str, item: Mapping[str, Any], folder: Folder) -> Iterator[str]:

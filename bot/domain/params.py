@@ -14,9 +14,9 @@ from bot.errors import InvalidCommand
 _PATTERNS = {
     "job_type": re.compile(r"[a-z][a-z0-9_]{0,62}"),
     "name": re.compile(r"[a-z][a-z0-9_-]{0,62}", re.IGNORECASE),
-    "version": re.compile(r"\d{4}|\d{8}|\d{14}"),
-    "pid": re.compile(r"[1-9]\d{0,9}"),
-    "integer": re.compile(r"\d{1,9}"),
+    "version": re.compile(r"[0-9]{4}|[0-9]{8}|[0-9]{14}"),
+    "pid": re.compile(r"[1-9][0-9]{0,9}"),
+    "integer": re.compile(r"[0-9]{1,9}"),
     "run": re.compile(r"[0-9A-Za-z]{4,8}"),
     "words": re.compile(r"[a-z]+(?:[, ]+[a-z]+){0,20}", re.IGNORECASE),
     "text": re.compile(r".{5,500}", re.DOTALL),

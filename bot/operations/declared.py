@@ -8,7 +8,7 @@ from bot.domain.messages import Message
 from bot.domain.runbook import Catalogue, Step
 from bot.errors import InvalidCommand
 from bot.operations.kinds import KINDS
-from bot.operations.kinds.base import Done, Kind, Proof
+from bot.operations.kinds.base import Done, Kind, Proof, Work
 from bot.operations.services import Services
 
 UNDO_STEP = "undo"
@@ -41,7 +41,11 @@ def _no_plan(*_: object) -> Message:
     raise InvalidCommand(message)
 
 
-UNKNOWN_HERE = Kind(preview=_no_plan, act=_refuse, prove=lambda _services, _work: Proof(left=1, total=1, unknown=True))
+def _cannot_tell(_services: Services, work: Work) -> Proof:
+    return Proof(left=work.run.rows_affected, total=work.run.rows_affected, unknown=True)
+
+
+UNKNOWN_HERE = Kind(preview=_no_plan, act=_refuse, prove=_cannot_tell)
 """The kind of a step that this process does not know: it does nothing, and can tell nothing."""
 
 

@@ -35,7 +35,7 @@ def read(services: Services, step_id: str, given: Mapping[str, str]) -> Message:
         try:
             found = team.look(services, tx, step, "read", catalog, values)
         except StatementRefused as error:
-            return cannot_see(services, tx, step.id, [error.message], ["dragonfly runbook lint FOLDER"])
+            return cannot_see(services, tx, step.id, [error.message], [team.by_hand(services, catalog)])
         kept = found[: min(MOST, team.most(step))]
         return TableReport(
             env=services.config.env,

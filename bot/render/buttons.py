@@ -194,9 +194,20 @@ def _plan_open(card: m.PlanCard) -> list[Button]:
         case m.PlanFace.NEEDS_SECOND:
             return [button(ids.ASK, "ask_second", card.key, style="danger"), *look]
         case m.PlanFace.ASKED:
-            approve = button(ids.APPROVE, "approve", card.key, style="danger")
+            approve = button(ids.APPROVE, "approve", card.key, style="danger") | {"confirm": _sure(card)}
             return [approve, button(ids.DENY, "deny", card.key), withdraw]
     return [*([_named(ids.RUN, "run", card, style="danger")] if card.secret else []), withdraw]
+
+
+def _sure(card: m.PlanCard) -> dict[str, Any]:
+    """Return Slack's own dialog before an approval."""
+    text = labels()["approve_text"].format(title=card.title, env=card.env, target=card.target)
+    return {
+        "title": limits.plain(labels()["approve_title"], limits.BUTTON),
+        "text": limits.plain(text, limits.HEADER * 2),
+        "confirm": limits.plain(labels()["approve"], limits.MODAL_TITLE),
+        "deny": limits.plain(labels()["go_back"], limits.MODAL_TITLE),
+    }
 
 
 def _named(action: str, label: str, card: m.PlanCard, *, style: str) -> Button:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bot.domain.configuration import Migrations
 
-_NAME = re.compile(r"(?:^|[/\s])(?P<version>\d+)_(?P<name>[^/]*)\.sql\s*$")
-_SCRIPT = re.compile(r"(\d{4}|\d{8}|\d{14})\.sql")
+_NAME = re.compile(r"(?:^|[/\s])(?P<version>[0-9]+)_(?P<name>[^/]*)\.sql\s*$")
+_SCRIPT = re.compile(r"([0-9]{4}|[0-9]{8}|[0-9]{14})\.sql")
 _MOST_BYTES = 200_000
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
@@ -51,17 +51,23 @@ def script(config: Migrations, version: str) -> tuple[str, str]:
         return "", f"no reviewed script {name}"
     path = Path(config.rollbacks) / f"{version}.sql"
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(path, "rb", opener=_plainly) as file:
+            seen = os.fstat(file.fileno())
+            body = file.read(_MOST_BYTES + 1) if stat.S_ISREG(seen.st_mode) else b""
+    except IsADirectoryError:
+        return "", f"{name} is no file"
     except OSError:
         return "", f"{name} is a link; put the file itself there" if path.is_symlink() else f"no reviewed script {name}"
-    with os.fdopen(handle, "rb") as file:
-        seen = os.fstat(handle)
-        if not stat.S_ISREG(seen.st_mode):
-            return "", f"{name} is no file"
-        if seen.st_mode & _WRITABLE_BY_OTHERS:
-            return "", f"{name} may be written by others; chmod go-w"
-        body = file.read(_MOST_BYTES + 1)
+    if not stat.S_ISREG(seen.st_mode):
+        return "", f"{name} is no file"
+    if seen.st_mode & _WRITABLE_BY_OTHERS:
+        return "", f"{name} may be written by others; chmod go-w"
     return _text(name, body)
+
+
+def _plainly(path: str, flags: int) -> int:
+    """Open a file itself, never what a link points to, and wait for no pipe."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _text(name: str, body: bytes) -> tuple[str, str]:

@@ -148,18 +148,18 @@ def test_there_is_nothing_to_change(repairing: Services, files: Files) -> None:
 
 @deployed
 def test_without_a_local_list_nothing_is_recorded(repairing: Services) -> None:
-    """ "Exists locally" cannot be asked, so `applied` cannot be planned; the setting is named."""
+    """Whether it exists locally cannot be asked, so `applied` cannot be planned; the setting is named."""
     blind = replace(repairing, config=replace(repairing.config, migrations=Migrations()))
     found = refused(blind, "repair", {"version": NEW, "status": "applied"})
     assert (found.reasons, found.remedy) == (("no list of local migrations",), ("set migrations.source",))
 
 
 @deployed
-@pytest.mark.parametrize("version", ["1", "123456", "2025122600000", "2025-1226", "../../etc", "20251226;DROP", "٢٠٢٥"])
-def test_row_22_what_is_no_version_is_refused(repairing: Services, version: str) -> None:
+def test_row_22_what_is_no_version_is_refused(repairing: Services) -> None:
     """Nothing typed becomes SQL or a path: a version is 4, 8 or 14 digits."""
-    with pytest.raises(InvalidCommand):
-        make(repairing, "repair", {"version": version, "status": "applied"})
+    for version in ("1", "123456", "2025122600000", "2025-1226", "../../etc", "20251226;DROP", "٢٠٢٥"):
+        with pytest.raises(InvalidCommand):
+            make(repairing, "repair", {"version": version, "status": "applied"})
 
 
 @deployed

@@ -82,12 +82,12 @@ def test_row_19_a_restart_is_proved_by_a_new_worker(here: Services, railway: Clo
     assert audit.verify(here).broken_at is None
 
 
-@pytest.mark.parametrize("word", ["ingest", "ingest-worker", "dragonfly-worker-ingest", "INGEST"])
-def test_row_18_a_service_is_known_by_its_names(here: Services, railway: Cloud, word: str) -> None:
+def test_row_18_a_service_is_known_by_its_names(here: Services, railway: Cloud) -> None:
     """By alias, by the playbook's name and by the deployed one: the same service."""
-    card = planned(here, "restart", service=word)
-    assert card.facts["service"] == INGEST
-    assert card.facts["deployment"] == railway.running().id
+    for word in ("ingest", "ingest-worker", "dragonfly-worker-ingest", "INGEST"):
+        card = planned(here, "restart", service=word)
+        assert card.facts["service"] == INGEST
+        assert card.facts["deployment"] == railway.running().id
 
 
 def test_row_18_an_unknown_service_is_refused_with_the_known_ones(here: Services, railway: Cloud) -> None:
@@ -191,10 +191,9 @@ def test_hidden_heartbeats_are_no_failed_proof(services: Services, railway: Clou
 SIGN_IN = 'FATAL:  password authentication failed for user "dragonfly_worker"'
 
 
-@pytest.mark.parametrize("line", [SIGN_IN, "FATAL: no pg_hba.conf entry for host", "server_login_retry (15 s)"])
-def test_a_restart_while_sign_in_fails_is_refused(here: Services, railway: Cloud, line: str) -> None:
+def test_a_restart_while_sign_in_fails_is_refused(here: Services, railway: Cloud) -> None:
     """It would prolong the lockout: no plan, with the reason and what to do first; the line itself is not shown."""
-    railway.log(line)
+    railway.log("WORKER_BOOT", SIGN_IN)
     found = refused(here)
     assert found.reasons == (SIGN_IN_FAILS,)
     assert "dragonfly_worker" not in card_text(found)

@@ -146,6 +146,17 @@ def test_row_14_in_one_statement_a_conflict_takes_all_back(services: Services, t
     assert target.statuses() == {"failed": 3, "pending": 1}
 
 
+def test_row_by_row_only_a_conflict_is_passed_over(services: Services, target: Target, tmp_path: Path) -> None:
+    """Any other error of one row takes all of them back."""
+    jobs = failed(target, 3)
+    target.fail(jobs[:1], "again")
+    effect = EFFECT.replace("RETURNING", "AND 1 / (2 - attempts) IS NOT NULL RETURNING")
+    ours = unchecked(services, write(tmp_path, effect=effect, settings="each = true"))
+    done = carry_out(ours, make(ours))
+    assert (done.face, "22012" in done.reason) == (PlanFace.FAILED, True)
+    assert target.statuses() == {"failed": 3}
+
+
 def test_what_changed_since_the_plan_moved_on(ours: Services, target: Target) -> None:
     """One finished, one failed again with more attempts: both are left alone; the third is put back."""
     one, two, three = failed(target, 3)

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from bot.domain.catalog import FEATURES, HEARTBEATS_LEAST, Catalog
-from bot.domain.params import Param
+from bot.domain.needs import _SAID
+from bot.domain.params import TYPES, Param
 from bot.domain.runbook import Step
 from bot.operations.kinds import KINDS
 from bot.operations.table import OPERATIONS
-from runbooks import faults, load
+from runbooks import faults, lint, load
 from runbooks.lint import READS, TAKEN
 from runbooks.reading import FOR_TEAMS, SHIPPED, shipped
 from runbooks.reading import KINDS as DECLARED
@@ -255,6 +256,23 @@ def test_ours_and_the_example_have_no_fault(tmp_path: Path) -> None:
     assert [book.scenario for book in load(folder).runbooks][-1] == "failed-jobs"
 
 
+def test_the_runbook_of_the_manual_is_whole(tmp_path: Path) -> None:
+    """What `docs/how-to/write-a-runbook.md` lets people write has no fault, and its tables name all there is."""
+    page = (ROOT / "docs" / "how-to" / "write-a-runbook.md").read_text(encoding="utf-8")
+    worked = page.partition("## From nothing")[2]
+    folder = tmp_path / "our-runbooks"
+    (folder / "retry").mkdir(parents=True, mode=0o755)
+    for name, language in {"runbook.toml": "toml", "queries.sql": "sql"}.items():
+        text = worked.partition(f"```{language}\n")[2].partition("```")[0]
+        (folder / "retry" / name).write_text(text, encoding="utf-8")
+        (folder / "retry" / name).chmod(0o644)
+    folder.chmod(0o755)
+    assert faults(str(folder)) == ()
+    keys = {*lint._RUNBOOK, *lint._STEP, *lint._PARAM, *lint._STRATEGY} - {"step", "param", "strategy"}
+    for name in {*keys, *TYPES, *FOR_TEAMS, *READS, *FEATURES, *_SAID}:
+        assert f"`{name}`" in page or f"{name} = " in page, name
+
+
 def test_the_command_names_every_fault(tmp_path: Path) -> None:
     """`dragonfly runbook lint FOLDER` prints a line a fault and exits with 1, with 0 where there is none."""
 
@@ -288,7 +306,5 @@ def test_lint_knows_what_the_product_knows() -> None:
     )
     assert FEATURES - every.features == {"id_bigint", "id_integer", "id_text", "id_other"}
     assert every.features <= FEATURES
-    from runbooks import lint  # its tables, which nobody else needs
-
     assert set(lint._STEP) | {"params", "strategies", "statements"} - {"sql"} >= {item.name for item in fields(Step)}
     assert set(lint._PARAM) == {item.name for item in fields(Param)}

@@ -9,7 +9,15 @@ from inspect import signature
 from threading import Thread
 
 import pytest
-from graphql import GraphQLSchema, OperationDefinitionNode, OperationType, build_client_schema, parse, validate
+from graphql import (
+    FieldNode,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    build_client_schema,
+    parse,
+    validate,
+)
 
 from bot.errors import OutcomeUnknown, TargetError, TargetRefused, TargetUnavailable
 from bot.sandbox.railway.graph import load_schema
@@ -22,11 +30,11 @@ OPERATIONS = operations()
 
 
 def schemas() -> list[GraphQLSchema]:
-    """Return our hand-written subset, and the vendor's own schema where it is at hand."""
+    """Return our hand-written subset, and the vendor's own where it is at hand (it breaks a rule on deprecation itself)."""
     found = [load_schema()]
     if VENDOR.is_file():
         raw = json.loads(VENDOR.read_text(encoding="utf-8"))
-        found.append(build_client_schema(raw.get("data", raw)))
+        found.append(build_client_schema(raw.get("data", raw), assume_valid=True))
     return found
 
 
@@ -56,9 +64,11 @@ def test_every_operation_is_named_once_and_used() -> None:
 
 def test_harm_cannot_be_expressed() -> None:
     """No upload, no deletion, no replacing of all variables, no deploy: not in a text, not by an argument."""
-    text = "\n".join(OPERATIONS.values())
-    for word in ("replace", "Delete", "delete", "Collection", "Redeploy", "Remove", "Rollback", "Deploy(", "Commit"):
-        assert word not in text, word
+    asked = [field for name in CHANGES for field in definition(name).selection_set.selections]
+    assert {field.name.value for field in asked if isinstance(field, FieldNode)} == {
+        "deploymentRestart",
+        "variableUpsert",
+    }
     client = (ROOT / "bot/targets/railway.py").read_text(encoding="utf-8")
     assert not re.search(r"replace\s*[=:]|\"replace\"|skipDeploys", client)
     assert list(signature(Railway.set_variable).parameters) == ["self", "service_id", "name", "value"]
@@ -96,7 +106,7 @@ def answering(status: int, body: str, headers: dict[str, str] | None = None) -> 
             self.end_headers()
             self.wfile.write(body.encode())
 
-        def log_message(self, *args: object) -> None:
+        def log_message(self, *args: object) -> None:  # noqa: ARG002  # the library's signature
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)

@@ -13,7 +13,7 @@ from bot.domain.messages import JobLine, Message, NothingStuck
 from bot.domain.rescue import Disposition, Verdict, backoff, counts, needs_second_person
 from bot.domain.runbook import Step
 from bot.errors import InvalidCommand
-from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
+from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, blind, cannot, impossible
 from bot.operations.services import Services
 from bot.steps import rescue
 from bot.store.db import Tx
@@ -208,9 +208,9 @@ def _require_known(config: Configuration, catalog: Catalog, job_type: str) -> No
 def _undo_preview(
     services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]
 ) -> Preview | Message:
-    unavailable = impossible(services, tx, step, catalog)
-    if unavailable is not None:
-        return unavailable
+    unseen = blind(services, tx, catalog, step.id)
+    if unseen is not None:
+        return cannot(services, tx, step, unseen.reasons, unseen.remedy)
     total, can = rescue.can_put_back(tx, step, catalog, params["run"])
     if not can:
         return cannot(services, tx, step, ["every job was picked up or done since; nothing can be put back"], [])

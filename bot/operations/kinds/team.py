@@ -78,6 +78,11 @@ def _send(
         return tx.guarded(text, **{"now": tx.now, "most": most(step) + 1, "ids": None, **given})
 
 
+def by_hand(services: Services, catalog: Catalog) -> str:
+    """Return what to do about a statement that the database refuses."""
+    return f"send it by hand as role {services.config.team_role or catalog.role}, then mend it or grant what it needs"
+
+
 def shown(name: str, value: object, width: int = _WIDTH) -> str:
     """Return a value as it is shown: cut, times in UTC, and nothing of a column that may hold personal data."""
     if name in _PRIVATE and value is not None:
@@ -110,7 +115,7 @@ def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: M
     try:
         found = look(services, tx, step, "preview", catalog, values(step, params))
     except StatementRefused as error:
-        return cannot(services, tx, step, [error.message], ["dragonfly runbook lint FOLDER"])
+        return cannot(services, tx, step, [error.message], [by_hand(services, catalog)])
     fault, remedy = _why_not(step, found)
     if fault:
         return cannot(services, tx, step, [fault], [remedy])
@@ -120,7 +125,7 @@ def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: M
         params=dict(params),
         facts={
             "title": step.title,
-            "says": chosen.says if chosen else "",
+            **({"says": chosen.says} if chosen else {}),
             "sample": [f"{key} {line}".strip() for key, line, _ in lines[:_SHOWN]],
             "statement": step.statements["effect"].text(catalog.features),
             "proof": step.proof,

@@ -1,0 +1,177 @@
+"""The way back of every step: previewed, confirmed, audited, once, and only for what nobody has touched since."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.messages import CannotPlan, PlanCard, PlanFace
+from bot.errors import InvalidCommand
+from bot.operations import audit, plans, runs
+from bot.operations.services import Services
+from tests.support.danger import approve, make, plan, refused, run, shown
+from tests.support.jobs import Target
+from tests.support.product import ADA
+
+deployed = pytest.mark.parametrize("target_schema", ["deployed"])
+TRIGGERED = ("updated_at",)
+"""What the target's own trigger writes at each change."""
+
+
+def reset(services: Services) -> PlanCard:
+    """Reset what is stuck."""
+    return run(services, plan(services, "reset-stuck", {}))
+
+
+def exactly(job: dict[str, object]) -> dict[str, object]:
+    """Return a job without what the target itself writes."""
+    return {name: value for name, value in job.items() if name not in TRIGGERED}
+
+
+def with_error(target: Target, job: str, text: str | None) -> None:
+    """Give a job the error of an earlier try."""
+    target.connection.execute("UPDATE ops.job_queue SET last_error = %s WHERE id::text = %s", (text, job))
+
+
+def test_a_reset_is_taken_back_exactly(services: Services, target: Target) -> None:
+    """Each job is as it was: lock, worker, start, next try, attempts, error; those set to failed without our prefix."""
+    target.worker()
+    jobs = [*target.stuck(2), *target.stuck(1, attempts=5), *target.stuck(1, owner=None)]
+    errored = "Max retries exceeded. Was: something else"
+    with_error(target, jobs[0], errored)
+    with_error(target, jobs[2], errored)
+    if target.has_worker_id:
+        set_up = (
+            "UPDATE ops.job_queue SET started_at = NULL, next_run_at = now() - interval '1 hour' WHERE id::text = %s"
+        )
+        target.connection.execute(set_up, (jobs[1],))
+    before = {job: exactly(target.job(job)) for job in jobs}
+
+    done = reset(services)
+    assert done.rows == 4 and target.statuses() == {"pending": 3, "failed": 1}
+    assert str(target.job(jobs[2])["last_error"]).startswith(f"[DLQ] dragonfly run {done.key}")
+
+    card = plan(services, "undo", {"run": done.key})
+    assert (card.face, card.facts["can"], card.facts["cannot"]) == (PlanFace.ISSUED, 4, 0)
+    assert "They will be stuck again" in shown(card)
+    assert target.statuses() == {"pending": 3, "failed": 1}
+    undone = run(services, card)
+
+    assert (undone.face, undone.result) == (PlanFace.RECOVERED, {"put_back": 4})
+    assert {job: exactly(target.job(job)) for job in jobs} == before
+    first = plans.card(services, done.key)
+    assert isinstance(first, PlanCard)
+    assert (first.face, first.undo) == (PlanFace.UNDONE, "")
+    events = [entry.event for entry in audit.list_newest(services, 3).entries]
+    assert set(events) == {"preview.made", "confirmation.consumed", "step.succeeded"}
+    assert audit.verify(services).broken_at is None
+
+
+@deployed
+def test_what_was_touched_since_is_left(services: Services, target: Target) -> None:
+    """Jobs that were picked up, done or paused since stay as they are; the preview and the card count them."""
+    target.worker()
+    jobs = target.stuck(5)
+    done = reset(services)
+    target.connection.execute(
+        "UPDATE ops.job_queue SET status = 'processing', attempts = attempts + 1, locked_at = now() WHERE id::text = %s",
+        (jobs[0],),
+    )
+    target.complete(jobs[1:2])
+    card = plan(services, "undo", {"run": done.key})
+    assert (card.facts["can"], card.facts["cannot"]) == (3, 2)
+    assert "2 cannot" in shown(card)
+    target.complete(jobs[2:3])
+    left = [target.job(job) for job in jobs[:3]]
+
+    undone = run(services, card)
+
+    assert undone.result == {"put_back": 2, "moved_on": 1}
+    assert [target.job(job) for job in jobs[:3]] == left
+    assert [target.job(job)["status"] for job in jobs[3:]] == ["processing"] * 2
+
+
+@deployed
+def test_nothing_is_left_to_put_back(services: Services, target: Target) -> None:
+    """Everything was picked up: there is no plan, and the reason."""
+    target.worker()
+    target.stuck(2)
+    done = reset(services)
+    target.pick_up()
+    assert "picked up or done since" in refused(services, "undo", {"run": done.key}).reasons[0]
+
+
+@deployed
+def test_once_only(services: Services, target: Target) -> None:
+    """Two plans of one undo, both confirmed, at the same time: one is carried out; a third is not even planned."""
+    target.worker()
+    target.stuck(3)
+    done = reset(services)
+    one = plan(services, "undo", {"run": done.key})
+    other = make(services, "undo", {"run": done.key}, replace(ADA, key="slack:T0DRAGON/U0BEN"))
+    assert isinstance(other, PlanCard)
+    plans.confirm(services, one.key, ADA, secret=one.secret)
+    runs.perform_due(services)
+    target.connection.execute(
+        "UPDATE ops.job_queue SET status = 'pending', locked_at = NULL WHERE status = 'processing'"
+    )
+    plans.confirm(services, other.key, replace(ADA, key="slack:T0DRAGON/U0BEN"), secret=other.secret)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: runs.perform(services, other.key), range(2)))
+    late = plans.card(services, other.key)
+    assert isinstance(late, PlanCard)
+    assert (late.face, late.reason) == (PlanFace.REFUSED, f"it was undone already, by {one.key}")
+    assert target.statuses() == {"pending": 3}
+    assert f"was undone already, by {one.key}" in refused(services, "undo", {"run": done.key}).reasons[0]
+
+
+@deployed
+def test_a_run_without_an_effect_has_nothing_to_put_back(services: Services, target: Target) -> None:
+    """Nothing was written, it has not ended, or it was never confirmed: each says so."""
+    target.worker()
+    target.stuck(1)
+    card = plan(services, "reset-stuck", {})
+    with pytest.raises(InvalidCommand, match="no run"):
+        make(services, "undo", {"run": card.key})
+    plans.confirm(services, card.key, ADA, secret=card.secret)
+    assert "has not ended yet" in refused(services, "undo", {"run": card.key}).reasons[0]
+    target.worker(silent_seconds=0)
+    runs.perform_due(services)
+    assert "it changed nothing" in refused(services, "undo", {"run": card.key}).reasons[0]
+    with pytest.raises(InvalidCommand, match="no run 'zzzz'"):
+        make(services, "undo", {"run": "zzzz"})
+
+
+@deployed
+def test_the_undo_of_an_undo_is_refused(services: Services, target: Target) -> None:
+    """A step without a way back says so; the undo is one."""
+    target.worker()
+    target.stuck(1)
+    done = reset(services)
+    undone = run(services, plan(services, "undo", {"run": done.key}))
+    assert undone.undo == ""
+    found = make(services, "undo", {"run": undone.key})
+    assert isinstance(found, CannotPlan)
+    assert found.reasons == ("undo cannot be undone",)
+
+
+@deployed
+def test_many_jobs_take_two_people_back_too(services: Services, target: Target) -> None:
+    """What took a second person takes one back as well."""
+    careful = replace(services, config=replace(services.config, queue=replace(services.config.queue, approve_above=2)))
+    target.worker()
+    target.stuck(3)
+    done = run(careful, approve(careful, plan(careful, "reset-stuck", {})))
+    back = plan(careful, "undo", {"run": done.key})
+    assert (back.face, back.target) == (PlanFace.NEEDS_SECOND, "3")
+    assert run(careful, approve(careful, back)).result == {"put_back": 3}
+
+
+@deployed
+def test_rows_that_are_hidden_are_not_done(services: Services, target: Target) -> None:
+    """Where the queue cannot be seen the undo is not known, never "picked up since"."""
+    target.worker()
+    target.stuck(1)
+    done = reset(services)
+    target.connection.execute("DROP POLICY chatops_queue ON ops.job_queue")
+    assert "row security hides rows" in refused(services, "undo", {"run": done.key}).reasons[0]
