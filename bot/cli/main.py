@@ -132,6 +132,7 @@ def _sandbox_parser(commands: "Commands") -> None:
     sandbox.add_argument("--ephemeral", action="store_true", help="keep nothing")
     sandbox.add_argument("--no-browser", action="store_true")
     sandbox.add_argument("--schema", choices=["playbook", "deployed"], default="deployed")
+    sandbox.add_argument("--runbooks", default="", metavar="FOLDER", help="a team's own runbooks to try")
     sandbox.add_argument("--profile", choices=["fast", "playbook"], default="fast")
 
 

@@ -26,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
         target=args.schema,
         profile=args.profile,
         browser=not args.no_browser and sys.stdout.isatty(),
+        runbooks=Path(args.runbooks) if args.runbooks else None,
     )
     try:
         launcher.run(options)

@@ -35,14 +35,6 @@ def read(services: Services, service: str, lines: str = "", *, oom: bool = False
         diagnosed = sum(services.platform.diagnosis(item.id) for item in state.deployments)
     except TargetError as error:
         return _unknown(services, found.name, most, now, error.message, "")
-    marks: list[tuple[str, int, datetime | None]] = [
-        (name, count, last) for name, count, last in evidence(seen) if name == "OOM" or not oom
-    ]
-    crashed = crashed_instances(state.deployments)
-    if crashed:
-        marks.append(("crashed or restarted by the platform", crashed, None))
-    if diagnosed:
-        marks.append(("diagnosed by the platform", diagnosed, None))
     return LogReport(
         env=services.config.env,
         as_of=now,
@@ -51,11 +43,25 @@ def read(services: Services, service: str, lines: str = "", *, oom: bool = False
         since=seen[0].at if seen else None,
         until=seen[-1].at if seen else None,
         deployments=tuple(f"{item.id[:8]} {item.status.lower()}" for item in state.deployments),
-        evidence=tuple(marks),
+        evidence=_marks(seen, state, diagnosed, oom=oom),
         dropped=dropped(seen),
         raw=tuple(f"{item.at:%H:%M:%S} {item.text}" for item in seen[-most:]) if raw else (),
         url=state.url,
     )
+
+
+def _marks(
+    seen: list[LogLine], state: ServiceState, diagnosed: int, *, oom: bool
+) -> tuple[tuple[str, int, datetime | None], ...]:
+    """Return what speaks for trouble: lines by their patterns, and what the platform itself says of its containers."""
+    found: list[tuple[str, int, datetime | None]] = [
+        (name, count, last) for name, count, last in evidence(seen) if name == "OOM" or not oom
+    ]
+    told = {
+        "crashed or restarted by the platform": crashed_instances(state.deployments),
+        "diagnosed by the platform": diagnosed,
+    }
+    return (*found, *((name, count, None) for name, count in told.items() if count))
 
 
 def _lines(platform: Platform, state: ServiceState, most: int) -> list[LogLine]:

@@ -50,7 +50,9 @@ class TerminalRenderer:
             parts.get("head", "").replace("\n", " "), message.key if isinstance(message, m.PlanCard) else ""
         )
         parts.pop("statement", None)
-        statement = message.statement if isinstance(message, m.CannotPlan) else ""  # as it is, to be run
+        statement = (
+            message.statement if isinstance(message, m.CannotPlan | m.PlanDetails) else ""
+        )  # as it is, to be run
         lines = "\n".join(part for part in parts.values() if part)
         return _MARKS.sub(r"\1", lines).replace("`", "") + (f"\n\n{statement}" if statement else "")
 

@@ -88,6 +88,9 @@ contact = "Simplicity support, +1 555 0100"
 source = "{migrations}"
 rollbacks = "{rollbacks}"
 application_names = ["supabase"]
+
+[runbooks]
+folder = "{runbooks}"
 """
 
 
@@ -110,7 +113,7 @@ def free_hooks() -> Hooks:
         return Hooks(listener.getsockname()[1], secrets.token_urlsafe(24))
 
 
-def file(system: System) -> str:
+def file(system: System, runbooks: Path | None = None) -> str:
     """Return the text of `dragonfly.toml`."""
     second, third = _LEVELS[system.profile]
     return _TOML.format(
@@ -122,6 +125,7 @@ def file(system: System) -> str:
         page=PAGE,
         migrations=system.files.source,
         rollbacks=system.files.rollbacks,
+        runbooks=runbooks.resolve() if runbooks else "",
     )
 
 

@@ -42,6 +42,7 @@ class Options:
     target: str
     profile: str
     browser: bool
+    runbooks: Path | None = None
 
 
 class Sandbox:
@@ -75,7 +76,7 @@ class Sandbox:
         self.slack.start()
         self._stack.callback(self.slack.stop)
         settings = home / "dragonfly.toml"
-        settings.write_text(configured.file(system), encoding="utf-8")
+        settings.write_text(configured.file(system, options.runbooks), encoding="utf-8")
         hooks = configured.free_hooks()
         system.railway.webhook_url = hooks.url
         environment = configured.environment(

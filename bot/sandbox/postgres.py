@@ -24,6 +24,7 @@ from psycopg.conninfo import make_conninfo
 NOBODY = 65534
 READY_WITHIN_SECONDS = 30.0
 _PASSWORD_FILE = "password"
+MEMORY, ROOM = Path("/dev/shm"), 2 << 30  # noqa: S108  # a directory of our own is made in it
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
@@ -76,6 +77,12 @@ def free_port() -> int:
         return port
 
 
+def _throwaway(*, in_memory: bool) -> Path:
+    """Return a new directory; in memory where this machine has enough: a copy of a database then takes 30 ms, not 250."""
+    roomy = in_memory and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    return Path(tempfile.mkdtemp(prefix="dragonfly-pg-", dir=MEMORY if roomy else None))
+
+
 class PostgresServer:
     """One running server and its guardian."""
 
@@ -101,7 +108,7 @@ class PostgresServer:
         Raises:
             PostgresError: it did not start, or one runs on this directory already.
         """
-        place = Path(tempfile.mkdtemp(prefix="dragonfly-pg-")) if data_dir is None else data_dir.resolve()
+        place = _throwaway(in_memory=fast) if data_dir is None else data_dir.resolve()
         remove = place if data_dir is None else remove
         place.mkdir(parents=True, exist_ok=True)
         _hand_over(place)

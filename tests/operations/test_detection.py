@@ -12,15 +12,13 @@ import pytest
 from bot.domain.configuration import Level
 from bot.domain.messages import AlertCard, AlertFace
 from bot.domain.vendor import Answer
-from bot.operations import alerts, checks, detection, escalations, plans, runs
-from bot.operations.plans import Place
+from bot.operations import alerts, checks, detection, escalations
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.sandbox.railway.faults import FaultKind
 from bot.sandbox.target.seeds import SEEDS
 from tests.operations.test_privacy import ours
 from tests.support.jobs import Target
-from tests.support.product import ADA, INCIDENTS
 from tests.support.railway import INGEST, Cloud, carried_out, cloud, on, planned
 from tests.support.waiting import eventually
 
@@ -140,14 +138,16 @@ def test_row_25_an_outage_is_seen_in_our_jobs_errors(here: Services, target: Tar
     assert SEEDS[0] not in ours(target) and SEEDS[0] not in card_text(card)
 
 
-def test_row_25_the_deployed_worker_of_the_vendor_counts(here: Services, target: Target) -> None:
-    """`simplicity_ingest` too, whose worker is another one; job types of nobody's vendor do not."""
+def test_row_25_the_deployed_worker_of_the_vendor_counts(here: Services, target: Target, railway: Cloud) -> None:
+    """`simplicity_ingest` too, whose worker is another one, and with Railway away; job types of nobody's vendor do not."""
     complaining(target, 9, "Simplicity API returned 500", job_type="enforcement_generate_packet")
     detection.vendor_errors(here)
     assert fired(here) == []
     complaining(target, 6, "storage download failed", job_type="simplicity_ingest")
+    railway.fault(FaultKind.DOWN)
     detection.vendor_errors(here)
-    assert len(fired(here)) == 1
+    [card] = fired(here)
+    assert "Logs: could not be read" in card_text(card)
 
 
 def test_row_25_an_outage_is_seen_in_the_logs(here: Services, railway: Cloud) -> None:
@@ -396,5 +396,3 @@ def test_a_hint_makes_the_deployments_due(here: Services, railway: Cloud) -> Non
     names = [name for call in railway.server.calls[asked:] for name in call.names]
     assert names.count("ServiceState") == 3
     assert "RuntimeLogs" not in names
-    assert plans.make(here, "restart", {"service": "ingest"}, ADA, Place(channel=INCIDENTS))
-    assert runs.perform_due(here) == 0

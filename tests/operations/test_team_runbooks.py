@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from bot.domain.messages import CannotPlan, PlanCard, PlanFace, RunbookCard, TableReport
-from bot.errors import InvalidCommand, StatementRefused
+from bot.errors import InvalidCommand
 from bot.operations import audit, plans, proofs, runbooks, runs, team_reads
 from bot.operations.plans import Place
 from bot.operations.services import Services
@@ -19,51 +19,14 @@ from handlers.grammar import Command, parse
 from runbooks import load
 from tests.render.test_cards import NEVER, texts
 from tests.support.jobs import Target
-from tests.support.product import ADA, CONFIG, DANA, INCIDENTS, SHELL, product
-from tests.support.teams import EFFECT, PREVIEW, example, unchecked, write
-
-HERE = Place(channel=INCIDENTS)
+from tests.support.product import ADA, CONFIG, DANA, SHELL, product
+from tests.support.teams import EFFECT, carry_out, example, failed, make, refused, shown, unchecked, write
 
 
 @pytest.fixture
 def ours(services: Services, tmp_path: Path) -> Services:
     """Give the product with the shipped example switched on."""
     return replace(services, runbooks=load(example(tmp_path)))
-
-
-def failed(target: Target, count: int) -> list[str]:
-    """Return jobs that failed."""
-    ids = target.pending(count)
-    target.fail(ids, "duplicate key value for Jane Roe")
-    return ids
-
-
-def make(services: Services, step: str = "our-step", **params: str) -> PlanCard:
-    """Return a plan made by Ada."""
-    made = plans.make(services, step, params, ADA, HERE)
-    assert isinstance(made, PlanCard), made
-    return made
-
-
-def refused(services: Services, step: str = "our-step", **params: str) -> str:
-    """Return why there is no plan."""
-    made = plans.make(services, step, params, ADA, HERE)
-    assert isinstance(made, CannotPlan), made
-    return "; ".join(made.reasons)
-
-
-def carry_out(services: Services, card: PlanCard) -> PlanCard:
-    """Return a plan's card after it was confirmed and run."""
-    plans.confirm(services, card.key, ADA, secret=card.secret)
-    runs.perform_due(services)
-    return shown(services, card)
-
-
-def shown(services: Services, card: PlanCard) -> PlanCard:
-    """Return a plan's card as it stands now."""
-    now = plans.card(services, card.key)
-    assert isinstance(now, PlanCard)
-    return now
 
 
 def collide(target: Target, *pairs: tuple[str, str]) -> None:
@@ -234,142 +197,6 @@ def test_more_than_the_cap_is_refused(ours: Services, target: Target) -> None:
 def test_nothing_to_touch_is_no_plan(ours: Services, target: Target) -> None:
     """No failed job: the answer says so."""
     assert refused(ours, "reset-failed", type=target.job_type) == "there is nothing it would touch"
-
-
-OUTSIDE = [
-    pytest.param(
-        EFFECT.replace("AND id::text", "AND coalesce(%(ids)s::text[], '{}') IS NOT NULL OR id::text"),
-        "not in the plan",
-        id="a-row-outside",
-    ),
-    pytest.param(
-        EFFECT.replace("RETURNING id::text AS id", "RETURNING 'x' AS id"), "not in the plan", id="another-key"
-    ),
-    pytest.param(EFFECT.replace("AS id", "AS key"), "not in the plan", id="no-key"),
-]
-
-
-@pytest.mark.parametrize(("effect", "said"), OUTSIDE)
-def test_what_touches_a_row_outside_the_plan_is_taken_back(
-    services: Services, target: Target, tmp_path: Path, effect: str, said: str
-) -> None:
-    """Every row is as it was, those of the plan too; the refusal stands on the card and in the record."""
-    failed(target, 2)
-    ours = unchecked(services, write(tmp_path, effect=effect))
-    card = make(ours)
-    failed(target, 3)
-    done = carry_out(ours, card)
-    assert done.face is PlanFace.REFUSED
-    assert said in done.reason
-    assert target.statuses() == {"failed": 5}
-    assert audit.show(ours, card.key).entries[-1].event == "step.aborted"
-
-
-def test_one_key_for_many_rows_is_taken_back(services: Services, target: Target, tmp_path: Path) -> None:
-    """A statement whose key is no key touches more rows than the plan has: none of it stays."""
-    failed(target, 3)
-    preview = "SELECT DISTINCT job_type::text AS id FROM ops.job_queue WHERE status = 'failed' LIMIT %(most)s"
-    effect = EFFECT.replace("id::text", "job_type::text")
-    ours = unchecked(services, write(tmp_path, preview=preview, effect=effect))
-    done = carry_out(ours, make(ours))
-    assert (done.face, "more rows than the plan" in done.reason) == (PlanFace.REFUSED, True)
-    assert target.statuses() == {"failed": 3}
-
-
-ESCAPES = [
-    pytest.param(f"{EFFECT}; COMMIT", "42601", id="a-second-statement"),
-    pytest.param(f"{EFFECT}; {EFFECT}", "42601", id="two-effects"),
-    pytest.param("COMMIT", "begins with", id="commit"),
-    pytest.param("-- SELECT\nCOMMIT", "begins with", id="commit-behind-a-comment"),
-    pytest.param("/* /* */ SELECT */ COMMIT", "begins with", id="commit-behind-two-comments"),
-    pytest.param("ROLLBACK", "begins with", id="rollback"),
-    pytest.param("SET ROLE NONE", "begins with", id="another-role"),
-    pytest.param("DO $$ BEGIN COMMIT; END $$", "begins with", id="a-block"),
-    pytest.param("COPY ops.job_queue TO PROGRAM 'true'", "begins with", id="copy"),
-    pytest.param(EFFECT.rpartition("RETURNING")[0], "returns nothing", id="nothing-returned"),
-    pytest.param(f"{EFFECT} -- 50 %", "stray percent", id="a-percent-sign"),
-    pytest.param("DELETE FROM ops.chatops_audit RETURNING n AS id", "42501", id="the-record"),
-]
-
-
-@pytest.mark.parametrize(("effect", "said"), ESCAPES)
-def test_no_effect_escapes_its_transaction(
-    services: Services, target: Target, tmp_path: Path, effect: str, said: str
-) -> None:
-    """Several statements, transaction control and what returns nothing are refused, recorded, and leave nothing."""
-    failed(target, 2)
-    ours = unchecked(services, write(tmp_path, effect=effect))
-    card = make(ours)
-    done = carry_out(ours, card)
-    assert done.face is PlanFace.FAILED
-    assert said in done.reason
-    assert target.statuses() == {"failed": 2}
-    assert audit.show(ours, card.key).entries[-1].event == "step.failed"
-    assert audit.verify(ours).broken_at is None
-
-
-WRITING = [
-    "WITH x AS (UPDATE ops.job_queue SET status = 'pending' RETURNING id) SELECT id FROM x",
-    "COMMIT",
-    "SELECT id FROM ops.job_queue FOR UPDATE",
-    "SELECT 1 AS id; SELECT 2 AS id",
-]
-
-
-@pytest.mark.parametrize("preview", WRITING)
-def test_a_preview_changes_nothing(services: Services, target: Target, tmp_path: Path, preview: str) -> None:
-    """What looks may not touch: there is no plan, and the database refused."""
-    failed(target, 1)
-    ours = unchecked(services, write(tmp_path, preview=preview))
-    assert "refused a statement (25006)" in (why := refused(ours)) or "42601" in why or "begins with" in why
-    assert target.statuses() == {"failed": 1}
-
-
-def test_a_look_inside_a_change_changes_nothing(services: Services, target: Target) -> None:
-    """The second look before an effect stands in a writing transaction and can still write, set or keep nothing."""
-    failed(target, 1)
-    with services.db.write() as tx:
-        with tx.looking():
-            tx.guarded("SELECT set_config('work_mem', '99MB', false) AS x")
-        assert tx.guarded("SELECT current_setting('work_mem') AS x") != [{"x": "99MB"}]
-        with pytest.raises(StatementRefused, match="25006"), tx.looking():
-            tx.guarded(EFFECT, ids=[])
-        assert len(tx.guarded("UPDATE ops.job_queue SET status = 'pending' RETURNING id")) == 1
-    assert target.statuses() == {"pending": 1}
-
-
-HOSTILE = ["'; DROP TABLE ops.job_queue; --", "x' OR '1'='1", "$1); COMMIT; --", "%(ids)s", "{{7*7}} %s"]
-NAMED = """
-[[step.param]]
-name = "text"
-type = "text"
-
-[[step.param]]
-name = "role"
-type = "choice"
-choices = ["a", "b"]
-
-[[step.param]]
-name = "step"
-type = "flag"
-"""
-
-
-@pytest.mark.parametrize("typed", HOSTILE)
-def test_what_is_typed_stays_a_value(services: Services, target: Target, tmp_path: Path, typed: str) -> None:
-    """SQL in a parameter is a text like any other, and a parameter may be called as the bot's own words are."""
-    failed(target, 1)
-    preview = PREVIEW.replace(
-        "'failed' AND",
-        "'failed' AND j.last_error = %(text)s AND %(role)s::text = 'b' AND NOT %(step)s::boolean AND",
-    )
-    ours = unchecked(services, write(tmp_path, preview=preview, more=NAMED))
-    assert refused(ours, text=typed, role="B") == "there is nothing it would touch"
-    target.connection.execute("UPDATE ops.job_queue SET last_error = %s", (typed,))
-    assert carry_out(ours, make(ours, text=typed, role="B")).rows == 1
-    assert target.statuses() == {"pending": 1}
-    with pytest.raises(InvalidCommand, match="is not a job type"):
-        plans.make(replace(services, runbooks=load(example(tmp_path))), "reset-failed", {"type": typed}, ADA, HERE)
 
 
 @pytest.fixture

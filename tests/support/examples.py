@@ -682,6 +682,7 @@ def examples() -> list[m.Message]:
             title="Reset stuck jobs",
             reasons=("role x may not update status",),
             remedy=("GRANT UPDATE",),
+            statement="SELECT 'a * b * c' -- `as it is`\n" * 90,
         ),
         m.NothingStuck(env="dev", as_of=NOW, stuck=3, slow=2, unknown=1, unlisted=0, guard_until=NOW, jobs=(JOB,)),
         m.PlanDetails(

@@ -4,11 +4,17 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from bot.domain.messages import CannotPlan, PlanCard
 from bot.domain.runbook import Catalogue
+from bot.operations import plans, runs
+from bot.operations.plans import Place
 from bot.operations.services import Services
 from runbooks import load
 from runbooks.reading import build, team
+from tests.support.jobs import Target
+from tests.support.product import ADA, INCIDENTS
 
+HERE = Place(channel=INCIDENTS)
 EXAMPLE = Path(__file__).parents[2] / "examples" / "runbooks"
 RUNBOOK = """\
 scenario = "our-own"
@@ -75,3 +81,38 @@ def unchecked(services: Services, folder: Path) -> Services:
     """Return services with a team's runbooks that nobody looked at: what only the rails can stop."""
     built = tuple(build(item) for item in team(str(folder)))
     return replace(services, runbooks=Catalogue(runbooks=(*load().runbooks, *built)))
+
+
+def failed(target: Target, count: int) -> list[str]:
+    """Return jobs that failed."""
+    ids = target.pending(count)
+    target.fail(ids, "duplicate key value for Jane Roe")
+    return ids
+
+
+def make(services: Services, step: str = "our-step", **params: str) -> PlanCard:
+    """Return a plan made by Ada."""
+    made = plans.make(services, step, params, ADA, HERE)
+    assert isinstance(made, PlanCard), made
+    return made
+
+
+def refused(services: Services, step: str = "our-step", **params: str) -> str:
+    """Return why there is no plan."""
+    made = plans.make(services, step, params, ADA, HERE)
+    assert isinstance(made, CannotPlan), made
+    return "; ".join(made.reasons)
+
+
+def carry_out(services: Services, card: PlanCard) -> PlanCard:
+    """Return a plan's card after it was confirmed and run."""
+    plans.confirm(services, card.key, ADA, secret=card.secret)
+    runs.perform_due(services)
+    return shown(services, card)
+
+
+def shown(services: Services, card: PlanCard) -> PlanCard:
+    """Return a plan's card as it stands now."""
+    now = plans.card(services, card.key)
+    assert isinstance(now, PlanCard)
+    return now
