@@ -5,8 +5,6 @@ Nothing here imports Slack: a shell works when Slack is away, and starts fast.
 
 from collections.abc import Callable
 
-from bot.domain.runbook import Catalogue
-from bot.errors import ConfigurationError
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.settings import Settings
@@ -21,17 +19,18 @@ from runbooks import faults, load
 def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: None) -> Services:
     """Return the services of a shell: no Slack, the database's credential is the authority.
 
-    Raises:
-        ConfigurationError: a runbook of the team has faults; all of them are named.
+    A team's runbook with a fault takes nothing else away: ours work, and `doctor` names the fault.
     """
     config = settings.config
     api = StatusApi(config.api_url, settings.api_key.get_secret_value()) if config.api_url else None
+    wrong = faults(config.team_runbooks)
     dba = settings.dba_url.get_secret_value()
     return Services(
         config=config,
         db=Database(settings.database_url.get_secret_value()).open(),
         catalog=CatalogCache(config.timing.catalog_age),
-        runbooks=_runbooks(config.team_runbooks),
+        runbooks=load("" if wrong else config.team_runbooks),
+        runbook_faults=wrong,
         renderer=SlackRenderer(zone=settings.zone, names=config.people.names),
         api=api,
         platform=_railway(settings),
@@ -39,13 +38,6 @@ def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: Non
         dba=Database(dba, size=1).open() if dba else None,
         wake=wake,
     )
-
-
-def _runbooks(folder: str) -> Catalogue:
-    found = faults(folder)
-    if found:
-        raise ConfigurationError(list(found))
-    return load(folder)
 
 
 def _railway(settings: Settings) -> Railway | None:

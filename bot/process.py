@@ -131,6 +131,8 @@ class Bot:
             MigrationPending, ConflictError: the tables are not as this program needs them.
         """
         self._check_store()
+        for fault in self.services.runbook_faults:
+            _LOG.warning("team_runbook_left_out fault=%r", fault)
         try:
             self.chat.check()
         except DeliveryError as error:

@@ -45,7 +45,14 @@ def examine(services: Services) -> DoctorReport:
             lines += [*_store(services, tx), *_target(services, tx)]
     except StoreError as error:
         lines.append(DoctorLine(name="connection", verdict="bad", detail=error.message, remedy=_remedy(error)))
-    lines += [*_dba(services), *_platform(services), *_sources(services), _slack(services), _people(services)]
+    lines += [
+        *_dba(services),
+        *_platform(services),
+        *_sources(services),
+        *_team(services),
+        _slack(services),
+        _people(services),
+    ]
     took = timedelta(seconds=services.clock.monotonic() - began)
     return DoctorReport(env=services.config.env, as_of=services.clock.now(), lines=tuple(lines), took=took)
 
@@ -156,6 +163,19 @@ def _sources(services: Services) -> list[DoctorLine]:
         if not item.endpoint
     ]
     return found
+
+
+def _team(services: Services) -> list[DoctorLine]:
+    """Say whether the team's own runbooks are there; with a fault none of them is."""
+    folder = services.config.team_runbooks
+    if not folder:
+        return []
+    if services.runbook_faults:
+        detail = f"left out: {'; '.join(services.runbook_faults[:3])}"
+        return [
+            DoctorLine(name="team runbooks", verdict="bad", detail=detail, remedy=(f"dragonfly runbook lint {folder}",))
+        ]
+    return [DoctorLine(name="team runbooks", verdict="ok", detail=folder)]
 
 
 def _off(name: str, detail: str, remedy: str) -> DoctorLine:

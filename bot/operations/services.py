@@ -30,6 +30,8 @@ class Services:
     catalog: CatalogCache
     runbooks: Catalogue = field(default_factory=load)
     """What may be done: ours, and the team's own."""
+    runbook_faults: tuple[str, ...] = ()
+    """Why the team's own runbooks are left out."""
     renderer: Renderer | None = None
     chat: Chat | None = None
     directory: Directory | None = None
