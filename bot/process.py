@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 import signal
 import threading
 import time
@@ -30,6 +31,7 @@ from bot.operations import (
     reachability,
     runs,
 )
+from bot.operations.tables import OWNER_VARIABLE
 from bot.ports import Envelope
 from bot.scheduler import Scheduler
 from bot.settings import Settings
@@ -93,7 +95,7 @@ class Bot:
             "runs": lambda: runs.perform_due(services),
             "delivery": lambda: delivery.deliver_due(services),
         }
-        return Executor(work, threads={"inbox": 3, "runs": 1, "delivery": 2}, idle_seconds=_IDLE_SECONDS)
+        return Executor(work, threads={"inbox": 3, "runs": 3, "delivery": 2}, idle_seconds=_IDLE_SECONDS)
 
     def _ticks(self) -> Scheduler:
         services, second = self.services, timedelta(seconds=1)
@@ -101,6 +103,7 @@ class Bot:
         return Scheduler(
             {
                 "checks": (looks, lambda: checks.run_due(services)),
+                "outside": (looks, lambda: checks.run_outside_due(services)),
                 "escalations": (second, lambda: escalations.call_due(services)),
                 "acknowledgements": (timedelta(seconds=30), lambda: alerts.remind_due(services)),
                 "plans": (second, lambda: plans.expire(services)),
@@ -195,7 +198,8 @@ class Bot:
 
 
 def run_bot(settings: Settings) -> None:
-    """Run the bot until it is told to stop."""
+    """Run the bot until it is told to stop; the owner's address is for `db migrate` alone and leaves our environment."""
+    os.environ.pop(OWNER_VARIABLE, None)
     began = time.monotonic()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

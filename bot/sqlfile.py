@@ -24,7 +24,7 @@ class Statement(NamedTuple):
 
     def text(self, features: Collection[str] = ()) -> LiteralString:
         """Return the statement for a catalog with these features: whole lines of a file of the package."""
-        return "\n".join(line for line in self.lines if _kept(line, features))
+        return "\n".join(_CONDITION.sub("", line).rstrip() for line in self.lines if _kept(line, features))
 
 
 def _kept(line: str, features: Collection[str]) -> bool:

@@ -22,12 +22,15 @@ _QUEUE_EXTRA = (
     "payload",
 )
 _ID_TYPES = {"uuid": "id_uuid", "bigint": "id_bigint", "integer": "id_integer", "text": "id_text"}
+_WORKER_ID_TYPES = {"uuid": "worker_id_uuid", "text": "worker_id_text", "character varying": "worker_id_text"}
 FEATURES = frozenset(
     {
         *_QUEUE_EXTRA,
         *_ID_TYPES.values(),
         *("id_other", "heartbeat_status", "owner_status", "health_view", "label_paused"),
         *("signal", "sees_sessions", "history_readable", "history_writable"),
+        *(f"can_set_{name}" for name in _QUEUE_EXTRA),
+        *("worker_id_text", "worker_id_uuid"),
     }
 )
 """Every name that a line of SQL may be kept for (`-- if worker_id`)."""
@@ -79,7 +82,8 @@ class Catalog:
             found.add("health_view")
         if self.status_labels is None or "paused" in self.status_labels:
             found.add("label_paused")
-        found |= {f"updatable:{name}" for name in self.updatable}
+        found |= {f"updatable:{name}" for name in self.updatable} | {f"can_set_{name}" for name in self.updatable}
+        found.add(_WORKER_ID_TYPES.get(self.queue_columns.get("worker_id", ""), "worker_id_other"))
         return frozenset(found | self.extra)
 
     def missing_least(self) -> tuple[str, ...]:

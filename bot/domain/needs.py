@@ -44,7 +44,7 @@ _SAID = {
     "rollbacks": ("no folder of reviewed rollback scripts", "set migrations.rollbacks"),
     "migrations_source": ("no list of local migrations", "set migrations.source"),
     "vendor": ("no vendor is configured", "add [vendors.simplicity] with an endpoint"),
-    "offline_services": ("no service carries the offline variable", "name offline.services"),
+    "offline_services": ("no service carries the offline variable", "name services and variable in [vendors.NAME]"),
 }
 
 

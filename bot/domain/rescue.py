@@ -41,7 +41,8 @@ class StuckJob:
 
     id: str
     job_type: str
-    locked_at: datetime
+    locked_at: datetime | None
+    """None where somebody has half undone a claim by hand."""
     attempts: int
     max_attempts: int
     worker_id: str | None
@@ -52,6 +53,8 @@ class StuckJob:
     """Newest heartbeat of any worker of a type that serves the job type."""
     rescues: int = 0
     """How often it was reset before."""
+    since: datetime | None = None
+    """When it began to be stuck, where its lock does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,7 @@ def _owner(job: StuckJob, scene: Scene, timing: Timing) -> tuple[Disposition | N
     if job.worker_id and job.owner_seen_at is not None:
         return _known_owner(job, scene, timing)
     if job.worker_id:
-        if scene.now - job.locked_at > timing.vanished_after:
+        if scene.now - (job.locked_at or job.since or scene.now) > timing.vanished_after:
             return None, "worker vanished"
         return Disposition.LEAVE_UNKNOWN, "worker never seen"
     if job.type_seen_at is None or scene.now - job.type_seen_at > timing.dead_after:

@@ -27,6 +27,8 @@ class Timing:
     """Between two looks at the platform's deployments: its rate limit is 1,000 requests an hour."""
     vendor_interval: timedelta = _seconds(30)
     """Between two looks at a vendor: our jobs' errors, our logs, its endpoint and its page."""
+    stuck_interval: timedelta = _seconds(60)
+    """Between two looks at jobs whose workers are gone."""
     migration_wait: timedelta = _seconds(60)
     """A session that waits for a migration's lock for longer blocks it (§2)."""
     deploy_pending: timedelta = _minutes(15)
@@ -109,6 +111,7 @@ FAST = replace(
     check_interval=_seconds(1),
     platform_interval=_seconds(3),
     vendor_interval=_seconds(2),
+    stuck_interval=_seconds(3),
     migration_wait=_seconds(4),
     pending_for=_seconds(2),
     keep_firing_for=_seconds(5),

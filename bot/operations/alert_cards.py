@@ -8,6 +8,7 @@ from typing import Any
 from bot.domain.ids import alert_key
 from bot.domain.messages import AlertCard, AlertFace, AlertReply, Call, Link, Message, StepLine, WorkerLine
 from bot.domain.workers import SourceVerdict
+from bot.operations import looking
 from bot.operations.services import Services
 from bot.store import alerts, escalations, outbox, plans
 from bot.store.alerts import Alert, RunLine
@@ -15,6 +16,7 @@ from bot.store.db import Tx
 from bot.store.escalations import Escalation
 
 _WORDS = {
+    "jobs_stuck": "stuck",
     "migration_blocked": "blocked",
     "vendor_errors": "failing",
     "api_health": "failing",
@@ -218,6 +220,13 @@ def _ends(services: Services, alert: Alert) -> dict[str, Any]:
     }
 
 
+def _left(services: Services, tx: Tx, alert: Alert, event: str) -> int:
+    """Return how many jobs dead workers still hold when a worker type has recovered."""
+    if alert.check_id != "worker_heartbeat" or event != "recovered":
+        return 0
+    return sum(looking.held_by_the_dead(services, tx).values())
+
+
 def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:
     """Build the thread reply an outbox row asks for."""
     alert = alerts.find(tx, int(facts["id"]))
@@ -249,6 +258,7 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         total=evidence.get("total"),
         pending=evidence.get("pending"),
         reset=sum(item.result.get("reset", 0) for item in ran),
+        left=_left(services, tx, alert, event.event),
         picked_up=bool(ran) and all(item.proof in ("proved", "none") for item in ran),
         reason=event.reason,
         actor=event.actor,

@@ -20,6 +20,7 @@ from bot.store.db import Tx
 _TITLES = {
     "worker_heartbeat": "{label} workers offline",
     "api_health": "API failing",
+    "jobs_stuck": "{label} stuck",
     "migration_blocked": "{label} blocked",
     "vendor_errors": "{label} failing",
     "check_blind": "Cannot see: {label}",

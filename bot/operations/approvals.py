@@ -49,7 +49,7 @@ def ask(services: Services, plan_id: str, actor: Actor, reason: str) -> Message:
         if not plans.ask(tx, plan_id, reason=reason, expires_at=until):
             return refuse(services, tx, plan, actor, how_it_ended(plan))
         plan_cards.announce_edit(tx, plan.id, plan.channel)
-        plan_cards.announce_reply(tx, plan, "asked", actor.key)
+        plan_cards.announce_reply(tx, plan, "asked", actor.key, reason=reason)
         audit.append(tx, "approval.asked", actor=actor.key, plan=plan.id, step=plan.step, preview_digest=plan.digest)
     services.wake("delivery")
     return card(services, plan_id)

@@ -7,7 +7,7 @@ from typing import Any
 from bot.domain.messages import CheckLine, CheckReport
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
 from bot.errors import StatementRefused, StatementTimedOut
-from bot.operations import alerts, detection, looking
+from bot.operations import alerts, detection, looking, stuck_jobs
 from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.store import checks
@@ -21,25 +21,35 @@ BLIND_AFTER = 3
 API_FAILS = 3
 
 
-def due_checks(services: Services) -> Mapping[str, timedelta]:
-    """Return the checks that this installation can make, and how often each is due."""
+def here(services: Services) -> Mapping[str, timedelta]:
+    """Return the checks that ask the database and our own API, and how often each is due."""
     timing = services.config.timing
-    found = {HEARTBEAT: timing.check_interval, detection.MIGRATION: timing.check_interval}
-    if services.api:
-        found["api_health"] = timing.check_interval
-    if services.platform:
-        found[detection.DEPLOY] = timing.platform_interval
-    if services.config.vendors:
-        found[detection.VENDOR] = timing.vendor_interval
-    return found
+    found = {
+        HEARTBEAT: timing.check_interval,
+        detection.MIGRATION: timing.check_interval,
+        stuck_jobs.CHECK: timing.stuck_interval,
+    }
+    return found | ({"api_health": timing.check_interval} if services.api else {})
+
+
+def outside(services: Services) -> Mapping[str, timedelta]:
+    """Return the checks that ask others over the network: slow answers there must not delay a look at heartbeats."""
+    timing = services.config.timing
+    found = {detection.DEPLOY: timing.platform_interval} if services.platform else {}
+    return found | ({detection.VENDOR: timing.vendor_interval} if services.config.vendors else {})
+
+
+def _take_due(services: Services, intervals: Mapping[str, timedelta]) -> set[str]:
+    due: set[str] = set()
+    with services.db.write() as tx:
+        for check, interval in intervals.items():
+            due |= set(checks.take_due(tx, (check,), interval))
+    return due
 
 
 def run_due(services: Services) -> int:
-    """Look at what is due, and return how many checks were looked at."""
-    due: set[str] = set()
-    with services.db.write() as tx:
-        for check, interval in due_checks(services).items():
-            due |= set(checks.take_due(tx, (check,), interval))
+    """Look at what is due here, and return how many checks were looked at."""
+    due = _take_due(services, here(services))
     if not due:
         return 0
     api = services.api.worker_verdicts() if services.api else {}
@@ -47,6 +57,16 @@ def run_due(services: Services) -> int:
         _heartbeats(services, api)
     if "api_health" in due:
         _api(services, api)
+    return _looked(services, due)
+
+
+def run_outside_due(services: Services) -> int:
+    """Look at what is due outside, and return how many checks were looked at."""
+    due = _take_due(services, outside(services))
+    return _looked(services, due) if due else 0
+
+
+def _looked(services: Services, due: set[str]) -> int:
     for check, look in _LOOKS.items():
         if check in due:
             look(services)
@@ -58,6 +78,7 @@ _LOOKS: Mapping[str, Callable[[Services], None]] = {
     detection.MIGRATION: detection.migration_locks,
     detection.DEPLOY: detection.deployments,
     detection.VENDOR: detection.vendor_errors,
+    stuck_jobs.CHECK: stuck_jobs.watch,
 }
 
 
@@ -186,4 +207,13 @@ def run_all(services: Services) -> CheckReport:
         detail = next((item.detail for item in api.values() if item.detail), "answers")
         status = Status.OK if told else Status.UNKNOWN
         lines.append(CheckLine(check="api_health", label="API", status=status.value, reason=detail))
+    lines += [
+        CheckLine(
+            check=seen.check,
+            label=str(seen.evidence["label"]),
+            status=seen.status.value,
+            reason=str(seen.evidence["reason"]),
+        )
+        for seen in (*detection.look(services), *stuck_jobs.look(services))
+    ]
     return CheckReport(env=services.config.env, as_of=look.now, lines=tuple(lines))

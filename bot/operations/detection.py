@@ -1,10 +1,8 @@
 """What is seen of migrations, deployments and vendors: each a look, an observation, and never proof (§2; design, section 7)."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from bot.domain.configuration import Service, Vendor
+from bot.domain.configuration import Service
 from bot.domain.locks import PREPARED, Session
 from bot.domain.vendor import as_evidence, judge
 from bot.domain.workers import Status
@@ -26,26 +24,42 @@ _MIGRATION_ERRORS = re.compile(
 _LINES = 300
 
 
+def look(services: Services) -> list[Observation]:
+    """Return what is seen of migrations, deployments and vendors now; nothing is written."""
+    return [*_locks_seen(services), *_deployments_seen(services), *_vendors_seen(services)]
+
+
+def _observe(services: Services, seen: list[Observation]) -> None:
+    with services.db.write() as tx:
+        for item in seen:
+            alerts.observe(services, tx, item)
+
+
 def migration_locks(services: Services) -> None:
     """A session that has waited too long for a migration's lock is an alert for the backend lead."""
+    _observe(services, _locks_seen(services))
+    with services.db.write() as tx:
+        checks.saw(tx, MIGRATION, services.config.timing.dead_after)
+
+
+def _locks_seen(services: Services) -> list[Observation]:
     try:
         with services.db.read() as tx:
             waiting = [item for item in sessions.waits(services, tx) if item.is_migration and item.blockers]
+            now = tx.now
     except (StatementTimedOut, StatementRefused):
-        return
+        return []
     limit = services.config.timing.migration_wait.total_seconds()
     long = next((item for item in waiting if (item.waits_seconds or 0) >= limit), None)
-    with services.db.write() as tx:
-        checks.saw(tx, MIGRATION, services.config.timing.dead_after)
-        seen = Observation(
-            check=MIGRATION,
-            labels={},
-            status=Status.BAD if long else Status.OK,
-            started_at=tx.now,
-            evidence={"label": "migrations", "reason": _waits(long, len(waiting)) if long else "nobody waits"},
-            scenario="migration-block",
-        )
-        alerts.observe(services, tx, seen)
+    seen = Observation(
+        check=MIGRATION,
+        labels={},
+        status=Status.BAD if long else Status.OK,
+        started_at=now,
+        evidence={"label": "migrations", "reason": _waits(long, len(waiting)) if long else "nobody waits"},
+        scenario="migration-block",
+    )
+    return [seen]
 
 
 def _waits(item: Session, waiting: int) -> str:
@@ -56,23 +70,27 @@ def _waits(item: Session, waiting: int) -> str:
 
 def deployments(services: Services) -> None:
     """A deployment that stays pending, or failed with a migration's error in its log, is a migration block too."""
-    if services.platform is None:
-        return
-    for service in services.config.services:
+    _observe(services, _deployments_seen(services))
+
+
+def _deployments_seen(services: Services) -> list[Observation]:
+    found = []
+    for service in services.config.services if services.platform else ():
+        assert services.platform is not None
         try:
             reason = _deploy_trouble(services, services.platform, service)
         except TargetError:
             continue
-        with services.db.write() as tx:
-            seen = Observation(
-                check=MIGRATION,
-                labels={"service": service.name},
-                status=Status.BAD if reason else Status.OK,
-                started_at=tx.now,
-                evidence={"label": f"{service.name} deploy", "reason": reason or "the latest deployment is well"},
-                scenario="migration-block",
-            )
-            alerts.observe(services, tx, seen)
+        seen = Observation(
+            check=MIGRATION,
+            labels={"service": service.name},
+            status=Status.BAD if reason else Status.OK,
+            started_at=services.clock.now(),
+            evidence={"label": f"{service.name} deploy", "reason": reason or "the latest deployment is well"},
+            scenario="migration-block",
+        )
+        found.append(seen)
+    return found
 
 
 def _deploy_trouble(services: Services, platform: Platform, service: Service) -> str:
@@ -91,29 +109,28 @@ def _deploy_trouble(services: Services, platform: Platform, service: Service) ->
 
 def vendor_errors(services: Services) -> None:
     """Combine probe, status page, our jobs' errors and our logs to one alert a vendor, with its evidence."""
+    _observe(services, _vendors_seen(services))
+
+
+def _vendors_seen(services: Services) -> list[Observation]:
+    found = []
     for vendor in services.config.vendors:
         answer, page = vendors.ask(services, vendor)
         try:
-            found = vendors.evidence(services, vendor, answer, page)
+            evidence = vendors.evidence(services, vendor, answer, page)
         except (StatementTimedOut, StatementRefused):
             continue
-        said, reason = judge(found, least=vendor.least)
-        _observe_vendor(services, vendor, Status(said), reason, as_evidence(found))
-
-
-def _observe_vendor(
-    services: Services, vendor: Vendor, status: Status, reason: str, evidence: Mapping[str, Any]
-) -> None:
-    with services.db.write() as tx:
+        said, reason = judge(evidence, least=vendor.least)
         seen = Observation(
             check=VENDOR,
             labels={"vendor": vendor.name},
-            status=status,
-            started_at=tx.now,
-            evidence={"label": vendor.title, "reason": reason, "sources": evidence},
+            status=Status(said),
+            started_at=services.clock.now(),
+            evidence={"label": vendor.title, "reason": reason, "sources": as_evidence(evidence)},
             scenario="vendor-outage",
         )
-        alerts.observe(services, tx, seen)
+        found.append(seen)
+    return found
 
 
 def hint(services: Services) -> None:

@@ -1,8 +1,13 @@
-"""One look at the heartbeats that is not fooled by rows hidden a moment ago."""
+"""Looks that are not fooled: by rows hidden a moment ago, or by a worker that came back under a new id."""
+
+from collections import Counter
+from collections.abc import Mapping
 
 from bot.domain.catalog import Catalog
 from bot.domain.workers import HeartbeatLook
+from bot.operations.declared import changing_step
 from bot.operations.services import Services
+from bot.steps import rescue
 from bot.store.db import Tx
 from bot.targets import heartbeats
 
@@ -19,3 +24,27 @@ def look(services: Services, tx: Tx) -> tuple[Catalog, HeartbeatLook]:
         return catalog, found
     catalog = services.catalog.get(tx, fresh=True)
     return catalog, heartbeats.look(tx, catalog, services.config)
+
+
+def held_by_the_dead(services: Services, tx: Tx) -> Mapping[str, int]:
+    """Return the jobs that a reset would act on now, by job type; nothing where they cannot be judged."""
+    catalog = services.catalog.get(tx)
+    if catalog.missing_least() or catalog.hidden:
+        return {}
+    step, _kind = changing_step(services, "reset-stuck")
+    found = rescue.look(tx, step, catalog, services.config, rescue.Params())
+    return Counter(item.job.job_type for item in found.verdicts if item.disposition.acts)
+
+
+def held_by_the_gone(services: Services, tx: Tx) -> int | None:
+    """Return how many jobs are held by workers that do not beat now, whatever their age; None = it cannot be told."""
+    catalog, beats = look(services, tx)
+    if catalog.hidden or catalog.missing_least() or not beats.types:
+        return None
+    if "worker_id" not in catalog.features:
+        return sum(held_by_the_dead(services, tx).values())
+    limit = services.config.timing.offline_after.total_seconds()
+    rows = tx.records(heartbeats.SQL["workers"], catalog.features, seconds=limit, most=5000)
+    beating = {row["worker_id"] for row in rows if (tx.now - row["last_seen_at"]).total_seconds() < limit}
+    held = [int(row["held"]) for row in tx.records(heartbeats.SQL["held"]) if row["worker_id"] not in beating]
+    return sum(held)

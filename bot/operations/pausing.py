@@ -4,6 +4,7 @@ Everything stands in the pause's row, so it survives restarts and any replica ma
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,7 +41,7 @@ def tend(services: Services) -> int:
         if pause is None or pause.state == "ended":
             return 0
         if verdict:
-            vendors.note(tx, pause, verdict)
+            pause = replace(pause, probes=vendors.note(tx, pause, verdict))
         done = _let_go(services, tx, pause) if pause.state == "resuming" else _hold(services, tx, pause)
     if done:
         services.wake("delivery")
@@ -80,6 +81,8 @@ def _hold(services: Services, tx: Tx, pause: Pause) -> bool:
         _tell(tx, pause, "reminder")
     if pause.swept_at is not None:
         announce_edit(tx, pause)
+    if held == steps.MOST:
+        pauses.sweep_again(tx, pause.id)
     if held:
         audit.append(tx, "pause.swept", actor="dragonfly", pause=pause.id, held=held)
     return True
@@ -99,7 +102,7 @@ def _end(services: Services, tx: Tx, pause: Pause) -> None:
 
 
 def _let_go(services: Services, tx: Tx, pause: Pause) -> bool:
-    """Let the next batch go, unless the last one met errors."""
+    """Let the next batch go, unless the last one met errors; with nothing left, the last one has been looked at too."""
     if pause.batch_at is None or pause.batch_at > tx.now:
         return False
     catalog, timing = services.catalog.get(tx), services.config.timing
@@ -114,9 +117,9 @@ def _let_go(services: Services, tx: Tx, pause: Pause) -> bool:
         why = "the API fails again" if failing else f"{since.failed} of {seen} calls failed in the last batch"
         stop_for(tx, pause, "dragonfly", why)
         return True
-    freed = steps.release(tx, step, catalog, pause, services.config.queue.resume_batch)
     left = pauses.counts(tx, pause.id)
     over = left.held + left.held_later == 0
+    freed = steps.release(tx, step, catalog, pause, services.config.queue.resume_batch)
     pauses.set_state(tx, pause.id, "ended" if over else "resuming", batch_at=tx.now + timing.resume_interval)
     announce_edit(tx, pause)
     if over:

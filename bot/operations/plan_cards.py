@@ -1,7 +1,7 @@
 """A plan's card, built from what is stored at the moment it is shown; and the outbox rows that show it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.actor import Risk
@@ -9,6 +9,7 @@ from bot.domain.ids import SecretValue, alert_key
 from bot.domain.messages import Link, Message, Notice, PlanCard, PlanDetails, PlanFace, PlanReply, TargetLine
 from bot.domain.plan import derive_secret
 from bot.domain.runbook import Step
+from bot.operations.declared import stored_step
 from bot.operations.kinds import KINDS
 from bot.operations.services import Services
 from bot.store import outbox, plans, runs
@@ -125,11 +126,11 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
         seal=plan.digest[:8],
         created_at=plan.created_at,
         expires_at=plan.expires_at,
-        database=_place(services, step),
+        database=_place(services, plan),
         acting=int(plan.preview["acting"]),
         target=str(plan.preview["typed"]),
         facts=plan.preview,
-        proof_limit=services.config.timing.proof_limit,
+        proof_limit=_watched(services, plan),
         approvers=services.config.people.approvers,
         secret=_secret(services, plan),
         alert=_alert_link(services, tx, plan),
@@ -147,6 +148,12 @@ def _undo(plan: Plan, step: Step, run: Run | None) -> str:
     return run.id if run and has_way_back and happened and not run.undone_by else ""
 
 
+def _watched(services: Services, plan: Plan) -> timedelta:
+    """Return how long the effect is watched."""
+    said = plan.preview.get("watch_seconds")
+    return services.config.timing.proof_limit if said is None else timedelta(seconds=said)
+
+
 def declared(services: Services, plan: Plan) -> Step:
     """Return the step a plan is of; one that is no longer declared is shown by its name alone."""
     return services.runbooks.step(plan.step) or Step(
@@ -154,9 +161,9 @@ def declared(services: Services, plan: Plan) -> Step:
     )
 
 
-def _place(services: Services, step: Step) -> str:
+def _place(services: Services, plan: Plan) -> str:
     """Return which database, under which role and by which variable, a step works on."""
-    if services.dba is not None and step.kind in KINDS and KINDS[step.kind].dba:
+    if services.dba is not None and stored_step(services, plan.step, plan.params)[1].dba:
         return f"{services.dba.place} by DRAGONFLY_DBA_DATABASE_URL"
     variable = services.config.database_variable
     return f"{services.db.place} by {variable}" if variable else services.db.place

@@ -26,6 +26,7 @@ from bot.operations.kinds.undo import cannot_undo
 from bot.operations.services import Services
 from bot.store import audit, plans, runs
 from bot.store.db import Tx
+from bot.store.migrate import require_current
 from bot.store.plans import Plan
 
 
@@ -60,6 +61,7 @@ def make(
     values = checked(step_id, step.params, params)
     authority.require(services, actor, Role.OPERATOR, step.title.lower())
     with services.db.read(snapshot=True) as tx:
+        require_current(tx, services.config.env)
         catalog = services.catalog.get(tx, fresh=True)
         found = cannot_undo(services, tx, step, values) or kind.preview(services, tx, step, catalog, values)
     if not isinstance(found, Preview):
@@ -218,6 +220,7 @@ def confirm(services: Services, plan_id: str, actor: Actor, *, secret: str | Non
     """
     authority.require(services, actor, Role.OPERATOR, f"confirm {plan_id}")
     with services.db.write() as tx:
+        require_current(tx, services.config.env)
         plan = plans.find(tx, plan_id, lock=True)
         if plan is None:
             return notice(services, tx, "not-found", plan=plan_id)

@@ -83,6 +83,8 @@ def _by_scenario(card: m.AlertCard) -> list[Button]:
     if card.scenario == "vendor-outage":
         pause = ids.encode_request(card.key, {"reason": f"{card.label} failing, {card.key}"})
         return [button(ids.READ_PROBE, "probe", card.key), button(ids.PLAN_PAUSE, "pause", pause)]
+    if card.check == "jobs_stuck":
+        return [_reset(card, primary=bool(card.acked_by))]
     if card.scenario == "migration-block":
         return [button(ids.READ_LOCKS, "show_locks", card.key), button(ids.READ_MIGRATIONS, "migrations", card.key)]
     return []
@@ -269,6 +271,7 @@ _ROWS: Mapping[type, Callable[[Any], list[tuple[str, list[Button]]]]] = {
     m.LockTree: _row(_locks),
     m.MigrationList: _row(lambda _message: [button(ids.READ_LOCKS, "show_locks", "-", style="primary")]),
     m.PauseCard: _row(_pause),
+    m.LogReport: _row(lambda r: [button(ids.OPEN_RAILWAY, "railway", "-", url=r.url)] if r.url else []),
     m.ProbeReport: _row(lambda card: [button(ids.REFRESH, "try_again", _asked("probe", vendor=card.vendor))]),
     m.GateReport: _row(_gate),
     m.DoctorReport: _row(lambda _report: [button(ids.REFRESH, "run_again", "doctor", style="primary")]),

@@ -157,6 +157,7 @@ def run(options: Options) -> None:
         f"\nDragonfly sandbox: {sandbox.slack.url}/\n\n"
         "  You are Ada, on call. In the panel press: Kill ingest worker. Wait for the card in #incidents.\n"
         "  Then: Acknowledge, Reset stuck jobs…, Confirm, and Bring back in the panel.\n"
+        "  Other nights: Block migrations, Vendor returns 500, OOM kill (docs/tutorial.md).\n"
         f"  In another shell: . {sandbox.shell} && .venv/bin/dragonfly status\n"
         f"  The bot's log: {sandbox.log}\n  Ctrl-C stops everything.\n\n"
     )

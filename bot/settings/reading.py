@@ -110,6 +110,10 @@ def require_slack(found: Environment, declared: File, faults: list[str]) -> None
             faults.append(
                 "PORT is not set and SLACK_APP_TOKEN neither; set PORT for HTTP, or the token for Socket Mode"
             )
+    if found.dragonfly_hook_token.get_secret_value() and found.port is None:
+        faults.append(
+            "DRAGONFLY_HOOK_TOKEN is set and PORT is not: there is no route for webhooks; set PORT, or unset it"
+        )
     if not (found.dragonfly_alert_channel or declared.slack.alert_channel):
         faults.append(
             "no alert channel: set DRAGONFLY_ALERT_CHANNEL or slack.alert_channel to a channel id such as C0123"

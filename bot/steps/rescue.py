@@ -56,7 +56,7 @@ class _Beat:
 class _Stuck:
     id: str
     job_type: str
-    locked_at: datetime
+    locked_at: datetime | None
     since: datetime
     started_at: datetime | None
     attempts: int
@@ -118,6 +118,7 @@ def _job(row: _Stuck, beats: Mapping[str, datetime], config: Configuration) -> S
         id=row.id,
         job_type=row.job_type,
         locked_at=row.locked_at,
+        since=row.since,
         attempts=row.attempts,
         max_attempts=row.max_attempts,
         worker_id=row.worker_id,
@@ -160,7 +161,7 @@ def _guard(verdict: Verdict, found: Look, catalog: Catalog, config: Configuratio
     job = verdict.job
     guard: dict[str, object] = {
         "job_type": job.job_type,
-        "locked_at": job.locked_at.isoformat(),
+        "locked_at": job.locked_at.isoformat() if job.locked_at else None,
         "since": found.since[job.id].isoformat(),
         "attempts": job.attempts,
         "max_attempts": job.max_attempts,

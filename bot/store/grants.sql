@@ -9,7 +9,7 @@ END $$;
 
 GRANT USAGE ON SCHEMA ops TO dragonfly_bot;
 
--- The target: heartbeats and the queue are read, six columns of the queue are changed. Never the payload.
+-- The target: heartbeats and the queue are read, seven columns of the queue are changed. Never the payload.
 GRANT SELECT ON ops.worker_heartbeats TO dragonfly_bot;
 DO $$
 DECLARE

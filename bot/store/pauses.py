@@ -100,6 +100,11 @@ def take_sweep(tx: Tx, pause_id: str, every: timedelta) -> bool:
     return tx.record(SQL["take_sweep"], id=pause_id, seconds=every.total_seconds(), now=tx.now) is not None
 
 
+def sweep_again(tx: Tx, pause_id: str) -> None:
+    """Make the next sweep due at once."""
+    tx.run(SQL["sweep_again"], id=pause_id)
+
+
 def set_probes(tx: Tx, pause_id: str, probes: Sequence[Sequence[str]]) -> None:
     """Keep the newest answers of the vendor."""
     tx.run(SQL["set_probes"], id=pause_id, probes=json.dumps([list(item) for item in probes]))

@@ -64,6 +64,10 @@ WHERE id = %(id)s AND state IN ('active', 'stopped')
   AND (swept_at IS NULL OR swept_at <= %(now)s::timestamptz - make_interval(secs => %(seconds)s))
 RETURNING id;
 
+-- name: sweep_again
+-- A sweep was as large as one may be: the next is due at once.
+UPDATE ops.chatops_pause SET swept_at = started_at WHERE id = %(id)s;
+
 -- name: set_probes
 -- The newest answers of the vendor.
 UPDATE ops.chatops_pause SET probes = %(probes)s::jsonb WHERE id = %(id)s;

@@ -21,7 +21,7 @@ SELECT j.id::text AS id,
        greatest(coalesce(j.reap_count, 0), rescued.times) AS rescues  -- if reap_count
        rescued.times AS rescues  -- unless reap_count
 FROM ops.job_queue AS j
-LEFT JOIN ops.worker_heartbeats AS h ON h.worker_id = j.worker_id  -- if worker_id
+LEFT JOIN ops.worker_heartbeats AS h ON h.worker_id::text = j.worker_id::text  -- if worker_id
 CROSS JOIN LATERAL (
     SELECT count(*)::integer AS times
     FROM ops.chatops_plan_target AS t
@@ -90,7 +90,7 @@ live AS MATERIALIZED (
       AND j.worker_id::text IS NOT DISTINCT FROM t.worker_id  -- if worker_id
       AND NOT EXISTS (
           SELECT FROM ops.worker_heartbeats AS h
-          WHERE h.worker_id = t.worker_id AND h.last_seen_at > t.seen_at)
+          WHERE h.worker_id::text = t.worker_id AND h.last_seen_at > t.seen_at)
       AND (t.types IS NULL OR NOT EXISTS (
           SELECT FROM ops.worker_heartbeats AS h
           WHERE h.worker_type::text = ANY (t.types) AND h.last_seen_at > t.seen_at))
@@ -99,10 +99,10 @@ live AS MATERIALIZED (
 reset AS (
     UPDATE ops.job_queue AS j
     SET status = 'pending',
-        started_at = NULL,  -- if started_at
-        worker_id = NULL,  -- if worker_id
-        next_run_at = %(now)s::timestamptz + make_interval(secs => live.wait_seconds),  -- if next_run_at
-        updated_at = %(now)s::timestamptz,  -- if updated_at
+        started_at = NULL,  -- if can_set_started_at
+        worker_id = NULL,  -- if can_set_worker_id
+        next_run_at = %(now)s::timestamptz + make_interval(secs => live.wait_seconds),  -- if can_set_next_run_at
+        updated_at = %(now)s::timestamptz,  -- if can_set_updated_at
         locked_at = NULL
     FROM live
     WHERE j.id = live.job AND live.disposition = 'reset'
@@ -111,11 +111,11 @@ reset AS (
 failed AS (
     UPDATE ops.job_queue AS j
     SET status = 'failed',
-        started_at = NULL,  -- if started_at
-        worker_id = NULL,  -- if worker_id
-        updated_at = %(now)s::timestamptz,  -- if updated_at
-        last_error = left('[DLQ] dragonfly run ' || %(plan)s || ': ' || live.reason  -- if last_error
-                          || '. Was: ' || coalesce(j.last_error, ''), 2000),  -- if last_error
+        started_at = NULL,  -- if can_set_started_at
+        worker_id = NULL,  -- if can_set_worker_id
+        updated_at = %(now)s::timestamptz,  -- if can_set_updated_at
+        last_error = left('[DLQ] dragonfly run ' || %(plan)s || ': ' || live.reason  -- if can_set_last_error
+                          || '. Was: ' || coalesce(j.last_error, ''), 2000),  -- if can_set_last_error
         locked_at = NULL
     FROM live
     WHERE j.id = live.job AND live.disposition <> 'reset'
@@ -181,12 +181,13 @@ free AS MATERIALIZED (
 )
 UPDATE ops.job_queue AS j
 SET status = 'processing',
-    started_at = (free.guard ->> 'started_at')::timestamptz,  -- if started_at
-    worker_id = free.guard ->> 'worker_id',  -- if worker_id
-    next_run_at = (free.guard ->> 'next_run_at')::timestamptz,  -- if next_run_at
-    updated_at = %(now)s::timestamptz,  -- if updated_at
-    last_error = CASE WHEN free.disposition = 'reset' THEN j.last_error  -- if last_error
-                      ELSE nullif(regexp_replace(j.last_error, '^\[DLQ\] dragonfly run .*?\. Was: ', ''), '') END,  -- if last_error
+    started_at = (free.guard ->> 'started_at')::timestamptz,  -- if can_set_started_at
+    worker_id = free.guard ->> 'worker_id',  -- if worker_id_text
+    worker_id = (free.guard ->> 'worker_id')::uuid,  -- if worker_id_uuid
+    next_run_at = (free.guard ->> 'next_run_at')::timestamptz,  -- if can_set_next_run_at
+    updated_at = %(now)s::timestamptz,  -- if can_set_updated_at
+    last_error = CASE WHEN free.disposition = 'reset' THEN j.last_error  -- if can_set_last_error
+                      ELSE nullif(regexp_replace(j.last_error, '^\[DLQ\] dragonfly run .*?\. Was: ', ''), '') END,  -- if can_set_last_error
     locked_at = (free.guard ->> 'locked_at')::timestamptz
 FROM free
 WHERE j.id = free.job

@@ -1,5 +1,6 @@
 """The database goes away under a running bot: nothing is done, it is said, and everything comes back."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,10 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 def place(worker_id: str) -> Path:
-    """Give a directory that the server's user may reach."""
-    return Path("/tmp") / f"dragonfly-away-{worker_id}"  # noqa: S108  # open to all
+    """Give a new directory that the server's user may reach."""
+    made = Path("/tmp") / f"dragonfly-away-{worker_id}"  # noqa: S108  # open to all
+    shutil.rmtree(made, ignore_errors=True)
+    return made
 
 
 @pytest.fixture
@@ -35,6 +38,7 @@ def postgres(place: Path) -> Iterator[PostgresServer]:
     database.close()
     yield server
     server.stop()
+    shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def least(server: TestServer) -> Iterator[str]:
 def test_the_least_target_is_enough(least: str) -> None:
     """Status, checks and a reset work; what is not there is a capability that is not used."""
     with product(least) as services:
-        assert [line.status for line in checks.run_all(services).lines] == ["bad", "ok"]
+        assert [line.status for line in checks.run_all(services).lines][:2] == ["bad", "ok"]
         assert status.read(services).queue.stuck == 5
         card = plans.make(services, "reset-stuck", {}, ADA, Place())
         assert isinstance(card, PlanCard)

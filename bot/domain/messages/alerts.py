@@ -51,7 +51,7 @@ class AlertCard(Message):
 
     key: str
     check: str
-    """`worker_heartbeat`, `db_reachable`, `check_blind`, `api_health`, `migration_blocked`, `vendor_errors`."""
+    """`worker_heartbeat`, `db_reachable`, `check_blind`, `api_health`, `jobs_stuck`, `migration_blocked`, `vendor_errors`."""
     face: AlertFace
     severity: str
     label: str
@@ -118,6 +118,8 @@ class AlertReply(Message):
     pending: int | None = None
     reset: int = 0
     picked_up: bool = False
+    left: int = 0
+    """Jobs that dead workers still hold."""
     reason: str = ""
     actor: str = ""
     card: Link | None = None

@@ -183,6 +183,11 @@ class LogReport(Message):
     local: str = ""
 
     @property
+    def is_failing(self) -> bool:
+        """Say whether the service itself is in trouble; single jobs that failed are not that."""
+        return any(name.startswith(("OOM", "crash", "database trouble")) for name, _, _ in self.evidence)
+
+    @property
     def is_oom(self) -> bool:
         """Say whether an out-of-memory kill was seen."""
         return any(name.startswith("OOM") for name, _, _ in self.evidence)

@@ -95,6 +95,11 @@ class PlanCard(Message):
     url: str = ""
     """Where the thing itself can be looked at."""
 
+    @property
+    def deciders(self) -> tuple[str, ...]:
+        """Return the approvers other than whoever asks."""
+        return tuple(who for who in self.approvers if who != self.requester.rpartition("/")[2])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanReply(Message):

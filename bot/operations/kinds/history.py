@@ -137,7 +137,7 @@ def _undo_preview(
         "of": params["step"],
         "can": 1,
         "cannot": 0,
-        "thing": f"the record of {was['version']}",
+        "thing": "record",
         "version": was["version"],
         "seen": seen["seen"],
         "restore": was["row"],

@@ -128,11 +128,18 @@ def _act(services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Don
 
 
 def _prove(services: Services, work: Work) -> Proof:
-    """Look whether nothing of these types is left to be claimed."""
+    """Look whether nothing of these types is left to be claimed, but for what came since the last sweeps."""
     facts = work.plan.preview
     with services.db.read() as tx:
         rows = tx.records(QUEUE["states"], work.catalog.features, now=tx.now, job_type="")
-    due = sum(row["jobs"] for row in rows if row["job_type"] in facts["job_types"] and row["state"] == "due")
+    lately = tx.now - services.config.timing.sweep_interval * 2
+    due = sum(
+        row["jobs"]
+        for row in rows
+        if row["job_type"] in facts["job_types"]
+        and row["state"] == "due"
+        and (row["oldest"] is None or row["oldest"] < lately)
+    )
     return Proof(left=due, total=max(due, facts["acting"]), facts={"due": due})
 
 
@@ -165,6 +172,7 @@ def _resume_preview(
         "every_seconds": services.config.timing.resume_interval.total_seconds(),
         "good": good,
         "asked": asked,
+        "watch_seconds": _watched(services, -(-held // queue.resume_batch)).total_seconds(),
         "foreign": steps.foreign(tx, step, found.job_types),
         "paused_seconds": (tx.now - found.started_at).total_seconds(),
         "way_back": "each job, until it is picked up: pause again",
@@ -190,12 +198,10 @@ def _resume_act(services: Services, tx: Tx, work: Work, _after: int, _upto: int)
     if found is None or found.state not in ("active", "stopped"):
         return Done(result={}, rows=0, refused="the pause has ended, or is being resumed already")
     freed = steps.release(tx, work.step, work.catalog, found, services.config.queue.resume_batch)
-    left = pauses.counts(tx, found.id)
-    over = left.held + left.held_later == 0
     pauses.set_state(
         tx,
         found.id,
-        "ended" if over else "resuming",
+        "resuming",
         resume_run=work.run.id,
         batch_at=tx.now + services.config.timing.resume_interval,
     )
@@ -206,16 +212,20 @@ def _resume_prove(services: Services, work: Work) -> Proof:
     with services.db.read() as tx:
         counts = pauses.counts(tx, work.plan.preview["pause"])
         found = pauses.find(tx, work.plan.preview["pause"])
-    left = counts.held + counts.held_later
+    going = found is not None and found.state != "ended"
+    left = max(counts.held + counts.held_later, int(going))
     stopped = found is not None and found.state == "stopped"
     total = max(counts.released + counts.moved + left, 1)
     return Proof(left=left, total=total, facts={"stopped": stopped, "released": counts.released}, over=stopped)
 
 
 def _resume_proof_for(services: Services, _result: Mapping[str, int], facts: Mapping[str, Any]) -> timedelta:
-    timing = services.config.timing
-    batches = int(facts["batches"])
-    return timing.resume_interval * (batches + 1) + timedelta(minutes=2)
+    return _watched(services, int(facts["batches"]))
+
+
+def _watched(services: Services, batches: int) -> timedelta:
+    """Return how long a resume is watched: its batches, one look after the last, and two minutes."""
+    return services.config.timing.resume_interval * (batches + 2) + timedelta(minutes=2)
 
 
 def _undo_preview(
@@ -238,6 +248,9 @@ def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) 
     if found is None or found.state == "ended":
         return Done(result={}, rows=0, refused="the pause has ended")
     freed = steps.release(tx, work.step, work.catalog, found, steps.MOST)
+    left = pauses.counts(tx, found.id)
+    if left.held + left.held_later:
+        return Done(result={}, rows=0, refused=f"it holds more than {steps.MOST} jobs by now; resume instead")
     pauses.set_state(tx, found.id, "ended")
     return Done(result={"put_back": freed["released"], "moved_on": freed["moved on"]}, rows=max(freed["released"], 1))
 

@@ -63,7 +63,9 @@ def preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Ma
         "reaper": catalog.reapers[0] if catalog.reapers else "",
     }
     targets = rescue.pin(found, catalog, config)
-    jobs = [[item.target_id, item.disposition, item.guard["locked_at"], item.guard["attempts"]] for item in targets]
+    jobs = [
+        [item.target_id, item.disposition, item.guard["locked_at"] or "", item.guard["attempts"]] for item in targets
+    ]
     return Preview(
         params={key: value for key, value in params.items() if value},
         facts=facts,

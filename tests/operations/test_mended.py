@@ -1,0 +1,120 @@
+"""What a review found and what must not come back: each named by what went wrong."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.configuration import DEFAULT_VENDORS
+from bot.domain.messages import PlanCard, PlanFace, VerifyReport
+from bot.errors import ConflictError
+from bot.operations import alerts, checks, doctor, plans, runs, stuck_jobs, verifying
+from bot.operations.plans import Place
+from bot.operations.services import Services
+from bot.steps import pause as steps
+from tests.support.jobs import ALIVE, Target
+from tests.support.product import ADA, CONFIG, INCIDENTS, product
+
+HERE = Place(channel=INCIDENTS)
+QUICK = replace(
+    CONFIG,
+    timing=replace(
+        CONFIG.timing, check_interval=CONFIG.timing.second_look * 0, pending_for=CONFIG.timing.second_look * 0
+    ),
+)
+
+
+def carried_out(services: Services, step: str, params: dict[str, str]) -> PlanCard:
+    """Plan, confirm, carry out."""
+    made = plans.make(services, step, params, ADA, HERE)
+    assert isinstance(made, PlanCard), made
+    plans.confirm(services, made.key, ADA, secret=made.secret)
+    runs.perform_due(services)
+    done = plans.card(services, made.key)
+    assert isinstance(done, PlanCard)
+    return done
+
+
+def test_a_job_without_a_lock_does_not_break_the_others(services: Services, target: Target) -> None:
+    """`processing` with no `locked_at`, half undone by hand: judged like any other, or left; the rest is reset."""
+    target.worker()
+    target.stuck(2)
+    if target.has_worker_id:
+        [odd] = target.stuck(1)
+        target.connection.execute("UPDATE ops.job_queue SET locked_at = NULL WHERE id::text = %s", (odd,))
+    done = carried_out(services, "reset-stuck", {})
+    assert done.rows == (3 if target.has_worker_id else 2)
+
+
+def test_a_role_that_may_change_the_lock_alone_can_reset(services: Services, target: Target, worker_id: str) -> None:
+    """With UPDATE on status and locked_at only, what doctor calls ready works after Confirm."""
+    role = f"dragonfly_test_bot_{worker_id}"
+    target.connection.execute(f"REVOKE UPDATE ON ops.job_queue FROM {role}".encode())
+    target.connection.execute(f"GRANT UPDATE (status, locked_at) ON ops.job_queue TO {role}".encode())
+    target.stuck(3)
+    target.worker()
+    ready = {line.name: line for line in doctor.examine(services).lines}["reset-stuck"]
+    assert ready.verdict == "ok"
+    assert carried_out(services, "reset-stuck", {}).face is PlanFace.WORKING
+
+
+def test_an_undone_pause_never_ends_with_jobs_in_it(
+    services: Services, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More was held between plan and confirm than one undo can let go: refused, nothing is lost."""
+    monkeypatch.setattr(steps, "MOST", 3)
+    config = replace(services.config, vendors=DEFAULT_VENDORS)
+    here = replace(services, config=config)
+    target.pending(3)
+    paused = carried_out(here, "pause", {"reason": "Simplicity API down"})
+    undo = plans.make(here, "undo", plans.undo_params(here, paused.key), ADA, HERE)
+    assert isinstance(undo, PlanCard)
+    with here.db.write() as tx:
+        tx.connection.execute(
+            "INSERT INTO ops.chatops_pause_job (pause_id, job_id, prior, held_at) SELECT %s, gen_random_uuid()::text, '{}', now() "
+            "FROM generate_series(1, 4)",
+            (paused.key,),
+        )
+    plans.confirm(here, undo.key, ADA, secret=undo.secret)
+    runs.perform_due(here)
+    assert getattr(plans.card(here, undo.key), "face", None) is PlanFace.REFUSED
+    with here.db.read() as tx:
+        row = tx.connection.execute("SELECT state FROM ops.chatops_pause WHERE id = %s", (paused.key,)).fetchone()
+    assert row == {"state": "active"}
+
+
+def test_what_a_dead_worker_left_is_seen_after_its_type_came_back(bot_dsn: str, target: Target) -> None:
+    """A new worker id beats, the old one's jobs stay: verify says so, and an alert of their own fires and resolves."""
+    target.worker()
+    jobs = target.stuck(4)
+    target.worker(ALIVE, silent_seconds=1)
+    for n in range(3):
+        target.worker(f"enforcement_engine-{n}", silent_seconds=1, worker_type="enforcement_engine")
+    with product(bot_dsn, QUICK) as services:
+        if target.has_worker_id:
+            report = verifying.read(services, "worker-death")
+            assert isinstance(report, VerifyReport)
+            assert ("jobs", "not yet") in [(line.name, line.verdict) for line in report.lines]
+            assert [
+                item.status.value for item in stuck_jobs.look(services) if item.labels["job_type"] == target.job_type
+            ] == ["bad"]
+            for _ in range(3):
+                stuck_jobs.watch(services)
+            assert "stuck" in str(alerts.list_open(services))
+            target.complete(jobs)
+            assert all(item.status.value == "ok" for item in stuck_jobs.look(services))
+        lines = checks.run_all(services).lines
+        assert {line.check for line in lines} >= {"worker_heartbeat", "migration_blocked", "jobs_stuck"}
+
+
+def test_the_other_environments_tables_refuse_changes(services: Services, target: Target) -> None:
+    """Tables marked dev and a process that says prod: no plan, no confirm, from a shell or from Slack."""
+    target.worker()
+    target.stuck(1)
+    made = plans.make(services, "reset-stuck", {}, ADA, HERE)
+    assert isinstance(made, PlanCard)
+    prod = replace(services, config=replace(services.config, env="prod"))
+    with pytest.raises(ConflictError):
+        plans.make(prod, "reset-stuck", {}, ADA, HERE)
+    with pytest.raises(ConflictError):
+        plans.confirm(prod, made.key, ADA, secret=made.secret)
+    assert target.statuses() == {"processing": 1}
