@@ -151,6 +151,11 @@ class StatementTimedOut(StoreError):
 
     code = "store.timeout"
 
+    def __init__(self, message: str, *, sqlstate: str) -> None:
+        """Keep which limit it was: 55P03 is a lock, 57014 the statement itself."""
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
 
 class StatementRefused(StoreError):
     """The server refused a statement; only SQLSTATE, constraint and table are kept."""

@@ -83,5 +83,7 @@ HANDLERS: Mapping[str, Handler] = {"status": _status, "ack": _ack, "resolve": _r
 WITHOUT_DATABASE: Mapping[str, Handler] = {
     "help": _help,
     "status": lambda asked, _args: asked.answer(status.read(asked.services)),
+    "oncall": lambda asked, args: asked.answer(READS["oncall"](asked.services, args)),
+    "logs": lambda asked, args: asked.answer(READS["logs"](asked.services, args)),
 }
 """Reads that are answered, marked "not recorded", when nothing can be written down."""

@@ -3,7 +3,7 @@
 from bot.domain.actor import Role
 from bot.domain.messages import Message
 from bot.domain.rotation import on_call
-from bot.errors import ConflictError, InvalidCommand, NotAllowed, StoreError
+from bot.errors import ConflictError, InvalidCommand, NotAllowed, OutcomeUnknown, StoreError, TargetError
 from bot.operations import authority, home, refusals
 from bot.operations.services import Services
 from bot.ports import Envelope
@@ -25,6 +25,9 @@ def handle(services: Services, envelope: Envelope) -> None:
         _tell(asked, notice(services, "near-miss", word=error.word, nearest=error.nearest))
     except (InvalidCommand, ConflictError) as error:
         _tell(asked, notice(services, "bad-input", message=error.message, hint=error.hint))
+    except TargetError as error:
+        unknown = isinstance(error, OutcomeUnknown)
+        _tell(asked, notice(services, "target-failed", message=error.message, unknown=unknown, hint=error.hint))
     except StoreError as error:
         _tell(asked, notice(services, "database-away", message=error.message))
 

@@ -9,10 +9,11 @@ from bot.cli.session import actor, named, services, show
 from bot.clock import SystemClock
 from bot.domain.escalation import chain
 from bot.domain.gate import Moment, as_json
-from bot.domain.messages import CannotPlan, Help, Message, StatusCard
+from bot.domain.messages import CannotPlan, Help, Message, Notice, StatusCard
 from bot.domain.params import checked
-from bot.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE
+from bot.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, InvalidCommand
 from bot.operations import checks, doctor, gate_runs, logs, queues, runbooks, team_reads
+from bot.operations.alerts import SCENARIOS
 from bot.operations.reads import READS, Read
 from bot.operations.services import Services
 from bot.operations.table import OPERATIONS
@@ -53,6 +54,8 @@ def _look(args: argparse.Namespace, made: Services) -> int:
     given = checked(args.command, operation.params, values)
     found = _READ_HERE.get(args.command, READS[args.command])(made, given)
     show(found, args, made)
+    if isinstance(found, Notice):
+        return EXIT_REFUSED
     if isinstance(found, StatusCard) and found.blind == "unreachable":
         return EXIT_UNREACHABLE
     return EXIT_FINDINGS if args.command in _FINDS and getattr(found, "has_findings", False) else EXIT_OK
@@ -133,8 +136,12 @@ def _runbook(args: argparse.Namespace, made: Services) -> int:
 
 def _route(args: argparse.Namespace, made: Services) -> int:
     """Say who would be called first for labels such as `scenario=worker-death`, and whether it is the expected one."""
-    labels = dict(part.split("=", 1) for part in args.labels.split(",") if "=" in part)
-    dues = chain(made.config, labels.get("scenario", "worker-death"), made.clock.now())
+    labels = dict(part.partition("=")[::2] for part in args.labels.split(","))
+    scenario = labels.get("scenario") or SCENARIOS.get(labels.get("check", ""), "")
+    if scenario not in {*SCENARIOS.values(), *made.config.contacts}:
+        message = f"no alert has the labels {args.labels!r}; name a check ({', '.join(SCENARIOS)}) or a scenario"
+        raise InvalidCommand(message, hint="dragonfly route test check=worker_heartbeat --expect U0ADA")
+    dues = chain(made.config, scenario, made.clock.now())
     who = dues[0].who if dues else ()
     sys.stdout.write(f"{' '.join(who) or 'nobody'}\n")
     return EXIT_OK if args.expect in who else EXIT_FINDINGS

@@ -344,7 +344,7 @@ def pauses(thing: str, owner: str, ends_at: datetime | None) -> GateCheck:
     if not thing or ends_at is None:
         return passed(name, "none")
     remedy = f"ask {owner}, paused until {ends_at.isoformat(timespec='seconds')}"
-    return failed(name, f"{thing} is paused", remedy, owner=owner, ends_at=ends_at)
+    return failed(name, f"{thing} is paused", remedy, owner=owner, ends_at=ends_at.isoformat())
 
 
 def as_json(report: GateReport) -> dict[str, object]:

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+UNSEEN = "not known"
 GOOD_IN_A_ROW = 3
 GOOD_WITHIN = timedelta(seconds=60)
 KEPT = 20
+FRESH = 3
+"""Intervals of the probe after which a good answer is old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +61,20 @@ def combined(probe: Answer, page: Answer) -> str:
     return probe.verdict
 
 
-def good_in_a_row(probes: Sequence[Sequence[str]], *, within: timedelta, needed: int = GOOD_IN_A_ROW) -> int:
-    """Return how many of the newest probes were good without a break, counted only once they span the time needed."""
+def good_in_a_row(
+    probes: Sequence[Sequence[str]],
+    *,
+    within: timedelta,
+    now: datetime,
+    fresh: timedelta,
+    needed: int = GOOD_IN_A_ROW,
+) -> int:
+    """Return how many of the newest probes were good without a break, counted only once they span the time needed.
+
+    The newest must be good and fresh: silence after good answers is no good answer.
+    """
+    if not probes or probes[-1][1] != "ok" or now - datetime.fromisoformat(probes[-1][0]) >= fresh:
+        return 0
     good: list[datetime] = []
     for moment, verdict in reversed(list(probes)):
         if verdict == "unknown":
@@ -76,8 +91,9 @@ def good_in_a_row(probes: Sequence[Sequence[str]], *, within: timedelta, needed:
 class Evidence:
     """What speaks for a vendor's failing."""
 
-    failed_jobs: int
-    finished_jobs: int
+    failed_jobs: int | None
+    """None: what they said cannot be seen."""
+    finished_jobs: int | None
     log_lines: int | None
     """None: they could not be read."""
     probe: Answer
@@ -86,26 +102,29 @@ class Evidence:
 
 def judge(found: Evidence, *, least: int) -> tuple[str, str]:
     """Return (status, reason): bad when enough of our own calls failed, or the probe fails; "consistent with", never proof."""
-    total = found.failed_jobs + found.finished_jobs
-    if found.failed_jobs >= least and found.failed_jobs * 2 > total:
-        return "bad", f"{found.failed_jobs} of {total} calls failed, consistent with an outage"
+    failed, finished = found.failed_jobs, found.finished_jobs or 0
+    if failed is not None and failed >= least and failed > finished:
+        return "bad", f"{failed} of {failed + finished} calls failed, consistent with an outage"
     if found.log_lines is not None and found.log_lines >= least:
         return "bad", f"{found.log_lines} log lines consistent with an outage"
     if found.probe.verdict == "failing":
         return "bad", f"the probe fails: {found.probe.detail}"
-    seen_well = found.probe.verdict == "ok" or found.finished_jobs > found.failed_jobs
+    seen_well = found.probe.verdict == "ok" or (failed is not None and finished > failed)
     if found.page.verdict == "failing" and not seen_well:
         return "bad", f"its status page says: {found.page.detail}"
     if found.log_lines is None:
         return "unknown", "the logs cannot be read"
+    if failed is None:
+        return "unknown", "what our jobs say cannot be seen"
     return ("ok", "no sign of an outage") if seen_well else ("unknown", found.probe.detail or "nothing to judge by")
 
 
 def as_evidence(found: Evidence) -> Mapping[str, Any]:
-    """Return the evidence as an alert keeps it."""
+    """Return the evidence as an alert keeps it; jobs that cannot be seen by that word, which a card can show."""
+    unseen = found.failed_jobs is None
     return {
-        "failed_jobs": found.failed_jobs,
-        "finished_jobs": found.finished_jobs,
+        "failed_jobs": UNSEEN if unseen else found.failed_jobs,
+        "finished_jobs": "" if unseen else found.finished_jobs,
         "log_lines": found.log_lines,
         "probe": found.probe.detail or found.probe.verdict,
         "page": found.page.detail or found.page.verdict,

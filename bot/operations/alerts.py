@@ -28,6 +28,18 @@ _TITLES = {
 }
 
 
+SCENARIOS = {
+    "worker_heartbeat": "worker-death",
+    "jobs_stuck": "worker-death",
+    "api_health": "worker-death",
+    "migration_blocked": "migration-block",
+    "vendor_errors": "vendor-outage",
+    "check_blind": "self-check",
+    "db_reachable": "self-check",
+}
+"""Whose contacts are called for each check."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What one look of one check says about one thing."""

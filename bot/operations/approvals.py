@@ -62,13 +62,15 @@ def approve(services: Services, plan_id: str, actor: Actor) -> Message:
         NotAllowed: the actor is no approver, or sits at a shell.
     """
     _require_slack(actor)
+    with services.db.write() as tx:
+        plan = plans.find(tx, plan_id, lock=True)
+        if plan is not None and plan.requester == actor.key:
+            return refuse(services, tx, plan, actor, "own-approval")
     authority.require(services, actor, Role.APPROVER, f"approve {plan_id}")
     with services.db.write() as tx:
         plan = plans.find(tx, plan_id, lock=True)
         if plan is None:
             return notice(services, tx, "not-found", plan=plan_id)
-        if plan.requester == actor.key:
-            return refuse(services, tx, plan, actor, "own-approval")
         nonce = secrets.token_hex(8)
         hashed = hash_for(services, plan_id, nonce) or secret_hash(nonce)
         until = tx.now + services.config.timing.run_life

@@ -7,7 +7,7 @@ from typing import Any
 from bot.domain.messages import CheckLine, CheckReport
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
 from bot.errors import StatementRefused, StatementTimedOut
-from bot.operations import alerts, detection, looking, stuck_jobs
+from bot.operations import alerts, blindness, detection, looking, stuck_jobs
 from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.store import checks
@@ -16,8 +16,6 @@ from bot.targets import heartbeats
 from bot.targets.heartbeats import Depth
 
 HEARTBEAT = "worker_heartbeat"
-BLIND_AFTER = 3
-"""Looks in a row that could not tell, before that itself is an alert (O2)."""
 API_FAILS = 3
 
 
@@ -95,7 +93,7 @@ def _heartbeats(services: Services, api: Mapping[str, SourceVerdict]) -> None:
         with services.db.read() as tx:
             look, depth, view = see(services, tx)
     except (StatementTimedOut, StatementRefused) as error:
-        _blind(services, HEARTBEAT, "worker heartbeats", error.message)
+        blindness.blind(services, HEARTBEAT, "worker heartbeats", error.message)
         return
     judged = judge(look, services.config.expected_types, timing)
     cannot_see = bool(judged) and all(item.status is Status.UNKNOWN for item in judged)
@@ -105,9 +103,9 @@ def _heartbeats(services: Services, api: Mapping[str, SourceVerdict]) -> None:
             alerts.observe(services, tx, _observation(services, item, depth, verdicts, look.now))
         if not cannot_see:
             checks.saw(tx, HEARTBEAT, timing.dead_after)
-            _see_again(services, tx, HEARTBEAT, "worker heartbeats")
+            blindness.see_again(services, tx, HEARTBEAT, "worker heartbeats")
     if cannot_see:
-        _blind(services, HEARTBEAT, "worker heartbeats", judged[0].reason)
+        blindness.blind(services, HEARTBEAT, "worker heartbeats", judged[0].reason)
 
 
 def _verdicts(
@@ -145,32 +143,6 @@ def _observation(
         status=item.status,
         started_at=started or now,
         evidence=evidence,
-    )
-
-
-def _blind(services: Services, check: str, label: str, reason: str) -> None:
-    """Count a look that could not tell; the third in a row is an alert of its own."""
-    with services.db.write() as tx:
-        streak = checks.could_not_tell(tx, check)
-        if streak < BLIND_AFTER:
-            return
-        evidence = {"label": label, "reason": f"{streak} looks in a row failed: {reason}"}
-        blind = _self_check(check, Status.BAD, evidence, tx.now)
-        alerts.observe(services, tx, blind)
-
-
-def _see_again(services: Services, tx: Tx, check: str, label: str) -> None:
-    alerts.observe(services, tx, _self_check(check, Status.OK, {"label": label, "reason": "can see again"}, tx.now))
-
-
-def _self_check(check: str, status: Status, evidence: Mapping[str, Any], now: datetime) -> Observation:
-    return Observation(
-        check="check_blind",
-        labels={"check": check},
-        status=status,
-        started_at=now,
-        evidence=evidence,
-        scenario="self-check",
     )
 
 

@@ -7,7 +7,7 @@ from bot.domain.locks import PREPARED, Session
 from bot.domain.vendor import as_evidence, judge
 from bot.domain.workers import Status
 from bot.errors import StatementRefused, StatementTimedOut, TargetError
-from bot.operations import alerts, sessions, vendors
+from bot.operations import alerts, blindness, sessions, vendors
 from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.ports import Platform
@@ -22,33 +22,43 @@ _MIGRATION_ERRORS = re.compile(
 )
 """What a blocked migration says in a deployment's log (playbook, scenario 2; SQLSTATEs of PostgreSQL, appendix A)."""
 _LINES = 300
+_LABELS = {MIGRATION: "migrations", DEPLOY: "deployments", VENDOR: "vendor errors"}
+
+Look = tuple[list[Observation], str]
+"""What was seen, and why something could not be seen; empty = all of it could."""
 
 
 def look(services: Services) -> list[Observation]:
     """Return what is seen of migrations, deployments and vendors now; nothing is written."""
-    return [*_locks_seen(services), *_deployments_seen(services), *_vendors_seen(services)]
+    looks = (_locks_seen(services), _deployments_seen(services), _vendors_seen(services))
+    return [item for seen, _ in looks for item in seen]
 
 
-def _observe(services: Services, seen: list[Observation]) -> None:
+def _observe(services: Services, check: str, look: Look) -> None:
+    """Let what was seen act on its alerts; three looks in a row with something unseen are an alert too."""
+    seen, unseen = look
     with services.db.write() as tx:
         for item in seen:
             alerts.observe(services, tx, item)
+        if not unseen:
+            checks.saw(tx, check, services.config.timing.dead_after)
+            blindness.see_again(services, tx, check, _LABELS[check])
+    if unseen:
+        blindness.blind(services, check, _LABELS[check], unseen)
 
 
 def migration_locks(services: Services) -> None:
     """A session that has waited too long for a migration's lock is an alert for the backend lead."""
-    _observe(services, _locks_seen(services))
-    with services.db.write() as tx:
-        checks.saw(tx, MIGRATION, services.config.timing.dead_after)
+    _observe(services, MIGRATION, _locks_seen(services))
 
 
-def _locks_seen(services: Services) -> list[Observation]:
+def _locks_seen(services: Services) -> Look:
     try:
         with services.db.read() as tx:
             waiting = [item for item in sessions.waits(services, tx) if item.is_migration and item.blockers]
             now = tx.now
-    except (StatementTimedOut, StatementRefused):
-        return []
+    except (StatementTimedOut, StatementRefused) as error:
+        return [], error.message
     limit = services.config.timing.migration_wait.total_seconds()
     long = next((item for item in waiting if (item.waits_seconds or 0) >= limit), None)
     seen = Observation(
@@ -59,7 +69,7 @@ def _locks_seen(services: Services) -> list[Observation]:
         evidence={"label": "migrations", "reason": _waits(long, len(waiting)) if long else "nobody waits"},
         scenario="migration-block",
     )
-    return [seen]
+    return [seen], ""
 
 
 def _waits(item: Session, waiting: int) -> str:
@@ -70,16 +80,17 @@ def _waits(item: Session, waiting: int) -> str:
 
 def deployments(services: Services) -> None:
     """A deployment that stays pending, or failed with a migration's error in its log, is a migration block too."""
-    _observe(services, _deployments_seen(services))
+    _observe(services, DEPLOY, _deployments_seen(services))
 
 
-def _deployments_seen(services: Services) -> list[Observation]:
-    found = []
+def _deployments_seen(services: Services) -> Look:
+    found, unseen = [], ""
     for service in services.config.services if services.platform else ():
         assert services.platform is not None
         try:
             reason = _deploy_trouble(services, services.platform, service)
-        except TargetError:
+        except TargetError as error:
+            unseen = error.message
             continue
         seen = Observation(
             check=MIGRATION,
@@ -90,7 +101,7 @@ def _deployments_seen(services: Services) -> list[Observation]:
             scenario="migration-block",
         )
         found.append(seen)
-    return found
+    return found, unseen
 
 
 def _deploy_trouble(services: Services, platform: Platform, service: Service) -> str:
@@ -109,17 +120,19 @@ def _deploy_trouble(services: Services, platform: Platform, service: Service) ->
 
 def vendor_errors(services: Services) -> None:
     """Combine probe, status page, our jobs' errors and our logs to one alert a vendor, with its evidence."""
-    _observe(services, _vendors_seen(services))
+    _observe(services, VENDOR, _vendors_seen(services))
 
 
-def _vendors_seen(services: Services) -> list[Observation]:
-    found = []
+def _vendors_seen(services: Services) -> Look:
+    found, unseen = [], ""
     for vendor in services.config.vendors:
         answer, page = vendors.ask(services, vendor)
         try:
             evidence = vendors.evidence(services, vendor, answer, page)
-        except (StatementTimedOut, StatementRefused):
+        except (StatementTimedOut, StatementRefused) as error:
+            unseen = error.message
             continue
+        unseen = "the logs cannot be read" if evidence.log_lines is None else unseen
         said, reason = judge(evidence, least=vendor.least)
         seen = Observation(
             check=VENDOR,
@@ -130,7 +143,7 @@ def _vendors_seen(services: Services) -> list[Observation]:
             scenario="vendor-outage",
         )
         found.append(seen)
-    return found
+    return found, unseen
 
 
 def hint(services: Services) -> None:

@@ -4,7 +4,15 @@ from datetime import timedelta
 
 from bot.clock import SystemClock
 from bot.domain.messages import DoctorLine, DoctorReport
-from bot.errors import BotError, ConflictError, DeliveryError, MigrationPending, StoreError, TargetError
+from bot.errors import (
+    BotError,
+    ConflictError,
+    DeliveryError,
+    MigrationPending,
+    StoreError,
+    TargetError,
+    TargetUnavailable,
+)
 from bot.operations import preflight
 from bot.operations.services import Services
 from bot.store import migrate
@@ -109,10 +117,12 @@ def _platform(services: Services) -> list[DoctorLine]:
     """Ask the platform for every configured service by its name."""
     if services.platform is None:
         return [_off("Railway", "restart, logs and offline mode are not there", "set RAILWAY_TOKEN")]
-    found = []
+    found: list[DoctorLine] = []
     for service in services.config.services:
         try:
             state = services.platform.state(service.name, service.service_id)
+        except TargetUnavailable as error:
+            return [*found, DoctorLine(name="Railway", verdict="unknown", detail=error.message)]
         except TargetError as error:
             remedy = (f"name it as Railway does: [services.{service.name}]",)
             found.append(DoctorLine(name=service.name, verdict="bad", detail=error.message, remedy=remedy))

@@ -128,4 +128,6 @@ def gate_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message |
         running=report.get("running", "") if found.ended_at is None else "",
         waits=tuple(report.get("waits", ())),
         in_progress=found.ended_at is None,
+        allowed_until=found.allowed_until if found.allowed_until and found.allowed_until > tx.now else None,
+        allowed_why=found.allowed_why,
     )

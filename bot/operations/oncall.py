@@ -3,14 +3,18 @@
 from bot.domain.escalation import calls, chain
 from bot.domain.messages import OnCallCard
 from bot.domain.rotation import on_call
+from bot.errors import StoreError
 from bot.operations.services import Services
 
 
 def read(services: Services) -> OnCallCard:
     """Return the present on-call and each scenario's chain."""
     config = services.config
-    with services.db.read() as tx:
-        now = tx.now
+    try:
+        with services.db.read() as tx:
+            now = tx.now
+    except StoreError:
+        now = services.clock.now()
     scenarios = sorted(
         {*config.contacts, *(item.scenario for item in services.runbooks.runbooks)} - {"default", "quick-reference"}
     )

@@ -90,7 +90,7 @@ def _hold(services: Services, tx: Tx, pause: Pause) -> bool:
 
 def _end(services: Services, tx: Tx, pause: Pause) -> None:
     """The lease is over: let jobs go if the vendor is well; else they stay paused, and people are told."""
-    good, asked = good_answers(services, pause)
+    good, asked = good_answers(services, pause, tx.now)
     if asked and good < GOOD_IN_A_ROW:
         levels = escalations.chain_for(services.config, SCENARIO, tx.now)
         _tell(tx, pause, "ended_failing", who=[who for level in levels[:2] for who in level.who])
@@ -206,7 +206,7 @@ def build(services: Services, tx: Tx, pause: Pause) -> PauseCard:
     counts = pauses.counts(tx, pause.id)
     vendor = _vendor(services, pause)
     step = services.runbooks.step("pause")
-    good, asked = good_answers(services, pause)
+    good, asked = good_answers(services, pause, tx.now)
     return PauseCard(
         env=services.config.env,
         as_of=tx.now,

@@ -95,8 +95,9 @@ def announce_reply(tx: Tx, plan: Plan, event: str, actor: str, **facts: object) 
 
 
 def announce_from_shell(tx: Tx, plan: Plan, channel: str) -> None:
-    """Queue the card of a run made in a shell, so that the channel knows (design, section 7, *Shell*)."""
+    """Queue the card of a run made in a shell; from now on it is edited and answered like any other (*Shell*)."""
     if channel and not plan.channel:
+        plans.set_channel(tx, plan.id, channel)
         announce(tx, plan.id, channel, "", None)
 
 

@@ -55,15 +55,15 @@ def make(
         InvalidCommand: no such step, or parameters it does not take.
         NotAllowed: the actor is no operator.
     """
-    if step_id == UNDO_STEP:
-        params = undo_params(services, params.get("run", ""))
+    params = undo_params(services, params.get("run", "")) if step_id == UNDO_STEP else params
     step, kind = changing_step(services, step_id, params)
     values = checked(step_id, step.params, params)
     authority.require(services, actor, Role.OPERATOR, step.title.lower())
+    seen = kind.outside(services, values)
     with services.db.read(snapshot=True) as tx:
         require_current(tx, services.config.env)
         catalog = services.catalog.get(tx, fresh=True)
-        found = cannot_undo(services, tx, step, values) or kind.preview(services, tx, step, catalog, values)
+        found = cannot_undo(services, tx, step, values) or kind.preview(services, tx, step, catalog, values, **seen)
     if not isinstance(found, Preview):
         return found
     if (step.risk is Risk.DANGER or step.approval) and not found.approval_why:
@@ -285,6 +285,8 @@ def _commit_to_run(services: Services, tx: Tx, plan: Plan, step: Step, kind: Kin
         message = f"plan {plan.id} was used or another run began in the same moment; nothing was done"
         raise ConflictError(message, hint=f"dragonfly plan show {plan.id}")
     plan_cards.announce_edit(tx, plan.id, plan.channel)
+    if press.from_shell:
+        plan_cards.announce_from_shell(tx, plan, services.config.alert_channel)
     audit.append(
         tx,
         "confirmation.consumed",
@@ -302,8 +304,9 @@ def refuse(
     services: Services, tx: Tx, plan: Plan, actor: Actor, kind: str, holder: runs.Holder | None = None
 ) -> Notice:
     """Record a refused press and return the notice that answers it (cards, 0.8)."""
-    audit.append_refusal(tx, "confirmation.refused", actor=actor.key, reason=kind, plan=plan.id)
     ran = runs.find(tx, plan.id)
+    kind = "handed-over" if ran and ran.state == "handed_over" else kind
+    audit.append_refusal(tx, "confirmation.refused", actor=actor.key, reason=kind, plan=plan.id)
     facts: dict[str, Any] = {
         "requester": plan.requester,
         "ended_at": plan.expires_at if kind == "expired" else plan.ended_at,

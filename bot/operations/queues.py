@@ -20,6 +20,7 @@ from bot.domain.messages import (
     WorkerList,
 )
 from bot.operations.kinds.base import blind
+from bot.operations.kinds.rescue import require_known
 from bot.operations.services import Services
 from bot.store import audit, pauses
 from bot.store.db import Tx
@@ -47,7 +48,7 @@ def workers(services: Services) -> Message:
         if unseen:
             return unseen
         features = services.catalog.get(tx).features
-        rows = tx.records(BEATS["workers"], features, seconds=3600.0, most=_WORKERS)
+        rows = _of_late(services, tx.records(BEATS["workers"], features, seconds=3600.0, most=_WORKERS))
         held = {row["worker_id"]: row["held"] for row in tx.records(BEATS["held"])} if "worker_id" in features else None
         finished = _finished(services, tx, features)
         waiting = {
@@ -60,6 +61,15 @@ def workers(services: Services) -> Message:
     online = {item.worker_type for item in listed if item.online}
     stalled = tuple(sorted(name for name in online if serving.get(name) and finished.get(name) == 0))
     return WorkerList(env=config.env, as_of=tx.now, workers=listed, finished=finished, no_progress=stalled)
+
+
+def _of_late(services: Services, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the workers that beat shortly before the newest of their type; ids that were replaced are gone."""
+    recent = max(services.config.timing.dead_after, services.config.timing.offline_after)
+    newest: dict[str, datetime] = {}
+    for row in rows:
+        newest[row["worker_type"]] = max(row["last_seen_at"], newest.get(row["worker_type"], row["last_seen_at"]))
+    return [row for row in rows if newest[row["worker_type"]] - row["last_seen_at"] <= recent]
 
 
 def _finished(services: Services, tx: Tx, features: frozenset[str]) -> dict[str, int]:
@@ -92,6 +102,7 @@ def queue(services: Services, job_type: str = "", most: int = NEXT) -> Message:
         unseen = _cannot_see(services, tx)
         if unseen:
             return unseen
+        require_known(services.config, services.catalog.get(tx), job_type, "queue")
         features = services.catalog.get(tx).features
         grouped: dict[str, dict[str, int]] = defaultdict(dict)
         oldest: dict[str, datetime] = {}

@@ -4,7 +4,7 @@ Held in memory, posted without the outbox, edited when the database is back. One
 replica's post of the same episode is found in the channel's history and not repeated.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.domain.escalation import calls, chain
 from bot.domain.messages import AlertCard, AlertFace
@@ -15,6 +15,8 @@ from bot.store import audit
 FAILS = 3
 _MARK = "db_reachable"
 _RECENT = timedelta(minutes=5)
+_OURS = timedelta(hours=24)
+"""How far back a card of an earlier process is looked for."""
 
 
 class Watch:
@@ -27,6 +29,7 @@ class Watch:
         self._since: datetime | None = None
         self._reason = ""
         self._ts = ""
+        self._adopted = False
 
     def look(self) -> None:
         """Look once; the third failure in a row is told, and so is the recovery."""
@@ -40,9 +43,28 @@ class Watch:
             if self._failed >= FAILS and not self._ts:
                 self._tell()
             return
+        if not self._adopted:
+            self._adopt()
         if self._ts:
             self._recovered()
         self._failed, self._since, self._ts = 0, None, ""
+
+    def _adopt(self) -> None:
+        """Take over what an earlier process posted and could not close: a lockout ends with a restart of the bot."""
+        services = self._services
+        if services.chat is None:
+            return
+        try:
+            lately = services.chat.history(services.config.alert_channel, services.clock.now() - _OURS)
+            with services.db.read() as tx:
+                closed = audit.newest_at(tx, "database.was_away")
+        except (DeliveryError, StoreError):
+            return
+        self._adopted = True
+        posted = [item for item in lately if item.outbox_id == _MARK]
+        at = max((datetime.fromtimestamp(float(item.ts), UTC) for item in posted), default=None)
+        if at is not None and (closed is None or closed < at):
+            self._ts, self._since = max(posted, key=lambda item: float(item.ts)).ts, at
 
     def _card(self, face: AlertFace) -> AlertCard:
         now, config = self._services.clock.now(), self._services.config

@@ -46,12 +46,13 @@ def _line(services: Services, tx: Tx, number: int, step: Step) -> RunbookStepLin
         ready=_ready(services, tx, step),
         shell=step.shell,
         action=_action(step),
+        needs_reason=any(param.required and param.name == "reason" for param in step.params),
     )
 
 
 def _action(step: Step) -> str:
     """Return the action id of a step's button: those that need a word typed have none."""
-    if any(param.required for param in step.params):
+    if any(param.required and param.name != "reason" for param in step.params):
         return ""
     if step.kind == "read":
         return ids.read_action(step.operation) if step.operation not in ("logs", "gate") else ""

@@ -25,13 +25,20 @@ from bot.operations.kinds.base import Done, Work
 from bot.operations.kinds.undo import why_not
 from bot.operations.services import Services
 from bot.store import audit, plans, runs
-from bot.store.db import Database, Tx
+from bot.store.db import EFFECT_LIMITS, Database, Tx
 from bot.store.plans import Plan
 from bot.store.runs import Outcome, Run
 from bot.targets.catalog import look
 
 _AT_ONCE = 5
 _TRIES = 3
+_AGAIN = {
+    "55P03": "what it would change is locked by somebody else",
+    "40001": "somebody else changes the same at the same time",
+    "40P01": "it and somebody else wait for each other",
+}
+"""What may be gone in a moment (§9); everything else fails at once."""
+_TOO_LONG = f"a statement took longer than {EFFECT_LIMITS.statement.total_seconds():g} s; all of it was taken back"
 NOT_BEGUN = "not begun in time"
 CALL_LIMIT = timedelta(seconds=90)
 """A call is answered by then, or nobody knows whether it happened."""
@@ -71,16 +78,25 @@ def perform(services: Services, run_id: str) -> None:
 
 
 def _why_not_allowed(services: Services, run: Run) -> str:
-    """Return why the one who confirmed may not do this any more, or empty (Z5); asked before the transaction."""
-    surface = Surface(run.surface)
+    """Return why who confirmed or approved may not do so any more, or empty (Z5); asked before the transaction."""
     try:
-        authority.require(services, Actor(key=run.actor, surface=surface), Role.OPERATOR, "this")
+        authority.require(services, Actor(key=run.actor, surface=Surface(run.surface)), Role.OPERATOR, "this")
     except NotAllowed as error:
         return error.message
     except StoreUnavailable:
         raise
     except BotError:
         return "who confirmed it cannot be verified"
+    return _why_not_approved(services, run.approver) if run.approver else ""
+
+
+def _why_not_approved(services: Services, approver: str) -> str:
+    try:
+        authority.require(services, Actor(key=approver, surface=Surface.SLACK), Role.APPROVER, "this")
+    except StoreUnavailable:
+        raise
+    except BotError:
+        return "who approved it is no approver any more, or cannot be verified"
     return ""
 
 
@@ -90,14 +106,17 @@ def _act_in_batches(services: Services, plan: Plan, not_allowed: str) -> None:
         try:
             if not _advance(services, plan, not_allowed):
                 return
-        except StatementTimedOut:
+        except (StatementTimedOut, StatementRefused) as error:
             tries += 1
-            if tries >= _TRIES:
-                _fail(services, plan, "what it would change is locked by somebody else (3 tries)", "55P03")
+            if error.sqlstate not in _AGAIN or tries >= _TRIES:
+                _fail(services, plan, _why_failed(error), error.sqlstate)
                 return
-        except StatementRefused as error:
-            _fail(services, plan, error.message, error.sqlstate)
-            return
+
+
+def _why_failed(error: StatementTimedOut | StatementRefused) -> str:
+    if error.sqlstate in _AGAIN:
+        return f"{_AGAIN[error.sqlstate]} ({_TRIES} tries)"
+    return _TOO_LONG if error.sqlstate == "57014" else error.message
 
 
 def _database(services: Services, plan: Plan) -> Database:
@@ -124,7 +143,7 @@ def _advance(services: Services, plan: Plan, not_allowed: str) -> bool:
             return False
         reason = _why_not(services, tx, work, not_allowed)
         if reason:
-            _finish(services, tx, work, _stopped(work.run, "aborted", reason))
+            _finish(tx, work, _stopped(work.run, "aborted", reason))
             return False
         return _batch(services, tx, work)
 
@@ -157,7 +176,7 @@ def _batch(services: Services, tx: Tx, work: Work) -> bool:
     done = _act_or_take_back(services, tx, work, first, upto)
     services.crash_hook("K5")
     if done.refused:
-        _finish(services, tx, work, _stopped(work.run, "aborted", done.refused))
+        _finish(tx, work, _stopped(work.run, "aborted", done.refused))
         return False
     result = dict(Counter(work.run.result) + Counter(done.result))
     rows = work.run.rows_affected + done.rows
@@ -167,7 +186,7 @@ def _batch(services: Services, tx: Tx, work: Work) -> bool:
         runs.progress(tx, work.run.id, outcome)
         audit.append(tx, "step.batch", actor=work.run.actor, plan=work.run.id, done_to=upto, result=done.result)
         return True
-    _finish(services, tx, work, _with_proof(services, tx, work, outcome))
+    _finish(tx, work, _with_proof(services, tx, work, outcome))
     return False
 
 
@@ -216,7 +235,7 @@ def _with_proof(services: Services, tx: Tx, work: Work, outcome: Outcome) -> Out
     return replace(outcome, proof="watching", proof_until=tx.now + proof_for) if proof_for else outcome
 
 
-def _finish(services: Services, tx: Tx, work: Work, outcome: Outcome) -> None:
+def _finish(tx: Tx, work: Work, outcome: Outcome) -> None:
     """Write the outcome, queue what the channel is told, and append to the record last."""
     if not runs.finish(tx, work.run.id, outcome):
         return
@@ -225,8 +244,6 @@ def _finish(services: Services, tx: Tx, work: Work, outcome: Outcome) -> None:
     plan_cards.announce_edit(tx, work.plan.id, work.plan.channel)
     if outcome.state == "succeeded":
         plan_cards.announce_reply(tx, work.plan, "done", work.run.actor)
-    if work.run.surface == Surface.CLI.value:
-        plan_cards.announce_from_shell(tx, work.plan, services.config.alert_channel)
     n = audit.append(
         tx,
         f"step.{outcome.state}",
@@ -250,7 +267,7 @@ def _fail(services: Services, plan: Plan, reason: str, sqlstate: str) -> None:
         work = _locked(services, tx, plan, ("confirmed", "executing", "unknown"))
         if work is not None:
             state = "aborted" if work.run.rows_affected else "failed"
-            _finish(services, tx, work, _stopped(work.run, state, reason, sqlstate))
+            _finish(tx, work, _stopped(work.run, state, reason, sqlstate))
 
 
 def _call_once(services: Services, plan: Plan, not_allowed: str) -> None:
@@ -265,7 +282,7 @@ def _call_once(services: Services, plan: Plan, not_allowed: str) -> None:
             return
         reason = _why_not(services, tx, work, not_allowed)
         if reason or not runs.begin(tx, work.run.id, within=CALL_LIMIT):
-            _finish(services, tx, work, _stopped(work.run, "aborted", reason or "begun elsewhere"))
+            _finish(tx, work, _stopped(work.run, "aborted", reason or "begun elsewhere"))
             return
     services.crash_hook("K6")
     assert work.kind.call is not None
@@ -287,10 +304,10 @@ def _call_once(services: Services, plan: Plan, not_allowed: str) -> None:
 
 def _finish_call(services: Services, tx: Tx, work: Work, done: Done) -> None:
     if done.refused:
-        _finish(services, tx, work, _stopped(work.run, "aborted", done.refused))
+        _finish(tx, work, _stopped(work.run, "aborted", done.refused))
         return
     outcome = Outcome(state="succeeded", result=done.result, rows=done.rows, facts=done.facts)
-    _finish(services, tx, work, _with_proof(services, tx, work, outcome))
+    _finish(tx, work, _with_proof(services, tx, work, outcome))
 
 
 def _mark_unknown(tx: Tx, work: Work, reason: str) -> None:
@@ -303,8 +320,7 @@ def _mark_unknown(tx: Tx, work: Work, reason: str) -> None:
 def reconcile(services: Services) -> int:
     """Read back every call of unknown outcome, and settle those that can be told; return how many were."""
     with services.db.read() as tx:
-        open_still = [run for run in runs.unknown(tx) if tx.now - (run.started_at or run.confirmed_at) < LOOK_FOR]
-        found = [(run, plans.find(tx, run.id)) for run in open_still]
+        found = [(run, plans.find(tx, run.id)) for run in runs.unknown(tx, tx.now - LOOK_FOR)]
         catalog = services.catalog.get(tx) if found else None
     settled = 0
     for run, plan in found:

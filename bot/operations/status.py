@@ -10,14 +10,15 @@ from bot.domain.messages import Message, QueueLine, SourceLine, StatusCard, Work
 from bot.domain.rescue import counts
 from bot.domain.rotation import on_call
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
-from bot.errors import StoreError
+from bot.errors import StoreError, TargetError
 from bot.operations import alerts as alert_operations
-from bot.operations import looking
+from bot.operations import history, looking
 from bot.operations.declared import changing_step
 from bot.operations.kinds.base import impossible
 from bot.operations.services import Services
 from bot.steps import rescue
-from bot.store import alerts
+from bot.steps.pause import BY_NEXT_RUN
+from bot.store import alerts, pauses
 from bot.store.db import Tx
 from bot.targets import heartbeats, queue
 
@@ -68,7 +69,7 @@ def _card(
         as_of=tx.now,
         workers=_workers(services, look, judged, view, api),
         queue=_NOTHING if hidden or catalog.missing_least() else _queue(services, tx, catalog),
-        elsewhere=(*_api_line(api), SourceLine(name="database", verdict="ok")),
+        elsewhere=(*_api_line(api), SourceLine(name="database", verdict="ok"), *_held_up(services, tx)),
         alerts=tuple(alert_operations.line(services, tx, alert) for alert in alerts.list_open(tx)),
         oncall=on_call(config.rotation, tx.now),
         gate_verdict=_gate(look, judged),
@@ -78,6 +79,23 @@ def _card(
         shared_by=shared_by,
         took=timedelta(seconds=services.clock.monotonic() - began),
     )
+
+
+def _held_up(services: Services, tx: Tx) -> tuple[SourceLine, ...]:
+    """Return what keeps ingest or a release waiting: the pause that is open, migrations that are pending."""
+    found = []
+    pause = pauses.open_one(tx)
+    if pause is not None:
+        left = int((pause.ends_at - tx.now).total_seconds() // 60)
+        detail = f"{pauses.counts(tx, pause.id).now} jobs held, {f'{left} min left' if left > 0 else 'its end is over'}"
+        found.append(SourceLine(name="ingest", verdict="paused", detail=detail))
+    try:
+        compared = history.compared(services, tx)
+    except TargetError as error:
+        return (*found, SourceLine(name="migrations", verdict="not known", detail=error.message))
+    if compared is not None and compared.pending is not None:
+        found.append(SourceLine(name="migrations", verdict=f"{compared.pending} pending"))
+    return tuple(found)
 
 
 def _workers(
@@ -127,11 +145,13 @@ def _queue(services: Services, tx: Tx, catalog: Catalog) -> QueueLine:
     stuck = counts(found.verdicts)
     acting = sum(number for disposition, number in stuck.items() if disposition.acts)
     slow = sum(number for disposition, number in stuck.items() if disposition.value == "leave_slow")
+    pause = pauses.open_one(tx)
+    held = pauses.counts(tx, pause.id).now if pause and pause.strategy == BY_NEXT_RUN else 0
     return QueueLine(
-        pending=by["pending"],
+        pending=by["pending"] - held,
         oldest_pending=tx.now - oldest if oldest else None,
         processing=by["processing"],
-        paused=by["paused"] if "label_paused" in catalog.features else 0,
+        paused=by["paused"] + held,
         failed_24h=queue.failed_lately(tx, catalog),
         stuck=len(found.verdicts),
         stuck_dead=acting,

@@ -6,7 +6,7 @@ from bot.domain.messages import Message, StuckList
 from bot.domain.rescue import Disposition, counts
 from bot.operations.declared import changing_step
 from bot.operations.kinds.base import impossible
-from bot.operations.kinds.rescue import job_line
+from bot.operations.kinds.rescue import job_line, require_known
 from bot.operations.services import Services
 from bot.steps import rescue
 
@@ -23,6 +23,7 @@ def read(services: Services, job_type: str = "", older_than: timedelta | None = 
             cannot = impossible(services, tx, step, catalog)
             assert cannot is not None
             return cannot
+        require_known(config, catalog, job_type, "stuck")
         params = rescue.Params(job_type=job_type, older_than=older_than or timedelta(0))
         found = rescue.look(tx, step, catalog, config, params)
     by = counts(found.verdicts)

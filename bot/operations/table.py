@@ -36,7 +36,17 @@ class Operation:
     @property
     def shell(self) -> str:
         """Return the usage after `dragonfly`, or nothing where the shell does not have it."""
-        return (self.cli or self.slack or self.name) if SHELL in self.surfaces else ""
+        if SHELL not in self.surfaces:
+            return ""
+        return self.cli or " ".join([self.name, *(_option(item) for item in self.params)])
+
+
+def _option(param: Param) -> str:
+    """Return how a parameter of a read is written in a shell: a word stays a word, the others are options."""
+    name = f"--{param.name.replace('_', '-')}"
+    if param.type == "flag":
+        return f"[{name}]"
+    return f"[{name} {param.example}]" if param.after or param.type == "duration" else param.usage
 
 
 _SHELL_ONLY = "needs a credential or a long-running process that only a shell has"
@@ -130,6 +140,13 @@ OPERATIONS = (
         cli="apply PLAN [--yes] [--hand-over]",
         risk=Risk.CHANGE,
         why_one="in Slack the card's button confirms",
+    ),
+    Operation(
+        name="undo",
+        sentence="look what taking a run back would do; changes nothing",
+        surfaces=(SHELL,),
+        cli="undo RUN",
+        why_one="in Slack it is a step like any other",
     ),
     Operation(
         name="audit",

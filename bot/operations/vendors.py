@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from bot.domain.configuration import Vendor
 from bot.domain.messages import Message, ProbeReport
 from bot.domain.platform import matches
-from bot.domain.vendor import KEPT, Answer, Evidence, combined, good_in_a_row
+from bot.domain.vendor import FRESH, KEPT, Answer, Evidence, combined, good_in_a_row
 from bot.errors import InvalidCommand, TargetError
 from bot.operations.services import Services
 from bot.store import pauses
@@ -14,7 +14,8 @@ from bot.targets.queue import SQL as QUEUE
 
 WINDOW = timedelta(minutes=5)
 _LINES = 200
-_FAILURES = 500
+_KINDS = 500
+"""Different errors that are looked at; where there are more, the others are taken to be like these."""
 
 
 def known_vendor(services: Services, word: str) -> Vendor:
@@ -50,7 +51,7 @@ def probe(services: Services, word: str) -> Message:
     """Return what a vendor's endpoint and page say; an answer counts towards the resume that waits for it."""
     vendor = known_vendor(services, word)
     answer, page = ask(services, vendor)
-    verdict = combined(answer, page)
+    verdict, timing = combined(answer, page), services.config.timing
     with services.db.write() as tx:
         pause = pauses.open_one(tx)
         waits = pause is not None and set(pause.job_types) & set(vendor.job_types)
@@ -65,7 +66,7 @@ def probe(services: Services, word: str) -> Message:
         endpoint=answer.detail or answer.verdict,
         took=answer.took,
         status_page=page.detail or page.verdict,
-        good_in_a_row=good_in_a_row(probes, within=services.config.timing.probe_span),
+        good_in_a_row=good_in_a_row(probes, within=timing.probe_span, now=as_of, fresh=timing.probe_interval * FRESH),
         contact=vendor.contact,
     )
 
@@ -84,22 +85,24 @@ def evidence(services: Services, vendor: Vendor, answer: Answer, page: Answer) -
     )
 
 
-def complaints(services: Services, tx: Tx, vendor: Vendor, window: timedelta) -> int:
-    """Return how many of a vendor's jobs said of late what its patterns are about."""
+def complaints(services: Services, tx: Tx, vendor: Vendor, window: timedelta) -> int | None:
+    """Return how many of a vendor's jobs said of late what its patterns are about; None = that cannot be seen."""
     catalog = services.catalog.get(tx)
-    if "updated_at" not in catalog.features or catalog.hidden:
-        return 0
+    if not catalog.features >= {"updated_at", "last_error"} or catalog.hidden:
+        return None
     seconds, types = window.total_seconds(), list(vendor.job_types)
-    rows = tx.records(
-        QUEUE["complaints"], catalog.features, now=tx.now, seconds=seconds, job_types=types, most=_FAILURES
-    )
-    return matches(vendor.patterns, (row["last_error"] for row in rows))
+    rows = tx.records(QUEUE["complaints"], catalog.features, now=tx.now, seconds=seconds, job_types=types, most=_KINDS)
+    found: int = sum(row["jobs"] for row in rows if matches(vendor.patterns, (row["last_error"],)))
+    seen = sum(row["jobs"] for row in rows)
+    if not rows or seen == rows[0]["total"]:
+        return found
+    return round(found * rows[0]["total"] / seen) or None
 
 
-def _jobs(services: Services, tx: Tx, vendor: Vendor) -> tuple[int, int]:
+def _jobs(services: Services, tx: Tx, vendor: Vendor) -> tuple[int | None, int | None]:
     catalog = services.catalog.get(tx)
     if "updated_at" not in catalog.features or catalog.hidden:
-        return 0, 0
+        return None, None
     done = tx.records(QUEUE["finished"], now=tx.now, seconds=WINDOW.total_seconds())
     finished = sum(row["jobs"] for row in done if row["job_type"] in vendor.job_types)
     return complaints(services, tx, vendor, WINDOW), finished

@@ -92,7 +92,7 @@ def _vendor(services: Services) -> Looks:
     """The vendor answers, its errors stay away, ingest is not paused and the offline variable is not "true"."""
     vendor = vendors.known_vendor(services, "")
     answer, page = vendors.ask(services, vendor)
-    found = vendors.evidence(services, vendor, answer, page)
+    failed = vendors.evidence(services, vendor, answer, page).failed_jobs
     said = {"ok": RECOVERED, "failing": NOT_YET, "unknown": UNKNOWN}[answer.verdict]
     with services.db.read() as tx:
         pause = _pause(tx)
@@ -100,8 +100,8 @@ def _vendor(services: Services) -> Looks:
         VerifyLine(name=vendor.title, verdict=said, detail=answer.detail or answer.verdict),
         VerifyLine(
             name="vendor's errors",
-            verdict=NOT_YET if found.failed_jobs else RECOVERED,
-            detail=f"{found.failed_jobs} jobs in 5 min",
+            verdict=UNKNOWN if failed is None else NOT_YET if failed else RECOVERED,
+            detail="what jobs say cannot be seen" if failed is None else f"{failed} jobs in 5 min",
         ),
         pause,
         _offline(services),

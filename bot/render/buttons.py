@@ -12,8 +12,8 @@ from bot.domain.vendor import GOOD_IN_A_ROW
 from bot.render import limits
 
 Button = dict[str, Any]
-RUNBOOK_BUTTONS = 2
-"""Titles are long: two of them fill a phone's row."""
+RUNBOOK_BUTTONS = 4
+"""Titles are long: two of them fill a phone's row, and there are two rows."""
 
 
 @cache
@@ -223,19 +223,16 @@ def _runbook(card: m.RunbookCard) -> list[Button]:
     value = card.alert.key if card.alert else "-"
     steps = [step for step in card.steps if step.action and step.ready == "ready"]
     seen = {step.action: step for step in reversed(steps)}
-    chosen = [step for step in steps if seen[step.action] is step][:RUNBOOK_BUTTONS]
-    return [_labelled(step.action, step.title, value, plans=step.risk != "read") for step in chosen]
+    chosen = sorted((step for step in steps if seen[step.action] is step), key=lambda step: step.risk == "read")
+    return [_labelled(step, value) for step in chosen[:RUNBOOK_BUTTONS]]
 
 
-def _labelled(action: str, title: str, value: str, *, plans: bool) -> Button:
-    """Return a button named by a declaration; one that plans ends in `…`."""
-    text = limits.cut_text(title, 22)
-    return {
-        "type": "button",
-        "action_id": action,
-        "text": limits.plain(f"{text.rstrip('…')}…" if plans else text, limits.BUTTON),
-        "value": value,
-    }
+def _labelled(step: m.RunbookStepLine, alert: str) -> Button:
+    """Return a button named by a declaration; one that plans ends in `…`, and a reason it needs is the alert."""
+    text = limits.cut_text(step.title, 18)
+    named = text if step.risk == "read" else f"{text.rstrip('…')}…"
+    value = ids.encode_request(alert, {"reason": f"runbook, {alert}"}) if step.needs_reason else alert
+    return {"type": "button", "action_id": step.action, "text": limits.plain(named, limits.BUTTON), "value": value}
 
 
 def _alerts(card: m.AlertList) -> list[Button]:
@@ -263,7 +260,7 @@ _ROWS: Mapping[type, Callable[[Any], list[tuple[str, list[Button]]]]] = {
     m.AlertReply: _reply,
     m.StatusCard: _row(_status),
     m.PlanCard: _row(_plan),
-    m.RunbookCard: _row(_runbook),
+    m.RunbookCard: lambda card: [("act", _runbook(card)[:2]), ("look", _runbook(card)[2:])],
     m.AlertList: _row(_alerts),
     m.NothingStuck: _row(_status_button),
     m.StuckList: _row(_status_button),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.domain.audit import AuditRow, Verdict, canonical, verify
 from bot.sqlfile import load
@@ -58,3 +59,9 @@ def newest(tx: Tx, most: int) -> list[AuditRow]:
 def about(tx: Tx, key: str) -> list[AuditRow]:
     """Return every record that names one plan, run, alert or number."""
     return tx.rows(AuditRow, SQL["about"], key=key)
+
+
+def newest_at(tx: Tx, event: str) -> datetime | None:
+    """Return when an event was recorded last, or None."""
+    row = tx.record(SQL["newest_at"], event=event)
+    return row["at"] if row else None

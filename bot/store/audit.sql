@@ -29,3 +29,7 @@ SELECT EXISTS (
     WHERE n > (SELECT n - 200 FROM ops.chatops_audit_head) AND at > %(now)s::timestamptz - interval '1 minute'
       AND event = %(event)s AND actor = %(actor)s AND record ->> 'reason' = %(reason)s
 ) AS present;
+
+-- name: newest_at
+-- When an event was recorded last.
+SELECT max(at) AS at FROM ops.chatops_audit WHERE event = %(event)s;

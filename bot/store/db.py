@@ -181,7 +181,8 @@ class Tx:
         """Run a reviewed script inside this transaction; the server refuses transaction control in it.
 
         A `DO` block runs it through `EXECUTE`: `COMMIT` and `ROLLBACK` are not allowed there (tried, PostgreSQL 15, 2026-11).
-        The connection is closed after the transaction, because a `SET` in the script would outlive it.
+        The connection is closed after the transaction, however it ends: a `SET` would outlive it, and a session lock
+        outlives even its failure.
         """
         self.leaves_state = True
         literal = psycopg.sql.Literal(text)
@@ -265,13 +266,14 @@ class Database:
         with _translated(), self._begun(begin, limits, wait) as tx:
             try:
                 yield tx
+                tx.connection.commit()
             except BaseException:
                 with suppress(psycopg.Error):
                     tx.connection.rollback()
                 raise
-            tx.connection.commit()
-            if tx.leaves_state:
-                tx.connection.close()
+            finally:
+                if tx.leaves_state:
+                    tx.connection.close()
 
     @contextmanager
     def _begun(self, begin: LiteralString, limits: Limits, wait: timedelta) -> Iterator[Tx]:
@@ -329,7 +331,7 @@ def _translate(error: psycopg.Error) -> Exception:
     """Keep what may be shown: message, detail and parameters may carry rows of people (G4)."""
     state = error.sqlstate or ""
     if state in _TIMED_OUT:
-        return StatementTimedOut(f"a statement or lock took too long and was taken back ({state})")
+        return StatementTimedOut(f"a statement or lock took too long and was taken back ({state})", sqlstate=state)
     if not state or state.startswith(("08", "57P", "53")):
         return StoreUnavailable("the database cannot be reached", hint="dragonfly doctor says more")
     found = error.diag

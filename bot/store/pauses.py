@@ -47,6 +47,11 @@ class Counts:
     released: int
     moved: int
 
+    @property
+    def now(self) -> int:
+        """Return how many jobs it holds now."""
+        return self.held + self.held_later
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:

@@ -139,6 +139,11 @@ def approve(tx: Tx, plan_id: str, *, actor: str, expires_at: datetime, secret_ha
     return tx.record(SQL["approve"], **values, now=tx.now) is not None
 
 
+def set_channel(tx: Tx, plan_id: str, channel: str) -> None:
+    """Keep where the card of a plan stands that was made in a shell."""
+    tx.run(SQL["set_channel"], id=plan_id, channel=channel)
+
+
 def expire_due(tx: Tx) -> list[Ended]:
     """End every plan whose time is over, and return them."""
     return tx.rows(Ended, SQL["expire_due"], now=tx.now)

@@ -82,6 +82,10 @@ SET approval = 'approved', decided_by = %(actor)s, decided_at = %(now)s, expires
 WHERE id = %(id)s AND state = 'issued' AND approval = 'asked' AND expires_at > %(now)s AND requester <> %(actor)s
 RETURNING id;
 
+-- name: set_channel
+-- Where the card of a plan stands that was made in a shell.
+UPDATE ops.chatops_plan SET channel = %(channel)s WHERE id = %(id)s AND channel = '';
+
 -- name: expire_due
 -- End every plan whose time is over.
 UPDATE ops.chatops_plan

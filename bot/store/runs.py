@@ -144,9 +144,9 @@ def mark_unknown(tx: Tx, run_id: str, reason: str) -> bool:
     return tx.record(SQL["mark_unknown"], id=run_id, reason=reason) is not None
 
 
-def unknown(tx: Tx, most: int = 20) -> list[Run]:
-    """Return the runs of which nobody knows whether they happened."""
-    return tx.rows(Run, SQL["list_unknown"], most=most)
+def unknown(tx: Tx, since: datetime, most: int = 20) -> list[Run]:
+    """Return the runs sent since a moment of which nobody knows whether they happened."""
+    return tx.rows(Run, SQL["list_unknown"], since=since, most=most)
 
 
 def set_undone(tx: Tx, run_id: str, by: str) -> bool:

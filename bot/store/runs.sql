@@ -92,11 +92,11 @@ WHERE id = %(id)s AND state = 'executing'
 RETURNING id;
 
 -- name: list_unknown
--- Runs of which nobody knows whether they happened.
+-- Runs of which nobody knows whether they happened, sent since a moment: older ones must not stand before them.
 SELECT id, step, resource, state, actor, approver, surface, confirmed_at, not_before, started_at, ended_at,
        rows_affected, done_to, result, reason, sqlstate, record_n, proof, proof_until, proof_facts, proved_at, undone_by
 FROM ops.chatops_run
-WHERE state = 'unknown'
+WHERE state = 'unknown' AND coalesce(started_at, confirmed_at) > %(since)s
 ORDER BY confirmed_at
 LIMIT %(most)s;
 

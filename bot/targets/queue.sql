@@ -65,18 +65,28 @@ ORDER BY j.updated_at DESC
 LIMIT %(most)s;
 
 -- name: complaints
--- Jobs that said something went wrong in a window, failed or to be tried again; classified, never shown. A pause that
--- holds or lets go, and a reset that gives up, touch a job too: what it said then is old.
-SELECT coalesce(j.last_error, '') AS last_error  -- if last_error
-SELECT '' AS last_error  -- unless last_error
+-- What jobs said went wrong in a window, counted by what they said: failed ones and those to be tried again.
+-- A claim keeps what was said before, so a job that is tried now says nothing new. Nor does one that only we have touched:
+-- a pause that holds or lets go, a run that resets or gives up. Classified, never shown.
+SELECT j.last_error, count(*)::integer AS jobs, (sum(count(*)) OVER ())::integer AS total
 FROM ops.job_queue AS j
-WHERE j.status::text <> 'completed' AND j.updated_at > %(now)s::timestamptz - make_interval(secs => %(seconds)s)
+WHERE j.status::text NOT IN ('completed', 'processing') AND coalesce(j.last_error, '') <> ''
+  AND j.updated_at > %(now)s::timestamptz - make_interval(secs => %(seconds)s)
   AND j.job_type::text = ANY (%(job_types)s)
-  AND NOT starts_with(j.last_error, '[DLQ] dragonfly')  -- if last_error
+  AND NOT starts_with(j.last_error, '[DLQ] dragonfly')
   AND NOT EXISTS (SELECT FROM ops.chatops_pause_job AS p
                   WHERE p.job_id = j.id::text
                     AND (p.released_at IS NULL OR j.updated_at <= p.released_at + interval '1 second'))
-ORDER BY j.updated_at DESC
+  AND NOT EXISTS (
+      SELECT FROM ops.chatops_plan_target AS t
+      JOIN ops.chatops_run AS r ON r.id = t.plan_id
+      WHERE t.target_id = j.id::text AND NOT starts_with(t.disposition, 'leave')
+        AND t.ordinal <= r.done_to AND t.ordinal <> ALL (r.moved)
+        AND coalesce(r.ended_at, %(now)s::timestamptz) >= %(now)s::timestamptz - make_interval(secs => %(seconds)s)
+        AND (j.attempts <= (t.guard ->> 'attempts')::integer
+             OR j.updated_at BETWEEN r.ended_at - interval '1 second' AND r.ended_at + interval '1 second'))
+GROUP BY j.last_error
+ORDER BY jobs DESC
 LIMIT %(most)s;
 
 -- name: finished

@@ -68,7 +68,7 @@ def test_a_migration_block_needs_a_second_person(page: Page, pictures: Path | No
     shows(page, "Second person: end session")
     act(page, "approve:v1")
     page.click("[data-testid=confirm-yes]")
-    shows(page, "needs an approver")
+    shows(page, "another person decides")
     be(page, "U0DANA")
     act(page, "approve:v1")
     expect(page.locator("[data-testid=confirm]")).to_contain_text("still has to type")

@@ -99,7 +99,17 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 def test_three_good_answers_over_sixty_seconds(answers: list[tuple[int, str]], good: int) -> None:
     """Too close together they do not count; a bad one begins anew; one that could not tell counts as neither."""
     probes = [[(NOON + timedelta(seconds=at)).isoformat(), verdict] for at, verdict in answers]
-    assert good_in_a_row(probes, within=timedelta(seconds=60)) == good
+    now = NOON + timedelta(seconds=answers[-1][0] if answers else 0)
+    assert good_in_a_row(probes, within=timedelta(seconds=60), now=now, fresh=timedelta(seconds=60)) == good
+
+
+@pytest.mark.parametrize(("late", "then", "good"), [(59, [], 3), (60, [], 0), (0, ["unknown"] * 16, 0)])
+def test_good_answers_go_stale(late: int, then: list[str], good: int) -> None:
+    """Three good answers and then silence, or timeouts alone, are no good answers now."""
+    verdicts = ["ok"] * 4 + then
+    probes = [[(NOON + timedelta(seconds=20 * at)).isoformat(), verdict] for at, verdict in enumerate(verdicts)]
+    now = NOON + timedelta(seconds=20 * (len(verdicts) - 1) + late)
+    assert good_in_a_row(probes, within=timedelta(seconds=60), now=now, fresh=timedelta(seconds=60)) == good
 
 
 def found(**changes: object) -> Evidence:
@@ -132,6 +142,9 @@ def found(**changes: object) -> Evidence:
         (found(log_lines=None, probe=OK), "unknown", "the logs cannot be read"),
         (found(log_lines=None, probe=FAILING), "bad", "the probe fails"),
         (found(log_lines=None, failed_jobs=6), "bad", "6 of 6 calls failed"),
+        (found(failed_jobs=None, finished_jobs=None, probe=OK), "unknown", "what our jobs say cannot be seen"),
+        (found(failed_jobs=None, finished_jobs=9), "unknown", "what our jobs say cannot be seen"),
+        (found(failed_jobs=None, probe=FAILING), "bad", "the probe fails"),
     ],
 )
 def test_evidence_is_combined(seen: Evidence, status: str, says: str) -> None:
@@ -144,3 +157,9 @@ def test_the_alert_keeps_all_sources() -> None:
     """Each source with what it said, the silent ones too."""
     kept = as_evidence(found(failed_jobs=6, probe=FAILING, log_lines=None))
     assert kept == {"failed_jobs": 6, "finished_jobs": 0, "log_lines": None, "probe": "500", "page": "unknown"}
+
+
+def test_jobs_that_cannot_be_seen_are_kept_as_that() -> None:
+    """Not as none: a card says "not known"."""
+    kept = as_evidence(found(failed_jobs=None, finished_jobs=3, probe=FAILING))
+    assert (kept["failed_jobs"], kept["finished_jobs"]) == ("not known", "")

@@ -68,3 +68,17 @@ def test_away_and_back(bot: Bot, postgres: PostgresServer, place: Path, slack: S
         assert "0 alerts" in str(ada.is_told("0 alerts", timeout_seconds=15).blocks)
     finally:
         again.stop()
+
+
+def test_a_card_of_an_earlier_process_is_closed(postgres: PostgresServer, place: Path, slack: SlackServer) -> None:
+    """After a lockout the bot is started anew: the new process closes the card that the old one could not."""
+    config = replace(LIVELY, workers=())
+    with running_bot(postgres.dsn(), slack, config, "http"):
+        postgres.stop()
+        told = card(slack, "🔴 Cannot reach: database")
+    again = PostgresServer.start(place, fast=True, port=postgres.port)
+    try:
+        with running_bot(again.dsn(), slack, config, "http"):
+            eventually(lambda: "Recovered" in str(slack.workspace.find("C0INCIDENTS", told.ts)), 20)
+    finally:
+        again.stop()

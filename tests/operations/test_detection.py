@@ -387,12 +387,12 @@ def test_a_role_that_sees_no_sessions_sees_that_a_migration_waits(
 
 def test_a_hint_makes_the_deployments_due(here: Services, railway: Cloud) -> None:
     """What a hook tells is not believed: the deployments are looked at anew, and nothing else."""
-    checks.run_due(here)
+    checks.run_outside_due(here)
     asked = len(railway.server.calls)
-    checks.run_due(here)
+    checks.run_outside_due(here)
     assert len(railway.server.calls) == asked
     detection.hint(here)
-    checks.run_due(here)
+    checks.run_outside_due(here)
     names = [name for call in railway.server.calls[asked:] for name in call.names]
     assert names.count("ServiceState") == 3
     assert "RuntimeLogs" not in names

@@ -1,13 +1,14 @@
 """Offline mode: one variable, true or false, never deleted; honest about what it does; undone; secret where it is one."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from bot.domain.messages import CannotPlan, PlanCard, PlanFace
 from bot.operations import audit, plans, proofs, runs, verifying
-from bot.operations.kinds.variable import ASK_EVERY
+from bot.operations.kinds.restart import ASK_EVERY
 from bot.operations.plans import Place
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
@@ -183,6 +184,23 @@ def test_off_is_proved_by_the_vendors_errors_staying_away(here: Services, railwa
     failing(target, 3, "ValueError: missing file_path")
     eventually(lambda: is_proved(here, card.key))
     assert shown(here, card.key).face is PlanFace.RECOVERED
+
+
+@pytest.mark.parametrize("before", ["true"], indirect=True)
+def test_off_is_not_proved_by_what_cannot_be_seen(here: Services, railway: Cloud, target: Target) -> None:
+    """Without `last_error` nobody knows whether the errors stay away: not proved, and at the limit "not known"."""
+    target.connection.execute("ALTER TABLE ops.job_queue DROP COLUMN last_error CASCADE")
+    card = planned(here, "offline", mode="off")
+    carried_out(here, card)
+    eventually(lambda: railway.processes.variables[VARIABLE] == "false" and railway.running().runs)
+    time.sleep(here.config.timing.probe_span.total_seconds())
+    assert not is_proved(here, card.key)
+    target.connection.execute("UPDATE ops.chatops_run SET proof_until = now() - interval '1 second'")
+    assert is_proved(here, card.key), "decided"
+    row = target.connection.execute("SELECT proof FROM ops.chatops_run WHERE id = %s", (card.key,)).fetchone()
+    assert row == ("not_known",)
+    line = verifying._vendor(here)[1]
+    assert (line.name, line.verdict) == ("vendor's errors", "could not tell")
 
 
 def test_a_deployment_without_a_heartbeat_is_no_proof(here: Services, railway: Cloud) -> None:

@@ -133,6 +133,71 @@ def test_a_role_lost_midway_stops_the_run(target_dsn: str, target: Target) -> No
     assert target.statuses() == {"processing": 1}
 
 
+def test_an_approvers_role_lost_midway_stops_the_run(careful: Services, target: Target) -> None:
+    """Between approval and execution Dana stops being an approver: aborted, nothing done."""
+    target.worker()
+    target.stuck(3)
+    card = make(careful)
+    approvals.ask(careful, card.key, ADA, "the night is long and the queue is full")
+    approved = approvals.approve(careful, card.key, DANA)
+    assert isinstance(approved, PlanCard)
+    assert isinstance(plans.confirm(careful, card.key, ADA, secret=approved.secret, typed=card.target), PlanCard)
+    without = replace(careful.config, people=replace(careful.config.people, approvers=("U0BEN",)))
+    runs.perform_due(replace(careful, config=without))
+    ended = plans.card(careful, card.key)
+    assert isinstance(ended, PlanCard)
+    assert (ended.face, "no approver any more" in ended.reason) == (PlanFace.REFUSED, True)
+    assert target.statuses() == {"processing": 3}
+
+
+def fails(target: Target, sqlstate: str, times: int) -> None:
+    """Let the next changes of the queue fail so; how many there were is counted even where they are taken back."""
+    target.connection.execute(
+        f"""
+        CREATE SEQUENCE public.tried;
+        CREATE FUNCTION public.fails() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+        BEGIN
+            IF nextval('public.tried') <= {times} THEN RAISE EXCEPTION 'x' USING ERRCODE = '{sqlstate}'; END IF;
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER fails BEFORE UPDATE ON ops.job_queue FOR EACH STATEMENT EXECUTE FUNCTION public.fails();
+        """.encode()
+    )
+
+
+@pytest.mark.parametrize("sqlstate", ["55P03", "40001", "40P01"])
+def test_what_may_be_gone_in_a_moment_is_tried_again(services: Services, target: Target, sqlstate: str) -> None:
+    """A lock, a conflict and a deadlock: the third try is the one that counts."""
+    target.worker()
+    target.stuck(1)
+    fails(target, sqlstate, 2)
+    plans.confirm(services, (card := make(services)).key, ADA, secret=card.secret)
+    runs.perform_due(services)
+    assert target.statuses() == {"pending": 1}
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "tries", "said"),
+    [
+        ("57014", 1, "a statement took longer than 15 s; all of it was taken back"),
+        ("55P03", 3, "what it would change is locked by somebody else (3 tries)"),
+        ("40P01", 3, "it and somebody else wait for each other (3 tries)"),
+    ],
+)
+def test_what_fails_says_why(services: Services, target: Target, sqlstate: str, tries: int, said: str) -> None:
+    """A statement that takes too long is no lock: it fails at once, in its own words."""
+    target.worker()
+    target.stuck(1)
+    fails(target, sqlstate, 99)
+    plans.confirm(services, (card := make(services)).key, ADA, secret=card.secret)
+    runs.perform_due(services)
+    ended = plans.card(services, card.key)
+    assert isinstance(ended, PlanCard)
+    assert (ended.face, ended.reason) == (PlanFace.FAILED, said)
+    assert target.connection.execute("SELECT last_value FROM public.tried").fetchone() == (tries,)
+    assert target.statuses() == {"processing": 1}
+
+
 @pytest.fixture
 def careful(target_dsn: str, services: Services) -> Services:
     """Give services that want a second person above two jobs."""

@@ -1,9 +1,10 @@
 """A restart: one call for exactly what was previewed, refused where it would make things worse, proved by a new worker."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +18,7 @@ from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer
 from bot.sandbox.railway.faults import FaultKind
+from tests.operations.test_offline import is_proved
 from tests.support.jobs import Target
 from tests.support.product import ADA, BEN, GIL, INCIDENTS, product
 from tests.support.railway import API, INGEST, Cloud, carried_out, cloud, on, planned, shown
@@ -72,7 +74,7 @@ def test_row_19_a_restart_is_proved_by_a_new_worker(here: Services, railway: Clo
     target.worker(OLD, silent_seconds=0)
     assert proofs.watch(here) == 0
     target.worker("ingest_processor-fresh002", silent_seconds=0)
-    assert proofs.watch(here) == 1
+    assert is_proved(here, card.key)
 
     proved = shown(here, card.key)
     assert (proved.face, proved.proof["new_worker"]) == (PlanFace.RECOVERED, "ingest_processor-fresh002")
@@ -132,9 +134,51 @@ def test_the_api_has_no_worker_and_is_restarted_too(here: Services, railway: Clo
     card = planned(here, "restart", service="api")
     assert carried_out(here, card).face is PlanFace.WORKING
     assert railway.sent("deploymentRestart") == [{"id": railway.running(API).id}]
-    eventually(lambda: proofs.watch(here) == 1)
+    eventually(lambda: is_proved(here, card.key))
     assert railway.processes.asked == [("restart", API)]
     assert "It runs again" in card_text(shown(here, card.key))
+
+
+def test_the_proof_of_the_api_asks_railway_sparingly(services: Services, target: Target) -> None:
+    """A thousand requests an hour: ten looks within five seconds are one."""
+    with cloud(target, restart_seconds=30.0) as railway:
+        here = on(services, railway)
+        carried_out(here, planned(here, "restart", service="api"))
+        assert proofs.watch(here) == 0
+        asked = len(railway.server.calls)
+        for _ in range(10):
+            proofs.watch(here)
+        assert len(railway.server.calls) == asked
+
+
+@dataclass
+class Observed:
+    """A platform; whoever asks it while a transaction of ours is open is found."""
+
+    platform: Any
+    target: Target
+    asked: int = 0
+
+    def __getattr__(self, name: str) -> Any:
+        """Look at our sessions, then ask."""
+        row = self.target.connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND application_name = 'chatops_bot' AND state LIKE 'idle in transaction%'"
+        ).fetchone()
+        assert row == (0,), f"{name} was asked inside a transaction"
+        self.asked += 1
+        return getattr(self.platform, name)
+
+
+def test_nobody_is_asked_inside_a_snapshot(here: Services, railway: Cloud, target: Target) -> None:
+    """Postgres ends a transaction that waits 10 s for somebody else: Railway is asked before it begins."""
+    observed = Observed(railway.client, target)
+    ours = replace(here, platform=cast(Any, observed))
+    planned(ours, "restart", service="ingest")
+    done = carried_out(here, planned(ours, "offline", mode="on"))
+    before = observed.asked
+    planned(ours, "undo", run=done.key)
+    assert observed.asked > before > 0
 
 
 def test_another_deployment_since_is_refused(here: Services, railway: Cloud) -> None:
@@ -218,7 +262,9 @@ def test_what_is_stopped_or_not_there_yet_is_not_restarted(here: Services, railw
     assert "https://railway.com/" in found.remedy[0]
 
 
-def test_in_dev_without_railway_the_playbooks_command_is_shown(services: Services, railway: Cloud) -> None:
+def test_in_dev_without_railway_the_playbooks_command_is_shown(
+    services: Services, railway: Cloud, target: Target
+) -> None:
     """`SUPABASE_MODE=dev`: nothing runs on Railway; the command to run by hand is shown, never run."""
     here = on(services, railway)
     alone = replace(here, config=replace(here.config, railway=False), platform=None)
@@ -226,6 +272,7 @@ def test_in_dev_without_railway_the_playbooks_command_is_shown(services: Service
     assert found.reasons == ("in dev nothing runs on Railway",)
     assert found.remedy == ("by hand: python -m backend.workers.ingest_processor",)
     assert "python -m backend.workers.ingest_processor" in TerminalRenderer().text(found)
+    target.connection.execute("UPDATE ops.chatops_schema_version SET mode = 'prod'")
     in_prod = replace(alone, config=replace(alone.config, env="prod"))
     assert "by hand" not in repr(refused(in_prod))
 
@@ -282,10 +329,30 @@ def test_no_answer_is_unknown_and_read_back(here: Services, railway: Cloud, unan
     assert runs.perform_due(here) == 0
     eventually(lambda: runs.reconcile(here) == 1)
     assert len(railway.sent("deploymentRestart")) == 1
-    eventually(lambda: proofs.watch(here) == 1)
+    eventually(lambda: is_proved(here, unanswered.key))
     assert shown(here, unanswered.key).face is PlanFace.RECOVERED
     entries = audit.list_newest(here, 20).entries
     assert {"step.unknown", "step.reconciled_done", "proof.proved"} <= {entry.event for entry in entries}
+
+
+def test_old_ones_do_not_stand_before_a_new_one(here: Services, target: Target, unanswered: PlanCard) -> None:
+    """Twenty that a person must settle are looked past: the newest is read back all the same."""
+    target.connection.execute(
+        """
+        CREATE TEMP TABLE p AS SELECT p.* FROM ops.chatops_plan p WHERE id = %(id)s;
+        CREATE TEMP TABLE r AS SELECT r.* FROM ops.chatops_run r WHERE id = %(id)s;
+        """.replace("%(id)s", f"'{unanswered.key}'").encode()
+    )
+    for number in range(20):
+        target.connection.execute("UPDATE p SET id = %s", (f"Z{number:03}",))
+        target.connection.execute(
+            "UPDATE r SET id = %s, confirmed_at = confirmed_at - interval '1 hour', started_at = started_at - interval '1 hour'",
+            (f"Z{number:03}",),
+        )
+        target.connection.execute("INSERT INTO ops.chatops_plan SELECT * FROM p")
+        target.connection.execute("INSERT INTO ops.chatops_run SELECT * FROM r")
+    eventually(lambda: runs.reconcile(here) == 1)
+    assert shown(here, unanswered.key).face is not PlanFace.UNKNOWN
 
 
 def test_a_crash_is_not_taken_for_the_restart(services: Services, target: Target) -> None:

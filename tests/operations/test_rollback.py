@@ -8,13 +8,15 @@ import psycopg
 import pytest
 
 from bot.domain.configuration import Migrations
-from bot.domain.messages import PlanCard, PlanDetails, PlanFace
+from bot.domain.messages import Notice, PlanCard, PlanDetails, PlanFace
 from bot.errors import InvalidCommand
-from bot.operations import audit, plans, proofs
+from bot.operations import approvals, audit, handing_over, plans, proofs
 from bot.operations.services import Services
 from tests.operations.conftest import Files
 from tests.support.danger import approve, carry_out, make, plan, refused, run, shown
 from tests.support.people import People
+from tests.support.product import ADA, DANA, SHELL
+from tests.support.waiting import eventually
 
 VERSION = "20261105"
 FEED = "public.v_live_feed_events"
@@ -129,6 +131,15 @@ def test_a_setting_of_the_script_does_not_outlive_it(dropping: Services, files: 
 
 
 @deployed
+def test_a_session_lock_of_a_script_that_fails_is_let_go(dropping: Services, people: People, files: Files) -> None:
+    """A rollback does not give it back: the connection is closed."""
+    files.rollback(VERSION, "SELECT pg_advisory_lock(4711);\nSELECT 1/0;\n")
+    assert roll_back(dropping).face is PlanFace.FAILED
+    held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711"
+    assert eventually(lambda: people.owner.execute(held).fetchone() is None)
+
+
+@deployed
 @pytest.mark.parametrize("change", ["script", "gone", "link", "record"])
 def test_what_changed_since_the_approval_is_not_run(
     dropping: Services, people: People, files: Files, change: str
@@ -220,6 +231,22 @@ def test_without_a_folder_it_is_unavailable(dropping: Services) -> None:
     bare = replace(dropping, config=replace(dropping.config, migrations=Migrations()))
     found = refused(bare, "rollback", {"version": VERSION})
     assert found.remedy == ("set migrations.rollbacks",)
+
+
+@deployed
+def test_a_press_after_it_was_handed_over_says_so(dropping: Services, files: Files) -> None:
+    """Nothing runs here: a second hand-over, a confirm and an approval all hear to whom it went."""
+    files.rollback(VERSION, DROP)
+    card = plan(dropping, "rollback", {"version": VERSION})
+    handing_over.hand_over(dropping, card.key, SHELL)
+    for answer in (
+        handing_over.hand_over(dropping, card.key, SHELL),
+        plans.confirm(dropping, card.key, SHELL, secret=None, typed=VERSION),
+        plans.confirm(dropping, card.key, ADA, secret=card.secret),
+        approvals.approve(dropping, card.key, DANA),
+    ):
+        assert isinstance(answer, Notice) and answer.kind == "handed-over"
+        assert "was handed over to the DBA by" in shown(answer)
 
 
 @deployed

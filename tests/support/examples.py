@@ -227,6 +227,7 @@ FACTS: dict[str, object] = {
     "age": timedelta(seconds=20),
     "url": "https://example.org/archives/C1/p1",
     "report": "E-4K2",
+    "unknown": False,
 }
 NOTICES = [
     "not-yours",
@@ -252,6 +253,8 @@ NOTICES = [
     "not-found",
     "near-miss",
     "bad-input",
+    "target-failed",
+    "handed-over",
     "not-here",
     "database-away",
     "storage-away",
@@ -570,6 +573,7 @@ def lists() -> list[m.Message]:
         ),
         GATE,
         replace(GATE, checks=(CHECK,)),
+        replace(GATE, allowed_until=NOW, allowed_why="fix for A31"),
         replace(GATE, in_progress=True, running="DB Connectivity", waits=("Migration Status",)),
         *(replace(PAUSE, state=state) for state in ("active", "resuming", "stopped")),
         replace(PAUSE, state="ended", ended_at=NOW, good=3),

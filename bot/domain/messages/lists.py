@@ -258,6 +258,9 @@ class GateReport(Message):
     """The check that runs now."""
     waits: tuple[str, ...] = ()
     in_progress: bool = False
+    allowed_until: datetime | None = None
+    """Two people said yes to its no, until then."""
+    allowed_why: str = ""
 
     @property
     def failed(self) -> tuple[GateCheck, ...]:

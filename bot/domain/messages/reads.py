@@ -113,6 +113,7 @@ class RunbookStepLine:
     shell: str = ""
     action: str = ""
     """The action id of its button, or empty."""
+    needs_reason: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

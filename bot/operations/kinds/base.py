@@ -94,7 +94,10 @@ def _never(*_: object) -> None:
 class Kind:
     """The verbs of one kind of step."""
 
-    preview: Callable[[Services, Tx, Step, Catalog, Mapping[str, str]], Preview | Message]
+    preview: Callable[..., Preview | Message]
+    """Look, given (services, tx, step, catalog, params) and, by keyword, what `outside` returned; it calls nobody."""
+    outside: Callable[[Services, Mapping[str, str]], Mapping[str, Any]] = lambda _services, _params: {}
+    """Ask whoever is outside what the preview needs, before its snapshot begins: Postgres ends one that waits."""
     act: Callable[[Services, Tx, Work, int, int], Done] | None = None
     """Carry out the targets with `after` < ordinal <= `upto` in the given transaction."""
     call: Callable[[Services, Work], Done] | None = None

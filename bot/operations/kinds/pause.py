@@ -12,7 +12,7 @@ from bot.domain.catalog import Catalog
 from bot.domain.durations import parse_duration
 from bot.domain.messages import Message
 from bot.domain.runbook import Step
-from bot.domain.vendor import GOOD_IN_A_ROW, good_in_a_row
+from bot.domain.vendor import FRESH, GOOD_IN_A_ROW, good_in_a_row
 from bot.errors import InvalidCommand
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
 from bot.operations.services import Services
@@ -95,6 +95,7 @@ def _keep(tx: Tx, found: Pause, lease: timedelta, params: Mapping[str, str]) -> 
             "lease_seconds": lease.total_seconds(),
             "job_types": found.job_types,
             "reason": params["reason"],
+            "way_back": "",
         },
         sealed={"keeps": found.id, "before": found.ends_at.isoformat(), "lease": int(lease.total_seconds())},
         acting=held.held + held.held_later,
@@ -158,7 +159,7 @@ def _resume_preview(
         return cannot(services, tx, step, ["ingest is not paused by me"], [])
     if found.state == "resuming":
         return cannot(services, tx, step, ["it is being resumed already"], [])
-    good, asked = good_answers(services, found)
+    good, asked = good_answers(services, found, tx.now)
     if asked and good < GOOD_IN_A_ROW:
         why = f"the API gave {good} of {GOOD_IN_A_ROW} good answers"
         return cannot(services, tx, step, [why], ["dragonfly probe"])
@@ -186,10 +187,12 @@ def _resume_preview(
     )
 
 
-def good_answers(services: Services, pause: Pause) -> tuple[int, bool]:
+def good_answers(services: Services, pause: Pause, now: datetime | None = None) -> tuple[int, bool]:
     """Return how many good answers in a row the vendor gave, and whether it is asked at all."""
     asked = any(set(item.job_types) & set(pause.job_types) and item.endpoint for item in services.config.vendors)
-    return good_in_a_row(pause.probes, within=services.config.timing.probe_span), asked
+    timing, now = services.config.timing, now or services.clock.now()
+    fresh = timing.probe_interval * FRESH
+    return good_in_a_row(pause.probes, within=timing.probe_span, now=now, fresh=fresh), asked
 
 
 def _resume_act(services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Done:
@@ -197,6 +200,9 @@ def _resume_act(services: Services, tx: Tx, work: Work, _after: int, _upto: int)
     found = pauses.find(tx, work.plan.preview["pause"], lock=True)
     if found is None or found.state not in ("active", "stopped"):
         return Done(result={}, rows=0, refused="the pause has ended, or is being resumed already")
+    good, asked = good_answers(services, found, tx.now)
+    if asked and good < GOOD_IN_A_ROW:
+        return Done(result={}, rows=0, refused=f"the API gave {good} of {GOOD_IN_A_ROW} good answers by now")
     freed = steps.release(tx, work.step, work.catalog, found, services.config.queue.resume_batch)
     pauses.set_state(
         tx,

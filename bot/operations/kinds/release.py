@@ -10,7 +10,7 @@ from bot.domain.runbook import Step
 from bot.errors import InvalidCommand
 from bot.operations.kinds.base import Done, Kind, Preview, Work, cannot
 from bot.operations.services import Services
-from bot.store import gate
+from bot.store import gate, outbox
 from bot.store.db import Tx
 
 LEASE = timedelta(minutes=30)
@@ -51,7 +51,17 @@ def _act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Do
     facts = work.plan.preview
     until = datetime.fromisoformat(facts["until"])
     done = gate.allow(tx, facts["gate"], run=work.run.id, until=until, why=facts["reason"])
+    _announce_edit(tx, facts["gate"])
     return Done(result={"allowed": int(done)}, rows=int(done), refused="" if done else "the gate has changed")
+
+
+def _announce_edit(tx: Tx, gate_id: int) -> None:
+    """Queue an edit of the gate's card, where it stands."""
+    key = f"gate:{gate_id}"
+    where = outbox.whereabouts(tx, key)
+    if where is not None:
+        facts = {"message": "gate", "id": gate_id}
+        outbox.enqueue(tx, "update", channel=where.channel, message_key=key, render_from=facts, priority=outbox.RESULT)
 
 
 def _undo_preview(

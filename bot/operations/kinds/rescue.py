@@ -43,7 +43,7 @@ def preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Ma
     if unavailable is not None:
         return unavailable
     config = services.config
-    _require_known(config, catalog, typed.job_type)
+    require_known(config, catalog, typed.job_type, "reset-stuck")
     whole = rescue.look(tx, step, catalog, config, typed)
     found, left_over = rescue.capped(whole, config.queue.plan_cap)
     by = counts(found.verdicts)
@@ -192,7 +192,7 @@ def _proof_for(services: Services, result: Mapping[str, int], facts: Mapping[str
     return services.config.timing.proof_limit + longest
 
 
-def _require_known(config: Configuration, catalog: Catalog, job_type: str) -> None:
+def require_known(config: Configuration, catalog: Catalog, job_type: str, command: str) -> None:
     """Refuse a job type that neither the database nor the configuration knows, with those that are.
 
     Raises:
@@ -203,8 +203,8 @@ def _require_known(config: Configuration, catalog: Catalog, job_type: str) -> No
     if not job_type or job_type in known or config.is_listed_job(job_type):
         return
     near = difflib.get_close_matches(job_type, known, n=1)
-    message = f"reset-stuck does not know type {job_type!r}. Types here: {', '.join(known)}"
-    raise InvalidCommand(message, hint=f"/dragonfly reset-stuck {near[0] if near else known[0]}")
+    message = f"{command} does not know type {job_type!r}. Types here: {', '.join(known)}"
+    raise InvalidCommand(message, hint=f"/dragonfly {command} {near[0] if near else known[0]}")
 
 
 def _undo_preview(

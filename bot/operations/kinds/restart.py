@@ -1,6 +1,7 @@
 """Restart the running deployment of a service: one call, never an upload. Proved by a new worker id (cards, section 12)."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,8 @@ LINES = 200
 LATELY = timedelta(minutes=5)
 KNOWN = timedelta(hours=24)
 _MOST_WORKERS = 1000
+ASK_EVERY = timedelta(seconds=5)
+"""Railway takes a thousand requests an hour, and a look at a proof costs one or two."""
 SIGN_IN_FAILS = "sign-in to the database fails for all; a restart would make it worse"
 
 
@@ -36,23 +39,53 @@ def known_service(services: Services, word: str, command: str) -> Service:
     return found
 
 
-def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What Railway said of a service before the plan's snapshot began."""
+
+    state: ServiceState
+    signs_in: bool
+
+
+def _outside(services: Services, params: Mapping[str, str]) -> Mapping[str, _Seen | TargetError | None]:
     service = known_service(services, params["service"], "restart")
-    if services.config.env == "dev" and not services.config.railway:
-        return cannot(services, tx, step, ["in dev nothing runs on Railway"], [f"by hand: {service.local}"])
-    unavailable = impossible(services, tx, step, catalog)
-    if unavailable or services.platform is None:
-        return unavailable or cannot(services, tx, step, ["Railway is not configured"], ["set RAILWAY_TOKEN"])
+    if services.platform is None or _is_local(services):
+        return {"seen": None}
     try:
         state = services.platform.state(service.name, service.service_id)
         running = state.running
-        signs_in = running is None or _signs_in(services, running, tx.now)
+        signs_in = running is None or _signs_in(services, running, services.clock.now())
     except TargetError as error:
-        return cannot(services, tx, step, [error.message], ["dragonfly doctor"])
+        return {"seen": error}
+    return {"seen": _Seen(state, signs_in)}
+
+
+def _is_local(services: Services) -> bool:
+    return services.config.env == "dev" and not services.config.railway
+
+
+def _preview(
+    services: Services,
+    tx: Tx,
+    step: Step,
+    catalog: Catalog,
+    params: Mapping[str, str],
+    *,
+    seen: _Seen | TargetError | None,
+) -> Preview | Message:
+    service = known_service(services, params["service"], "restart")
+    if _is_local(services):
+        return cannot(services, tx, step, ["in dev nothing runs on Railway"], [f"by hand: {service.local}"])
+    unavailable = impossible(services, tx, step, catalog)
+    if unavailable or seen is None:
+        return unavailable or cannot(services, tx, step, ["Railway is not configured"], ["set RAILWAY_TOKEN"])
+    if isinstance(seen, TargetError):
+        return cannot(services, tx, step, [seen.message], ["dragonfly doctor"])
+    state, running = seen.state, seen.state.running
     if running is None or running.why_not_restart:
         why = running.why_not_restart if running else "it has no deployment"
         return cannot(services, tx, step, [f"{service.name} cannot be restarted: {why}"], [f"look: {state.url}"])
-    if not signs_in:
+    if not seen.signs_in:
         return cannot(services, tx, step, [SIGN_IN_FAILS], ["put the credentials right first"])
     return _planned(tx, catalog, service, state, running)
 
@@ -180,8 +213,10 @@ def _proof_for(services: Services, _result: Mapping[str, int], _facts: Mapping[s
 
 RESTART = Kind(
     preview=_preview,
+    outside=_outside,
     call=_call,
     read_back=_read_back,
     proof_for=_proof_for,
     prove=_prove,
+    prove_every=ASK_EVERY,
 )

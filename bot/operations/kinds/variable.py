@@ -6,17 +6,19 @@ neither true nor false may be a secret: it is never shown, kept, or put back.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from bot.domain.catalog import Catalog
 from bot.domain.configuration import Service, Vendor
 from bot.domain.messages import Message
+from bot.domain.platform import ServiceState
 from bot.domain.runbook import Step
 from bot.errors import TargetError, TargetRefused
 from bot.operations import vendors
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
-from bot.operations.kinds.restart import beats, new_workers
+from bot.operations.kinds.restart import ASK_EVERY, beats, new_workers
 from bot.operations.services import Services
 from bot.ports import Platform
 from bot.store import plans
@@ -29,8 +31,6 @@ LINES = (
     "if OFFLINE: sleep, claim nothing, and keep the heartbeat going",
 )
 """What a worker would need to obey it: shown, because nobody has seen it in the code."""
-ASK_EVERY = timedelta(seconds=5)
-"""Railway takes a thousand requests an hour, and a look at the proof costs two."""
 
 
 def shown(value: str | None) -> str | None:
@@ -38,40 +38,65 @@ def shown(value: str | None) -> str | None:
     return value if value is None or value in VALUES.values() else OTHER
 
 
-def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
-    return _planned(services, tx, step, catalog, params, VALUES[params["mode"].lower()])
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What Railway said of the variable and its service before the plan's snapshot began."""
+
+    vendor: Vendor
+    service: Service
+    state: ServiceState
+    before: str | None
+
+
+_Asked = _Seen | TargetError | None
+"""None: there is nobody to ask."""
+
+
+def _outside(services: Services, _params: Mapping[str, str]) -> Mapping[str, _Asked]:
+    vendor = next((item for item in services.config.vendors if item.services and item.variable), None)
+    if vendor is None or services.platform is None:
+        return {"seen": None}
+    service = services.config.service(vendor.services[0]) or Service(name=vendor.services[0])
+    try:
+        state = services.platform.state(service.name, service.service_id)
+        before = shown(services.platform.variable(state.service_id, vendor.variable))
+    except TargetError as error:
+        return {"seen": error}
+    return {"seen": _Seen(vendor, service, state, before)}
+
+
+def _preview(
+    services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str], *, seen: _Asked
+) -> Preview | Message:
+    return _planned(services, tx, step, catalog, params, VALUES[params["mode"].lower()], seen)
 
 
 def _planned(
-    services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str], value: str
+    services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str], value: str, seen: _Asked
 ) -> Preview | Message:
     unavailable = impossible(services, tx, step, catalog)
-    vendor = next((item for item in services.config.vendors if item.services and item.variable), None)
-    if unavailable or vendor is None or services.platform is None:
+    if unavailable or seen is None:
         return unavailable or cannot(services, tx, step, ["Railway is not configured"], ["set RAILWAY_TOKEN"])
-    service = services.config.service(vendor.services[0]) or Service(name=vendor.services[0])
-    try:
-        facts = _facts(services.platform, vendor, service, value)
-    except TargetError as error:
-        return cannot(services, tx, step, [error.message], ["dragonfly doctor"])
+    if isinstance(seen, TargetError):
+        return cannot(services, tx, step, [seen.message], ["dragonfly doctor"])
+    facts, service = _facts(seen, value), seen.service
     facts["workers"] = [row["worker_id"] for row in beats(tx, catalog, service.worker_types)]
     sealed = {key: facts[key] for key in ("variable", "service", "before", "after")}
     return Preview(params=dict(params), facts=facts, sealed=sealed, resource=f"service:{service.name}")
 
 
-def _facts(platform: Platform, vendor: Vendor, service: Service, value: str) -> dict[str, Any]:
-    state = platform.state(service.name, service.service_id)
-    before = shown(platform.variable(state.service_id, vendor.variable))
+def _facts(seen: _Seen, value: str) -> dict[str, Any]:
+    service, state, before = seen.service, seen.state, seen.before
     facts = {
-        "variable": vendor.variable,
-        "vendor": vendor.name,
+        "variable": seen.vendor.variable,
+        "vendor": seen.vendor.name,
         "service": service.name,
         "service_id": state.service_id,
         "before": before,
         "after": value,
         "deployments": [item.id for item in state.deployments],
         "worker_types": list(service.worker_types),
-        "lines": [line.format(variable=vendor.variable) for line in LINES],
+        "lines": [line.format(variable=seen.vendor.variable) for line in LINES],
         "url": state.url,
     }
     return {**facts, "way_back": ""} if before == OTHER else facts
@@ -116,7 +141,8 @@ def _prove(services: Services, work: Work) -> Proof:
     newer = facts["before"] == facts["after"] or _is_newer(services, platform, work)
     failing, quiet = _errors(services, work) if facts["after"] == VALUES["off"] else (0, True)
     left = (not stands) + (not newer) + (not quiet)
-    return Proof(left=left, total=3, facts={"stands": stands, "newer": newer, "failing": failing})
+    facts_now = {"stands": stands, "newer": newer, "failing": failing}
+    return Proof(left=left, total=3, facts=facts_now, unknown=failing is None and stands and newer)
 
 
 def _is_newer(services: Services, platform: Platform, work: Work) -> bool:
@@ -128,12 +154,12 @@ def _is_newer(services: Services, platform: Platform, work: Work) -> bool:
     return runs_anew and (not types or bool(new_workers(services, work, types, facts["workers"])))
 
 
-def _errors(services: Services, work: Work) -> tuple[int, bool]:
-    """Return how many of the vendor's errors came of late, and whether they have stayed away for long enough."""
+def _errors(services: Services, work: Work) -> tuple[int | None, bool]:
+    """Return how many of the vendor's errors came of late, None = not to be seen, and whether they stayed away long enough."""
     span = services.config.timing.probe_span
     vendor = services.config.vendor(work.plan.preview["vendor"])
     if vendor is None:
-        return 0, True
+        return None, False
     with services.db.read() as tx:
         failing = vendors.complaints(services, tx, vendor, span)
         return failing, failing == 0 and tx.now - (work.run.started_at or work.run.confirmed_at) >= span
@@ -144,13 +170,13 @@ def _proof_for(services: Services, _result: Mapping[str, int], _facts: Mapping[s
 
 
 def _undo_preview(
-    services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]
+    services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str], *, seen: _Asked
 ) -> Preview | Message:
     """Put the old value back; where there was none, "false" says the same to whoever reads it."""
     plan = plans.find(tx, params["run"])
     if plan is None or plan.preview["before"] == OTHER:
         return cannot(services, tx, step, ["the old value was neither true nor false; it is not kept"], [])
-    made = _planned(services, tx, step, catalog, params, plan.preview["before"] or VALUES["off"])
+    made = _planned(services, tx, step, catalog, params, plan.preview["before"] or VALUES["off"], seen)
     if not isinstance(made, Preview):
         return made
     if made.facts["before"] != plan.preview["after"]:
@@ -161,10 +187,17 @@ def _undo_preview(
 
 
 _UNDO = Kind(
-    preview=_undo_preview, call=_call, read_back=_read_back, proof_for=_proof_for, prove=_prove, prove_every=ASK_EVERY
+    preview=_undo_preview,
+    outside=_outside,
+    call=_call,
+    read_back=_read_back,
+    proof_for=_proof_for,
+    prove=_prove,
+    prove_every=ASK_EVERY,
 )
 VARIABLE = Kind(
     preview=_preview,
+    outside=_outside,
     call=_call,
     read_back=_read_back,
     proof_for=_proof_for,

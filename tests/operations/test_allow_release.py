@@ -1,0 +1,73 @@
+"""Two people allow a release that the gate refused: a reason, a second person, typed, and it ends by itself."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.messages import CannotPlan, GateReport, PlanCard, PlanFace
+from bot.errors import InvalidCommand
+from bot.operations import approvals, audit, gate_runs, plans, runs
+from bot.operations.plans import Place
+from bot.operations.services import Services
+from tests.support.jobs import Target
+from tests.support.product import ADA, BEN, INCIDENTS
+
+HERE = Place(channel=INCIDENTS)
+REASON = {"reason": "fix for A31", "for": "30m"}
+
+
+def failed(services: Services) -> GateReport:
+    """Run a gate that fails, in the channel."""
+    return gate_runs.run(services, "prod", "evaluator", ADA, channel=INCIDENTS)
+
+
+def shown(services: Services, report: GateReport) -> GateReport:
+    """Return the gate's card as it stands now."""
+    with services.db.read() as tx:
+        card = gate_runs.gate_card(services, tx, {"id": int(report.key[1:])})
+    assert isinstance(card, GateReport)
+    return card
+
+
+def test_nothing_to_allow(services: Services) -> None:
+    """No gate run, or an allowance that is too long: refused with what to do."""
+    made = plans.make(services, "allow-release", REASON, ADA, HERE)
+    assert isinstance(made, CannotPlan)
+    assert made.remedy == ("dragonfly gate --mode prod",)
+    with pytest.raises(InvalidCommand):
+        plans.make(services, "allow-release", {**REASON, "for": "9h"}, ADA, HERE)
+
+
+def test_two_people_say_yes_to_a_no(services: Services, target: Target) -> None:
+    """Asked, approved by another, the number of failures typed; the card is never green; undo ends it at once."""
+    report = failed(services)
+    assert report.has_findings
+    made = plans.make(services, "allow-release", REASON, ADA, HERE)
+    assert isinstance(made, PlanCard)
+    assert (made.face, made.target) == (PlanFace.NEEDS_SECOND, str(len(report.failed)))
+    approvals.ask(services, made.key, ADA, "the fix for the incident is in this release")
+    approvals.approve(services, made.key, BEN)
+    ready = plans.card(services, made.key)
+    assert isinstance(ready, PlanCard)
+    plans.confirm(services, made.key, ADA, secret=ready.secret, typed=made.target)
+    runs.perform_due(services)
+    assert shown(services, report).allowed_why == "fix for A31"
+    assert shown(services, report).allowed_until is not None
+    assert shown(services, report).has_findings, "the list of failures stays"
+    undo = plans.make(services, "undo", plans.undo_params(services, made.key), ADA, HERE)
+    assert isinstance(undo, PlanCard)
+    plans.confirm(services, undo.key, ADA, secret=undo.secret)
+    runs.perform_due(services)
+    assert shown(services, report).allowed_until is None
+    events = [entry.event for entry in audit.list_newest(services, 50).entries]
+    assert {"gate.failed", "approval.granted", "step.succeeded"} <= set(events)
+    assert audit.verify(services).broken_at is None
+    assert target.schema in ("playbook", "deployed")
+
+
+def test_a_gate_while_the_database_is_away_still_answers(services: Services) -> None:
+    """Nothing can be kept, so nothing is; the checks say that they could not tell."""
+    services.db.close()
+    report = gate_runs.run(replace(services), "prod", "evaluator", ADA)
+    assert report.has_findings
+    assert report.key == ""
