@@ -34,7 +34,7 @@ READS = [
 """Operations that a step of kind `read` may name."""
 _OTHERS = (
     "incidents ack resolve help check plan show apply audit route db bot sandbox "
-    "silence unsilence escalate freeze unfreeze report chart drill"
+    "silence unsilence escalate freeze unfreeze report chart drill undo"
 )
 TAKEN = frozenset({*READS, *_OTHERS.split()})
 """Commands there are, or will be: a team's step with such a name would stand in the command's way."""

@@ -269,7 +269,8 @@ def test_the_runbook_of_the_manual_is_whole(tmp_path: Path) -> None:
     folder.chmod(0o755)
     assert faults(str(folder)) == ()
     keys = {*lint._RUNBOOK, *lint._STEP, *lint._PARAM, *lint._STRATEGY} - {"step", "param", "strategy"}
-    for name in {*keys, *TYPES, *FOR_TEAMS, *READS, *FEATURES, *_SAID}:
+    named = {name if not name.startswith("can_set_") else "can_set_COLUMN" for name in FEATURES}
+    for name in {*keys, *TYPES, *FOR_TEAMS, *READS, *named, *_SAID}:
         assert f"`{name}`" in page or f"{name} = " in page, name
 
 
@@ -302,9 +303,10 @@ def test_lint_knows_what_the_product_knows() -> None:
         queue_columns={**dict.fromkeys(FEATURES, "text"), "id": "uuid"},
         heartbeat_columns=dict.fromkeys((*HEARTBEATS_LEAST, "status"), "text"),
         health_view=True,
+        updatable=frozenset(name.removeprefix("can_set_") for name in FEATURES if name.startswith("can_set_")),
         extra=frozenset({"signal", "sees_sessions", "history_readable", "history_writable"}),
     )
-    assert FEATURES - every.features == {"id_bigint", "id_integer", "id_text", "id_other"}
-    assert every.features <= FEATURES
+    assert FEATURES - every.features == {"id_bigint", "id_integer", "id_text", "id_other", "worker_id_uuid"}
+    assert {name for name in every.features if not name.startswith("updatable:")} <= FEATURES
     assert set(lint._STEP) | {"params", "strategies", "statements"} - {"sql"} >= {item.name for item in fields(Step)}
     assert set(lint._PARAM) == {item.name for item in fields(Param)}
