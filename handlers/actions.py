@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 
 from bot.domain import ids
 from bot.domain.messages import Message, Working
-from bot.operations import alerts, approvals, pausing, plans, publishing, runbooks, status
+from bot.operations import alerts, approvals, pausing, plans, publishing, runbooks
 from bot.operations.declared import UNDO_STEP
-from bot.operations.reads import READS
+from bot.operations.reads import READS, page
 from handlers.answers import Asked, notice
 from handlers.commands import help_card, make_plan
 
@@ -27,7 +27,7 @@ def handle(asked: Asked) -> None:
         alert, params = ids.decode_request(asked.envelope.value)
         make_plan(asked, step, params, ids.parse_alert_key(alert))
     elif read in READS:
-        asked.answer(READS[read](asked.services, ids.decode_request(asked.envelope.value)[1]))
+        asked.answer(page(asked.services, read, ids.decode_request(asked.envelope.value)[1]))
     elif not ids.asked_of(action, "open"):
         asked.answer(notice(asked.services, "old-card", command="/dragonfly status"))
 
@@ -65,8 +65,7 @@ def _share(asked: Asked) -> None:
 def _refresh(asked: Asked) -> None:
     """Read again what the value names (`status`, or `locks`), in the place of what is shown."""
     name, params = ids.decode_request(asked.envelope.value)
-    read = READS.get(name)
-    asked.answer(read(asked.services, params) if read else status.read(asked.services), replace=True)
+    asked.answer(page(asked.services, name if name in READS else "status", params), replace=True)
 
 
 def _again(asked: Asked) -> None:

@@ -7,7 +7,7 @@ from bot.domain.ids import parse_alert_key
 from bot.domain.messages import Help, Message
 from bot.operations import alerts, gate_runs, plans, publishing, status, team_reads
 from bot.operations.declared import changing_steps, reading_steps
-from bot.operations.reads import READS
+from bot.operations.reads import READS, page
 from bot.operations.table import in_slack
 from handlers.answers import Asked
 from handlers.grammar import Command
@@ -22,7 +22,7 @@ def handle(asked: Asked, command: Command) -> None:
     elif command.name in HANDLERS:
         HANDLERS[command.name](asked, command.args)
     elif command.name in READS:
-        asked.answer(READS[command.name](asked.services, command.args))
+        asked.answer(page(asked.services, command.name, command.args))
     else:
         asked.answer(team_reads.read(asked.services, command.name, command.args))
 

@@ -12,7 +12,7 @@ from bot.domain.gate import Moment, as_json
 from bot.domain.messages import CannotPlan, Help, Message, Notice, StatusCard
 from bot.domain.params import checked
 from bot.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, InvalidCommand
-from bot.operations import checks, doctor, gate_runs, logs, queues, runbooks, team_reads
+from bot.operations import checks, doctor, gate_runs, history, logs, queues, runbooks, team_reads
 from bot.operations.alerts import SCENARIOS
 from bot.operations.reads import READS, Read
 from bot.operations.services import Services
@@ -93,8 +93,12 @@ def _logs(made: Services, given: Mapping[str, str]) -> Message:
     return logs.read(made, given["service"], given.get("lines", ""), oom=bool(given.get("oom")), raw=True)
 
 
-_READ_HERE: Mapping[str, Read] = {"logs": _logs}
-"""Reads that show more in a shell."""
+def _migrations(made: Services, given: Mapping[str, str]) -> Message:
+    return history.read(made, {"most": str(history.NEWEST), **given})
+
+
+_READ_HERE: Mapping[str, Read] = {"logs": _logs, "migrations": _migrations}
+"""Reads that are others in a shell: whole lines, and the twenty newest migrations instead of pages."""
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from bot.store.db import Tx
 from bot.targets import migrations
 
 SQL = load("bot.targets", "history.sql")
-NEWEST = 20
+NEWEST, MOST = 20, 5000
 _LOCKED = "the migration history is locked by somebody else"
 
 
@@ -39,7 +39,7 @@ def compared(services: Services, tx: Tx) -> Comparison | None:
 
 def read(services: Services, args: Mapping[str, str]) -> Message:
     """Return pending, differing and unknown versions first, then the newest applied ones."""
-    most = int(args.get("most") or NEWEST)
+    most = int(args.get("most") or MOST)
     with services.db.read() as tx:
         blocked = sessions.migration_wait(services, tx)
         try:

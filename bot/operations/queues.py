@@ -60,7 +60,13 @@ def workers(services: Services) -> Message:
     serving = {worker.name: any(worker.may_serve(name) for name in waiting) for worker in config.workers}
     online = {item.worker_type for item in listed if item.online}
     stalled = tuple(sorted(name for name in online if serving.get(name) and finished.get(name) == 0))
-    return WorkerList(env=config.env, as_of=tx.now, workers=listed, finished=finished, no_progress=stalled)
+    return WorkerList(
+        env=config.env,
+        as_of=tx.now,
+        workers=tuple(sorted(listed, key=lambda item: item.online)),
+        finished=finished,
+        no_progress=stalled,
+    )
 
 
 def _of_late(services: Services, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,9 +1,10 @@
 """Every operation that only looks, by its name: one table for Slack, buttons and the shell."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from bot.domain.durations import parse_duration
-from bot.domain.ids import parse_alert_key
+from bot.domain.ids import encode_request, parse_alert_key
 from bot.domain.messages import Message
 from bot.operations import (
     alerts,
@@ -61,3 +62,19 @@ READS: Mapping[str, Read] = {
     "oncall": lambda services, _args: oncall.read(services),
     "doctor": lambda services, _args: doctor.examine(services),
 }
+
+PAGE = 20
+_PAGED = {"workers": "workers", "migrations": "lines", "queue": "next", "stuck": "jobs"}
+"""Lists that a card shows page by page, and where their rows stand."""
+
+
+def page(services: Services, name: str, args: Mapping[str, str]) -> Message:
+    """Return a read as Slack shows it: a long list from the row `from`, with what the button for the next page asks."""
+    found = READS[name](services, args)
+    rows = getattr(found, _PAGED.get(name, ""), None)
+    if rows is None:
+        return found
+    start = int(args.get("from") or 0)
+    value = encode_request("-", {**args, "from": str(start + PAGE)})
+    shown = {_PAGED[name]: rows[start:], "next_page": (name, value) if len(rows) > start + PAGE else None}
+    return replace(found, **shown)

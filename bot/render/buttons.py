@@ -37,7 +37,11 @@ def button(action: str, label: str, value: str, *, style: str = "", url: str = "
 def rows(message: m.Message) -> list[tuple[str, list[Button]]]:
     """Return a card's rows of controls: block id and buttons; a row without buttons is left out."""
     draw = _ROWS.get(type(message))
-    return [(name, buttons) for name, buttons in draw(message) if buttons] if draw else []
+    found = [(name, buttons) for name, buttons in draw(message) if buttons] if draw else []
+    if message.next_page:
+        read, value = message.next_page
+        found.append(("more", [button(ids.read_action(read), "show_more", value)]))
+    return found
 
 
 def _asked(read: str, **params: str) -> str:

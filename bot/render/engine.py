@@ -24,6 +24,10 @@ def _trimmed(text: str) -> str:
     return "\n".join(line.strip() for line in str(text).splitlines() if line.strip())
 
 
+_ALL = 100_000
+"""Rows of a list that a terminal shows: it scrolls, a card does not."""
+
+
 class Engine:
     """Templates of one surface, with the names and the zone of one installation."""
 
@@ -41,6 +45,7 @@ class Engine:
             lstrip_blocks=True,
             finalize=finalize,
         )
+        self._environment.globals["shown"] = lambda most: most if escape else _ALL
         clock = filters.clock if escape else filters.local_time
         self._clock, self._zone = clock, zone
         code = filters.code if escape else lambda text, width=120: filters.cut(filters.clean(str(text)), width)

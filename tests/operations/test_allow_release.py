@@ -1,14 +1,18 @@
 """Two people allow a release that the gate refused: a reason, a second person, typed, and it ends by itself."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from bot.domain.configuration import DEFAULT_VENDORS
+from bot.domain.gate import as_json
 from bot.domain.messages import CannotPlan, GateReport, PlanCard, PlanFace
 from bot.errors import InvalidCommand
 from bot.operations import approvals, audit, gate_runs, plans, runs
 from bot.operations.plans import Place
 from bot.operations.services import Services
+from bot.render.slack import SlackRenderer
 from tests.support.jobs import Target
 from tests.support.product import ADA, BEN, INCIDENTS
 
@@ -71,3 +75,18 @@ def test_a_gate_while_the_database_is_away_still_answers(services: Services) -> 
     report = gate_runs.run(replace(services), "prod", "evaluator", ADA)
     assert report.has_findings
     assert report.key == ""
+
+
+def test_an_open_pause_fails_the_gate_and_is_kept(services: Services, target: Target) -> None:
+    """The verdict of a gate that found a pause can be stored, shown and read as JSON."""
+    here = replace(services, config=replace(services.config, vendors=DEFAULT_VENDORS))
+    target.pending(1)
+    made = plans.make(here, "pause", {"reason": "Simplicity API down"}, ADA, HERE)
+    assert isinstance(made, PlanCard)
+    plans.confirm(here, made.key, ADA, secret=made.secret)
+    runs.perform_due(here)
+    report = failed(here)
+    assert "No pause active" in [item.name for item in report.failed]
+    assert [item.name for item in shown(here, report).failed] == [item.name for item in report.failed]
+    assert "is paused" in str(SlackRenderer().card(shown(here, report)).blocks)
+    assert json.loads(json.dumps(as_json(report), default=str))["overall_passed"] is False

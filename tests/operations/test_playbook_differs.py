@@ -16,12 +16,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.domain.configuration import Level
+from bot.domain.ids import decode_request
 from bot.domain.messages import CannotPlan, FailureReport, PlanCard, QueueReport, StatusCard
 from bot.errors import ConfigurationError
 from bot.operations import alerts, checks, doctor, escalations, looking, plans, queues, runs, status
 from bot.operations.plans import Place
+from bot.operations.reads import page
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
+from bot.render.terminal import TerminalRenderer
 from bot.sandbox.serving import Served
 from bot.settings import load
 from bot.targets.api import StatusApi
@@ -236,3 +239,19 @@ def test_every_row_has_a_test() -> None:
         int(number) for name in re.findall(r"def (test_\w+)", text) for number in re.findall(r"_and_(\d+)_", name)
     }
     assert sorted(set(range(1, 36)) - named) == []
+
+
+def test_long_lists_are_shown_page_by_page(services: Services, target: Target) -> None:
+    """In Slack twenty rows and a button for the next; a terminal shows all of them."""
+    target.pending(45)
+    first = page(services, "queue", {"next": "45"})
+    assert isinstance(first, QueueReport)
+    assert first.next_page is not None
+    buttons = [item for block in SlackRenderer().card(first).blocks for item in dict(block).get("elements", ())]  # type: ignore[attr-defined]
+    [more] = [item for item in buttons if item.get("action_id") == "read.queue:v1"]
+    _, asked = decode_request(more["value"])
+    third = page(services, "queue", {**asked, "from": "40"})
+    assert isinstance(third, QueueReport)
+    assert (len(first.next), len(third.next), third.next_page) == (45, 5, None)
+    assert not {job.id for job in first.next[:20]} & {job.id for job in third.next}
+    assert TerminalRenderer().text(queues.queue(services, most=45)).count(target.job_type) > 45

@@ -11,6 +11,8 @@ class Message:
 
     env: str
     as_of: datetime
+    next_page: tuple[str, str] | None = None
+    """(read, button value) of the next page, where a list goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
