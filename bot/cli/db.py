@@ -1,6 +1,7 @@
 """The bot's own tables, and the least-privilege role that it runs as."""
 
 import argparse
+import json
 import sys
 
 from bot.cli.session import services
@@ -19,5 +20,6 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.write("".join(f"applied {name}\n" for name in done) or "nothing to apply\n")
             return EXIT_OK
         waiting, lines = tables.status(made)
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        facts = json.dumps({"waiting": waiting, "migrations": lines})
+        sys.stdout.write(f"{facts}\n" if args.json else "".join(f"{line}\n" for line in lines))
         return EXIT_FINDINGS if waiting else EXIT_OK

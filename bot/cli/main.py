@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from bot.errors import EXIT_BUG, EXIT_OK, BotError, ConfigurationError
+from bot.errors import EXIT_BUG, EXIT_OK, EXIT_UNREACHABLE, BotError, ConfigurationError
 from bot.operations.table import OPERATIONS, Operation
 
 if TYPE_CHECKING:
@@ -181,7 +181,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _complain(fault)
         return error.exit_code
     except BotError as error:
-        _complain(f"{error.message}{'. ' + error.hint if error.hint else ''}")
+        began = "nothing was done: " if error.exit_code == EXIT_UNREACHABLE else ""
+        _complain(f"{began}{error.message}{'. ' + _for_a_shell(error.hint) if error.hint else ''}")
         return error.exit_code
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -191,6 +192,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  # the last resort of the command line
         return _bug(error)
     return code
+
+
+def _for_a_shell(hint: str) -> str:
+    """Return a hint as a shell takes it: a command of Slack's is a read here, or a step to plan."""
+    if not hint.startswith("/dragonfly "):
+        return hint
+    name, _, rest = hint.removeprefix("/dragonfly ").partition(" ")
+    known = {item.name for item in OPERATIONS if item.shell}
+    return f"dragonfly {name} {rest}".strip() if name in known else f"dragonfly plan {name}"
 
 
 def _complain(sentence: str) -> None:

@@ -122,7 +122,10 @@ def _help(args: argparse.Namespace) -> int:
 def _lint(args: argparse.Namespace) -> int:
     """Name every fault of ours and of a team's folder; nothing is asked for over the network."""
     found = faults(args.folder)
-    sys.stdout.write("".join(f"{fault}\n" for fault in found) or "every runbook is well\n")
+    if args.json:
+        sys.stdout.write(json.dumps(found) + "\n")
+    else:
+        sys.stdout.write("".join(f"{fault}\n" for fault in found) or "every runbook is well\n")
     return EXIT_FINDINGS if found else EXIT_OK
 
 
@@ -133,8 +136,14 @@ def _runbook(args: argparse.Namespace, made: Services) -> int:
         found = team_reads.read(made, args.step, named(args.values))
         show(found, args, made)
         return EXIT_REFUSED if isinstance(found, CannotPlan) else EXIT_OK
-    for item in made.runbooks.runbooks:
-        sys.stdout.write(f"{item.scenario:<18} {item.title}: {len(item.steps)} steps\n")
+    known = made.runbooks.runbooks
+    if args.json:
+        facts = [
+            {"scenario": item.scenario, "title": item.title, "steps": [s.id for s in item.steps]} for item in known
+        ]
+        sys.stdout.write(json.dumps(facts, indent=2) + "\n")
+        return EXIT_OK
+    sys.stdout.write("".join(f"{item.scenario:<18} {item.title}: {len(item.steps)} steps\n" for item in known))
     return EXIT_OK
 
 
@@ -147,5 +156,6 @@ def _route(args: argparse.Namespace, made: Services) -> int:
         raise InvalidCommand(message, hint="dragonfly route test check=worker_heartbeat --expect U0ADA")
     dues = chain(made.config, scenario, made.clock.now())
     who = dues[0].who if dues else ()
-    sys.stdout.write(f"{' '.join(who) or 'nobody'}\n")
+    facts = json.dumps({"scenario": scenario, "who": who, "expected": args.expect in who})
+    sys.stdout.write(f"{facts if args.json else ' '.join(who) or 'nobody'}\n")
     return EXIT_OK if args.expect in who else EXIT_FINDINGS

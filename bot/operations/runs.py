@@ -137,15 +137,26 @@ def _locked(services: Services, tx: Tx, plan: Plan, states: tuple[str, ...]) -> 
 
 def _advance(services: Services, plan: Plan, not_allowed: str) -> bool:
     """Carry out one batch in one transaction; say whether there is another. A consumed plan never changes."""
+    try:
+        with _database(services, plan).write() as tx:
+            work = _locked(services, tx, plan, ("confirmed", "executing"))
+            if work is None:
+                return False
+            reason = _why_not(services, tx, work, not_allowed)
+            if not reason:
+                return _batch(services, tx, work)
+            _finish(tx, work, _stopped(work.run, "aborted", reason))
+    except _TakeBack as taken:
+        _abort(services, plan, taken.reason)
+    return False
+
+
+def _abort(services: Services, plan: Plan, reason: str) -> None:
+    """Record that a batch was taken back; a crash before this finds the run as it was, and refuses it again."""
     with _database(services, plan).write() as tx:
         work = _locked(services, tx, plan, ("confirmed", "executing"))
-        if work is None:
-            return False
-        reason = _why_not(services, tx, work, not_allowed)
-        if reason:
+        if work is not None:
             _finish(tx, work, _stopped(work.run, "aborted", reason))
-            return False
-        return _batch(services, tx, work)
 
 
 def _why_not(services: Services, tx: Tx, work: Work, not_allowed: str) -> str:
@@ -173,11 +184,11 @@ def _batch(services: Services, tx: Tx, work: Work) -> bool:
     """Act on the next batch; in one transaction with its outcome, its card and its record."""
     size, acting = services.config.queue.batch, max(len_targets(work.plan), 1)
     first, upto = work.run.done_to, min(work.run.done_to + size, acting)
-    done = _act_or_take_back(services, tx, work, first, upto)
+    assert work.kind.act is not None
+    done = work.kind.act(services, tx, work, first, upto)
     services.crash_hook("K5")
     if done.refused:
-        _finish(tx, work, _stopped(work.run, "aborted", done.refused))
-        return False
+        raise _TakeBack(done.refused)
     result = dict(Counter(work.run.result) + Counter(done.result))
     rows = work.run.rows_affected + done.rows
     state = "succeeded" if rows else "noop"
@@ -208,26 +219,11 @@ def _stopped(run: Run, state: str, reason: str, sqlstate: str = "") -> Outcome:
 
 
 class _TakeBack(Exception):
-    def __init__(self, done: Done) -> None:
-        super().__init__()
-        self.done = done
+    """The kind refused what it found: the whole transaction of the batch is rolled back."""
 
-
-def _require_kept(done: Done) -> None:
-    if done.refused:
-        raise _TakeBack(done)
-
-
-def _act_or_take_back(services: Services, tx: Tx, work: Work, first: int, upto: int) -> Done:
-    """Act inside a savepoint, which is rolled back when the kind refuses what it found."""
-    assert work.kind.act is not None
-    try:
-        with tx.savepoint():
-            done = work.kind.act(services, tx, work, first, upto)
-            _require_kept(done)
-    except _TakeBack as taken:
-        return taken.done
-    return done
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def _with_proof(services: Services, tx: Tx, work: Work, outcome: Outcome) -> Outcome:

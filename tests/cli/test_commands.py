@@ -154,3 +154,15 @@ def test_a_teams_runbook_from_a_shell(dragonfly: Run, target: Target, tmp_path: 
     assert dragonfly("plan", "reset-failed", f"type={target.job_type}").returncode == 2
     broken = dragonfly("doctor")
     assert (broken.returncode, "may be written by others" in broken.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
+def test_every_listing_has_json(dragonfly: Run) -> None:
+    """Lists that are no cards have their facts for programs too; labels that no alert has are refused."""
+    listings = ("runbook list", "runbook lint", "db status", "route test check=migration_blocked --expect U0ADA")
+    for words in listings:
+        assert json.loads(dragonfly(*words.split(), "--json").stdout) is not None
+    nonsense = dragonfly("route", "test", "check=nonsense", "--expect", "U0ADA")
+    assert (nonsense.returncode, "no alert has the labels" in nonsense.stderr) == (2, True)
+    hinted = dragonfly("plan", "restart", "service=nope")
+    assert "/dragonfly" not in hinted.stderr

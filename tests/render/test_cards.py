@@ -4,6 +4,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,7 @@ NEVER = [
     "epoch",
     "inhibited",
     "outbox",
+    "dry run",
     "drift",
     "please",
     "oops",
@@ -140,6 +142,14 @@ def test_hostile_names_stay_literal(hostile: str) -> None:
     shown = repr([card.text, *(block for block in card.blocks if block["type"] != "header")])
     for word in ("<!channel>", "<@U1>", "<http", "{{7*7}}" if "{{" not in hostile else "\x00"):
         assert word not in shown.replace("<!date", "")
+
+
+def test_no_template_raises_its_voice() -> None:
+    """No exclamation mark stands in a template or on a button."""
+    folder = Path(__file__).parents[2] / "templates"
+    for path in (*folder.rglob("*.j2"), folder / "labels.toml"):
+        words = re.sub(r"{%.*?%}|{{.*?}}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert "!" not in words, path.name
 
 
 def test_every_kind_of_step_has_its_words() -> None:
