@@ -38,31 +38,17 @@ _TITLES = {
 
 def message_key(alert_id: int) -> str:
     """Return the key under which an alert's card is delivered and edited."""
-    return f"alert:{alert_id}"
+    return outbox.live_key("alert", alert_id)
 
 
 def announce(tx: Tx, alert: Alert) -> None:
     """Queue an alert's card."""
-    outbox.enqueue(
-        tx,
-        "post",
-        channel=alert.channel,
-        message_key=message_key(alert.id),
-        render_from={"message": "alert", "id": alert.id},
-        priority=outbox.CRITICAL,
-    )
+    outbox.enqueue_live(tx, "post", "alert", alert.id, alert.channel, priority=outbox.CRITICAL)
 
 
 def announce_edit(tx: Tx, alert: Alert) -> None:
     """Queue an edit of an alert's card."""
-    outbox.enqueue(
-        tx,
-        "update",
-        channel=alert.channel,
-        message_key=message_key(alert.id),
-        render_from={"message": "alert", "id": alert.id},
-        priority=outbox.CRITICAL,
-    )
+    outbox.enqueue_live(tx, "update", "alert", alert.id, alert.channel, priority=outbox.CRITICAL)
 
 
 def announce_reply(tx: Tx, alert: Alert, event_id: int, *, broadcast: bool = False) -> None:

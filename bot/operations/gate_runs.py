@@ -16,11 +16,6 @@ from bot.store import audit, gate, outbox
 from bot.store.db import Tx
 
 
-def message_key(gate_id: int) -> str:
-    """Return the key under which a run's card is delivered and edited."""
-    return f"gate:{gate_id}"
-
-
 def run(
     services: Services, mode: str, skip: str, actor: Actor, *, channel: str = "", tell: Progress | None = None
 ) -> GateReport:
@@ -61,7 +56,7 @@ def _begin(services: Services, mode: str, actor: Actor, channel: str) -> int:
     with services.db.write() as tx:
         kept = gate.begin(tx, mode=mode, actor=actor.key)
         if channel:
-            _announce(tx, "post", kept, channel)
+            outbox.enqueue_live(tx, "post", "gate", kept, channel, priority=outbox.RESULT)
     services.wake("delivery")
     return kept
 
@@ -72,7 +67,7 @@ def _keep(services: Services, kept: int, channel: str, report: Mapping[str, Any]
         with services.db.write() as tx:
             gate.progress(tx, kept, report)
             if channel:
-                _announce(tx, "update", kept, channel)
+                outbox.enqueue_live(tx, "update", "gate", kept, channel, priority=outbox.RESULT)
     except StoreError:
         return
     services.wake("delivery")
@@ -88,7 +83,7 @@ def _end(services: Services, kept: int, channel: str, actor: Actor, report: Gate
     with services.db.write() as tx:
         gate.end(tx, kept, passed=is_pass(report), failed=failed, report=whole)
         if channel:
-            _announce(tx, "update", kept, channel)
+            outbox.enqueue_live(tx, "update", "gate", kept, channel, priority=outbox.RESULT)
         event = "gate.passed" if is_pass(report) else "gate.failed"
         audit.append(tx, event, actor=actor.key, gate=kept, mode=report.mode, failed=failed, commit=report.commit)
 
@@ -97,17 +92,6 @@ def _report(moment: Moment) -> dict[str, Any]:
     done = {item.name for item in moment.done}
     waits = [name for name in moment.names if name not in done and name != moment.running]
     return {"checks": [asdict(item) for item in moment.done], "running": moment.running, "waits": waits}
-
-
-def _announce(tx: Tx, kind: str, kept: int, channel: str) -> None:
-    outbox.enqueue(
-        tx,
-        kind,
-        channel=channel,
-        message_key=message_key(kept),
-        render_from={"message": "gate", "id": kept},
-        priority=outbox.RESULT,
-    )
 
 
 def gate_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:

@@ -25,7 +25,7 @@ SCENARIO = "vendor-outage"
 
 def message_key(pause_id: str) -> str:
     """Return the key under which a pause's card is delivered and edited."""
-    return f"pause:{pause_id}"
+    return outbox.live_key("pause", pause_id)
 
 
 def tend(services: Services) -> int:
@@ -158,26 +158,13 @@ def stop(services: Services, pause_id: str, actor: Actor) -> Message:
 def announce(tx: Tx, pause: Pause) -> None:
     """Queue a pause's card."""
     if pause.channel:
-        outbox.enqueue(
-            tx,
-            "post",
-            channel=pause.channel,
-            message_key=message_key(pause.id),
-            render_from={"message": "pause", "id": pause.id},
-            priority=outbox.RESULT,
-        )
+        outbox.enqueue_live(tx, "post", "pause", pause.id, pause.channel, priority=outbox.RESULT)
 
 
 def announce_edit(tx: Tx, pause: Pause) -> None:
     """Queue an edit of a pause's card."""
     if pause.channel:
-        outbox.enqueue(
-            tx,
-            "update",
-            channel=pause.channel,
-            message_key=message_key(pause.id),
-            render_from={"message": "pause", "id": pause.id},
-        )
+        outbox.enqueue_live(tx, "update", "pause", pause.id, pause.channel)
 
 
 def _tell(tx: Tx, pause: Pause, event: str, **facts: object) -> None:

@@ -61,6 +61,35 @@ def enqueue(
     )
 
 
+def live_key(builder: str, number: object) -> str:
+    """Return the key under which a live card is delivered and edited, such as `plan:7F3K`."""
+    return f"{builder}:{number}"
+
+
+def enqueue_live(
+    tx: Tx,
+    kind: str,
+    builder: str,
+    number: int | str,
+    channel: str,
+    *,
+    priority: int = NORMAL,
+    thread_key: str = "",
+    thread_ts: str = "",
+) -> None:
+    """Queue a live card (`post`) or its edit (`update`): what it shows is built from the row with this number."""
+    enqueue(
+        tx,
+        kind,
+        channel=channel,
+        message_key=live_key(builder, number),
+        render_from={"message": builder, "id": number},
+        priority=priority,
+        thread_key=thread_key,
+        thread_ts=thread_ts,
+    )
+
+
 def whereabouts(tx: Tx, message_key: str) -> Whereabouts | None:
     """Return where a live message stands in Slack, or None while it is not delivered."""
     return tx.row(Whereabouts, SQL["whereabouts"], message_key=message_key)

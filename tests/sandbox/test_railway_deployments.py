@@ -1,6 +1,9 @@
 """Restart, redeploy, roll back, stop, crash: what is seen of each, when, and what the processes get."""
 
+import threading
 from typing import Any
+
+import pytest
 
 from tests.sandbox.test_railway_support import INGEST, Railway, railway, states
 from tests.support.waiting import eventually
@@ -181,12 +184,15 @@ def test_one_crash_of_two_is_no_crashed_deployment() -> None:
 
 def test_a_crashed_deployment_can_be_restarted() -> None:
     """It is DEPLOYING meanwhile and SUCCESS after, under its id."""
-    with railway(restart_policy="NEVER", restart_seconds=0.3) as world:
+    seen = threading.Event()
+    with railway(restart_policy="NEVER") as world:
+        world.processes.during = lambda: None if seen.wait(10) else pytest.fail("nobody looked")
         for worker in ("ingest-a", "ingest-b"):
             world.server.crashed(INGEST, worker, oom=False)
         crashed = world.until(lambda each: each["status"] == "CRASHED")
         world.data("Restart", id=crashed["id"])
         world.until(lambda each: each["status"] == "DEPLOYING")
+        seen.set()
         after = world.until(lambda each: each["status"] == "SUCCESS")
 
     assert after["id"] == crashed["id"] and states(after) == ["RUNNING", "RUNNING"]

@@ -57,11 +57,9 @@ def _act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Do
 
 def _announce_edit(tx: Tx, gate_id: int) -> None:
     """Queue an edit of the gate's card, where it stands."""
-    key = f"gate:{gate_id}"
-    where = outbox.whereabouts(tx, key)
+    where = outbox.whereabouts(tx, outbox.live_key("gate", gate_id))
     if where is not None:
-        facts = {"message": "gate", "id": gate_id}
-        outbox.enqueue(tx, "update", channel=where.channel, message_key=key, render_from=facts, priority=outbox.RESULT)
+        outbox.enqueue_live(tx, "update", "gate", gate_id, where.channel, priority=outbox.RESULT)
 
 
 def _undo_preview(
