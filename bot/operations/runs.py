@@ -101,11 +101,13 @@ def _why_not_approved(services: Services, approver: str) -> str:
 
 
 def _act_in_batches(services: Services, plan: Plan, not_allowed: str) -> None:
-    tries = 0
+    """Carry out one batch after the other; the kind says once, when the run is taken up, why it must not run now."""
+    tries, taken_up = 0, False
     while True:
         try:
-            if not _advance(services, plan, not_allowed):
+            if not _advance(services, plan, not_allowed, taken_up=taken_up):
                 return
+            taken_up = True
         except (StatementTimedOut, StatementRefused) as error:
             tries += 1
             if error.sqlstate not in _AGAIN or tries >= _TRIES:
@@ -135,7 +137,7 @@ def _locked(services: Services, tx: Tx, plan: Plan, states: tuple[str, ...]) -> 
     return Work(run=run, plan=plan, step=step, kind=kind, catalog=catalog)
 
 
-def _advance(services: Services, plan: Plan, not_allowed: str) -> bool:
+def _advance(services: Services, plan: Plan, not_allowed: str, *, taken_up: bool) -> bool:
     """Carry out one batch in one transaction; say whether there is another. A consumed plan never changes."""
     try:
         with _database(services, plan).write() as tx:
@@ -143,6 +145,8 @@ def _advance(services: Services, plan: Plan, not_allowed: str) -> bool:
             if work is None:
                 return False
             reason = _why_not(services, tx, work, not_allowed)
+            if not reason and not taken_up:
+                reason = work.kind.why_not_now(services, tx, work.step)
             if not reason:
                 return _batch(services, tx, work)
             _finish(tx, work, _stopped(work.run, "aborted", reason))
@@ -171,7 +175,7 @@ def _why_not(services: Services, tx: Tx, work: Work, not_allowed: str) -> str:
         return "the database is not the one of the plan"
     if work.plan.step_rev != work.step.rev(work.kind.settings(services)):
         return "the step was changed since the plan"
-    return _undone_already(tx, work) or work.kind.why_not_now(services, tx, work.step)
+    return _undone_already(tx, work)
 
 
 def _undone_already(tx: Tx, work: Work) -> str:
@@ -194,8 +198,9 @@ def _batch(services: Services, tx: Tx, work: Work) -> bool:
     state = "succeeded" if rows else "noop"
     outcome = Outcome(state=state, result=result, rows=rows, done_to=upto, moved=done.moved, facts=done.facts)
     if upto < acting:
-        runs.progress(tx, work.run.id, outcome)
-        audit.append(tx, "step.batch", actor=work.run.actor, plan=work.run.id, done_to=upto, result=done.result)
+        with tx.together():
+            runs.progress(tx, work.run.id, outcome)
+            audit.append(tx, "step.batch", actor=work.run.actor, plan=work.run.id, done_to=upto, result=done.result)
         return True
     _finish(tx, work, _with_proof(services, tx, work, outcome))
     return False

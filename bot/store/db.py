@@ -151,6 +151,12 @@ class Tx:
             raise _translate(error) from None
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Send what is inside without waiting for each answer; the first answer that is read waits for all before it."""
+        with self.connection.pipeline():
+            yield
+
+    @contextmanager
     def role(self, name: str) -> Iterator[None]:
         """Work under another role inside this transaction; an empty name changes nothing."""
         if not name:

@@ -10,10 +10,13 @@ VALUES
      %(ask_reason)s);
 
 -- name: insert_targets
--- The plan's targets, oldest first; `ordinal` counts from 1.
-INSERT INTO ops.chatops_plan_target (plan_id, ordinal, target_id, disposition, reason, guard)
-SELECT %(plan)s, t.ordinal, t.target_id, t.disposition, t.reason, t.guard::jsonb
-FROM unnest(%(target_ids)s::text[], %(dispositions)s::text[], %(reasons)s::text[], %(guards)s::text[])
+-- The plan's targets, oldest first; `ordinal` counts from 1. What a batch compares row by row stands in columns too.
+INSERT INTO ops.chatops_plan_target
+    (plan_id, ordinal, target_id, disposition, reason, guard, locked_at, attempts, worker_id, seen_at, wait_seconds)
+SELECT %(plan)s, t.ordinal, t.target_id, t.disposition, t.reason, t.guard,
+       (t.guard ->> 'locked_at')::timestamptz, (t.guard ->> 'attempts')::integer, t.guard ->> 'worker_id',
+       (t.guard ->> 'seen_at')::timestamptz, (t.guard ->> 'wait_seconds')::float8
+FROM unnest(%(target_ids)s::text[], %(dispositions)s::text[], %(reasons)s::text[], %(guards)s::jsonb[])
      WITH ORDINALITY AS t(target_id, disposition, reason, guard, ordinal);
 
 -- name: supersede

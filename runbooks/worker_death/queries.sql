@@ -64,13 +64,11 @@ GROUP BY worker_type;
 -- name: reset_batch
 -- Reset or fail those targets of one batch that still are exactly as the plan pinned them; say which moved on.
 WITH target AS MATERIALIZED (
-    SELECT t.ordinal, t.target_id, t.disposition, t.reason,
-           (t.guard ->> 'locked_at')::timestamptz AS locked_at,
-           (t.guard ->> 'attempts')::integer AS attempts,
-           t.guard ->> 'worker_id' AS worker_id,
-           coalesce((t.guard ->> 'seen_at')::timestamptz, '-infinity') AS seen_at,
-           CASE WHEN t.guard ? 'types' THEN ARRAY(SELECT jsonb_array_elements_text(t.guard -> 'types')) END AS types,
-           coalesce((t.guard ->> 'wait_seconds')::float8, 0) AS wait_seconds
+    SELECT t.ordinal, t.target_id, t.disposition, t.reason, t.locked_at, t.attempts, t.worker_id,
+           coalesce(t.seen_at, '-infinity') AS seen_at,
+           CASE WHEN t.worker_id IS NULL
+                THEN ARRAY(SELECT jsonb_array_elements_text(t.guard -> 'types')) END AS types,
+           coalesce(t.wait_seconds, 0) AS wait_seconds
     FROM ops.chatops_plan_target AS t
     WHERE t.plan_id = %(plan)s AND t.ordinal > %(after)s AND t.ordinal <= %(upto)s
       AND t.disposition IN ('reset', 'fail_exhausted', 'fail_poison')
@@ -130,7 +128,7 @@ SELECT (SELECT count(*) FROM reset)::integer AS reset,
 -- name: count_waiting
 -- Of the jobs a run reset: how many, and how many nobody has picked up yet.
 SELECT count(*)::integer AS total,
-       count(*) FILTER (WHERE j.status = 'pending' AND j.attempts = (t.guard ->> 'attempts')::integer)::integer AS waiting
+       count(*) FILTER (WHERE j.status = 'pending' AND j.attempts = t.attempts)::integer AS waiting
 FROM ops.chatops_plan_target AS t
 JOIN ops.chatops_run AS r ON r.id = t.plan_id
 LEFT JOIN ops.job_queue AS j
@@ -152,7 +150,7 @@ LEFT JOIN ops.job_queue AS j
     ON j.id = t.target_id::integer  -- if id_integer
     ON j.id = t.target_id  -- if id_text
     ON j.id::text = t.target_id  -- if id_other
-    AND j.attempts = (t.guard ->> 'attempts')::integer AND j.locked_at IS NULL
+    AND j.attempts = t.attempts AND j.locked_at IS NULL
     AND j.status::text = CASE WHEN t.disposition = 'reset' THEN 'pending' ELSE 'failed' END
 WHERE t.plan_id = %(run)s AND t.ordinal <= r.done_to AND t.ordinal <> ALL (r.moved)
   AND t.disposition IN ('reset', 'fail_exhausted', 'fail_poison');
@@ -160,7 +158,7 @@ WHERE t.plan_id = %(run)s AND t.ordinal <= r.done_to AND t.ordinal <> ALL (r.mov
 -- name: put_back
 -- Put back as they were those jobs of a run that nobody has touched since; they will be stuck again.
 WITH target AS MATERIALIZED (
-    SELECT t.target_id, t.disposition, t.guard
+    SELECT t.target_id, t.disposition, t.guard, t.attempts
     FROM ops.chatops_plan_target AS t
     JOIN ops.chatops_run AS r ON r.id = t.plan_id
     WHERE t.plan_id = %(run)s AND t.ordinal <= r.done_to AND t.ordinal <> ALL (r.moved)
@@ -175,7 +173,7 @@ free AS MATERIALIZED (
         ON j.id = t.target_id::integer  -- if id_integer
         ON j.id = t.target_id  -- if id_text
         ON j.id::text = t.target_id  -- if id_other
-    WHERE j.attempts = (t.guard ->> 'attempts')::integer AND j.locked_at IS NULL
+    WHERE j.attempts = t.attempts AND j.locked_at IS NULL
       AND j.status::text = CASE WHEN t.disposition = 'reset' THEN 'pending' ELSE 'failed' END
     FOR UPDATE OF j SKIP LOCKED
 )
