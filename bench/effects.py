@@ -11,7 +11,7 @@ from bench.figures import Figure, against
 from bench.world import prepared, world
 from bot.domain.messages import PlanCard
 from bot.operations import approvals, delivery, plans, publishing, runs, status
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.slack.app import client
 from bot.slack.chat import SlackChat

@@ -4,6 +4,7 @@
     ├─ UserError                 the person can put it right            exit 2 (usage) or 4 (refused)
     │    InvalidCommand  NotAllowed
     ├─ ConflictError             the world moved; look again            exit 4
+    │    ChangesOff
     ├─ TargetError               the operated system
     │    TargetUnavailable (3)  TargetRefused (4)  OutcomeUnknown (5)
     ├─ DeliveryError             Slack
@@ -16,7 +17,7 @@ Anything else that escapes is a bug: exit 70.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 EXIT_OK = 0
 EXIT_FINDINGS = 1
@@ -64,6 +65,17 @@ class ConflictError(BotError):
 
     code = "conflict"
     exit_code = EXIT_REFUSED
+
+
+class ChangesOff(ConflictError):
+    """Nobody may change anything at the moment; reading works."""
+
+    code = "changes.off"
+
+    def __init__(self, reason: str, *, cause: str, since: datetime, actor: str) -> None:
+        """Keep why, since when and by whom."""
+        super().__init__(f"changes are off: {reason}", hint="dragonfly status")
+        self.reason, self.cause, self.since, self.actor = reason, cause, since, actor
 
 
 class TargetError(BotError):

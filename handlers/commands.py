@@ -7,6 +7,7 @@ from bot.domain.ids import parse_alert_key
 from bot.domain.messages import Help, Message
 from bot.operations import alerts, gate_runs, plans, publishing, status, team_reads
 from bot.operations.declared import changing_steps, reading_steps
+from bot.operations.issuing import Place
 from bot.operations.reads import READS, page
 from bot.operations.table import in_slack
 from handlers.answers import Asked
@@ -38,7 +39,7 @@ def _status(asked: Asked, _args: Mapping[str, str]) -> None:
 def make_plan(asked: Asked, step: str, args: Mapping[str, str], alert_id: int | None) -> None:
     """Plan a step where it was asked for; the card itself is the answer, unless there is nothing to plan."""
     envelope = asked.envelope
-    place = plans.Place(channel=envelope.channel_id, thread_ts="" if alert_id else envelope.thread_ts)
+    place = Place(channel=envelope.channel_id, thread_ts="" if alert_id else envelope.thread_ts)
     made = plans.make(asked.services, step, args, asked.actor, place, alert_id)
     if not plans.is_card(made):
         asked.answer(made)

@@ -3,7 +3,7 @@
 from bot.domain.actor import Role
 from bot.domain.messages import Message
 from bot.domain.rotation import on_call
-from bot.errors import ConflictError, InvalidCommand, NotAllowed, OutcomeUnknown, StoreError, TargetError
+from bot.errors import ChangesOff, ConflictError, InvalidCommand, NotAllowed, OutcomeUnknown, StoreError, TargetError
 from bot.operations import authority, home, refusals
 from bot.operations.services import Services
 from bot.ports import Envelope
@@ -23,6 +23,10 @@ def handle(services: Services, envelope: Envelope) -> None:
         _tell(asked, notice(services, "not-allowed", message=error.message, oncall=now.who if now else ""))
     except NoSuchCommand as error:
         _tell(asked, notice(services, "near-miss", word=error.word, nearest=error.nearest))
+    except ChangesOff as error:
+        refusals.record(services, asked.actor, error.message)
+        off = {"reason": error.reason, "cause": error.cause, "since": error.since, "by": error.actor}
+        _tell(asked, notice(services, "changes-off", **off))
     except (InvalidCommand, ConflictError) as error:
         _tell(asked, notice(services, "bad-input", message=error.message, hint=error.hint))
     except TargetError as error:

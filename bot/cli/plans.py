@@ -7,7 +7,7 @@ from bot.cli.session import actor, named, services, show, text
 from bot.domain.messages import Message, NothingStuck, Notice, PlanCard, PlanFace
 from bot.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNKNOWN, InvalidCommand
 from bot.operations import handing_over, plans, runs
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.services import Services
 
 _REFUSED = (PlanFace.REFUSED, PlanFace.NOT_RUN, PlanFace.FAILED, PlanFace.STOPPED)

@@ -99,6 +99,8 @@ class Timing:
     """A card whose numbers alone changed is edited no more often than this."""
     edit_gap: timedelta = _seconds(3)
     """Two edits of one message are at least this far apart."""
+    clock_limit: timedelta = _seconds(30)
+    """Our clock and the database's differ by more: changes are off (§1, T3)."""
     catalog_age: timedelta = _seconds(60)
     """How old our knowledge of the target's catalog may be."""
 

@@ -11,8 +11,9 @@ from bot.domain.messages import AskForm, Message, SettleForm, TypedForm
 from bot.domain.plan import secret_hash
 from bot.errors import NotAllowed
 from bot.operations import authority, plan_cards
+from bot.operations.issuing import hash_for
 from bot.operations.plan_cards import card_of
-from bot.operations.plans import card, end, hash_for, how_it_ended, notice, refuse
+from bot.operations.plans import card, end, how_it_ended, notice, refuse
 from bot.operations.services import Services
 from bot.store import audit, plans
 from bot.store.plans import Plan

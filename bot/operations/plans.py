@@ -4,23 +4,21 @@ A plan is made in a read-only snapshot and stored with every target it was shown
 together with the run's intent, the record and the card's edit. Nothing here carries anything out: `runs` does.
 """
 
-import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from bot.domain.actor import Actor, Risk, Role, Surface
-from bot.domain.audit import canonical
-from bot.domain.ids import decode, new_plan_id
+from bot.domain.actor import Actor, Role
+from bot.domain.ids import decode
 from bot.domain.messages import Message, Notice, PlanCard
 from bot.domain.params import checked
-from bot.domain.plan import Facts, Press, derive_secret, digest, secret_hash, why_refused
+from bot.domain.plan import Facts, Press, secret_hash, why_refused
 from bot.domain.runbook import Step
 from bot.errors import ConflictError, InvalidCommand
-from bot.operations import authority, plan_cards
+from bot.operations import authority, changes, plan_cards
 from bot.operations.declared import UNDO_STEP, changing_step
+from bot.operations.issuing import Order, Place, issue
 from bot.operations.kinds.base import Kind, Preview
 from bot.operations.kinds.undo import cannot_undo
 from bot.operations.services import Services
@@ -28,14 +26,6 @@ from bot.store import audit, plans, runs
 from bot.store.db import Tx
 from bot.store.migrate import require_current
 from bot.store.plans import Plan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a plan's card goes: a channel, or the thread in which it was asked for."""
-
-    channel: str = ""
-    thread_ts: str = ""
 
 
 def make(
@@ -53,7 +43,7 @@ def make(
 
     Raises:
         InvalidCommand: no such step, or parameters it does not take.
-        NotAllowed: the actor is no operator.
+        NotAllowed, ChangesOff: the actor is no operator; nobody may change anything now.
     """
     params = undo_params(services, params.get("run", "")) if step_id == UNDO_STEP else params
     step, kind = changing_step(services, step_id, params)
@@ -61,136 +51,25 @@ def make(
     authority.require(services, actor, Role.OPERATOR, step.title.lower())
     seen = kind.outside(services, values)
     with services.db.read(snapshot=True) as tx:
-        require_current(tx, services.config.env)
+        _require_changes(services, tx)
         catalog = services.catalog.get(tx, fresh=True)
         found = cannot_undo(services, tx, step, values) or kind.preview(services, tx, step, catalog, values, **seen)
     if not isinstance(found, Preview):
         return found
-    if (step.risk is Risk.DANGER or step.approval) and not found.approval_why:
-        found = replace(found, approval_why=f"{step.id} always needs one")
-    if found.approval_why and _is_shell(actor):
-        place = Place(channel=services.config.alert_channel)
-    order = _Order(
+    order = Order(
         step=step, kind=kind, found=found, actor=actor, place=place, alert_id=alert_id, database=catalog.identity
     )
     with services.db.write() as tx:
-        plan_id = _store(services, tx, order)
+        plan_id = issue(services, tx, order)
         card = plan_cards.build(services, tx, plan_id)
     services.wake("delivery")
     return card
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
-    """Who asked for what, where, and what was seen."""
-
-    step: Step
-    kind: Kind
-    found: Preview
-    actor: Actor
-    place: Place
-    alert_id: int | None
-    database: str
-
-    @property
-    def params_digest(self) -> str:
-        """Return the digest of the parameters: one issued plan per requester and parameters."""
-        return hashlib.sha256(canonical(dict(self.found.params)).encode()).hexdigest()
-
-    @property
-    def digest(self) -> str:
-        """Return the digest of all that was previewed."""
-        sealed = dict(self.found.sealed)
-        return digest({"step": self.step.id, "params": self.found.params, "facts": sealed, "database": self.database})
-
-    @property
-    def resource(self) -> str:
-        """Return what at most one unfinished run may hold."""
-        return self.found.resource or self.step.resource or self.step.id
-
-
-def _store(services: Services, tx: Tx, order: _Order) -> str:
-    """Store a plan in the place of the requester's earlier one, queue its card, and return its id."""
-    plan_id = _free_id(tx)
-    key = order.actor.key
-    for old in plans.supersede(tx, step=order.step.id, params_digest=order.params_digest, requester=key, by=plan_id):
-        plan_cards.announce_edit(tx, old.id, old.channel)
-        audit.append(tx, "confirmation.superseded", actor=key, plan=old.id, by=plan_id)
-    plans.insert(tx, **_row(services, tx, order, plan_id))
-    plans.insert_targets(tx, plan_id, order.found.targets)
-    plan_cards.announce(tx, plan_id, order.place.channel, order.place.thread_ts, order.alert_id)
-    audit.append(
-        tx,
-        "preview.made",
-        actor=key,
-        plan=plan_id,
-        step=order.step.id,
-        params=dict(order.found.params),
-        preview_digest=order.digest,
-        target_count=len(order.found.targets),
-        acting=order.found.acting,
-        alert=order.alert_id,
-        channel=order.place.channel or None,
-    )
-    return plan_id
-
-
-def _is_shell(actor: Actor) -> bool:
-    return actor.surface is Surface.CLI
-
-
-def _approval(actor: Actor, *, needed: bool) -> str:
-    """Return where a plan's approval begins: a shell asks at once, because nobody there can press a button."""
-    return "none" if not needed else "asked" if _is_shell(actor) else "needed"
-
-
-def _free_id(tx: Tx) -> str:
-    """Return an id that no plan has had: four characters are few enough to be said aloud, and to meet again."""
-    plan_id = new_plan_id()
-    while plans.find(tx, plan_id) is not None:
-        plan_id = new_plan_id()
-    return plan_id
-
-
-def _row(services: Services, tx: Tx, order: _Order, plan_id: str) -> dict[str, object]:
-    """Return a plan's row; a plan that needs a second person has no secret until they agree."""
-    found, timing = order.found, services.config.timing
-    nonce, waits = secrets.token_hex(8), bool(found.approval_why)
-    return {
-        "id": plan_id,
-        "step": order.step.id,
-        "step_rev": order.step.rev(order.kind.settings(services)),
-        "params": dict(found.params),
-        "params_digest": order.params_digest,
-        "requester": order.actor.key,
-        "requester_name": order.actor.name,
-        "surface": order.actor.surface.value,
-        "channel": order.place.channel,
-        "thread_ts": order.place.thread_ts,
-        "alert_id": order.alert_id,
-        "secret_hash": None if waits else hash_for(services, plan_id, nonce),
-        "nonce": nonce,
-        "preview": {
-            **found.facts,
-            "acting": found.acting,
-            "resource": order.resource,
-            "typed": found.typed or str(found.acting),
-        },
-        "digest": order.digest,
-        "target_count": len(found.targets),
-        "database": order.database,
-        "expires_at": tx.now + (timing.approval_life if waits else timing.plan_life),
-        "approval": _approval(order.actor, needed=waits),
-        "ask_reason": "made in a shell" if waits and _is_shell(order.actor) else "",
-        "approval_why": found.approval_why,
-    }
-
-
-def hash_for(services: Services, plan_id: str, nonce: str) -> bytes | None:
-    """Return the hash of a plan's secret, or None where no button can be drawn (a shell)."""
-    if not services.plan_key:
-        return None
-    return secret_hash(derive_secret(services.plan_key, plan_id, nonce))
+def _require_changes(services: Services, tx: Tx) -> None:
+    """Return when our tables are of this program and environment, and changes are on."""
+    require_current(tx, services.config.env)
+    changes.require_on(services, tx)
 
 
 def card(services: Services, plan_id: str) -> Message:
@@ -220,7 +99,7 @@ def confirm(services: Services, plan_id: str, actor: Actor, *, secret: str | Non
     """
     authority.require(services, actor, Role.OPERATOR, f"confirm {plan_id}")
     with services.db.write() as tx:
-        require_current(tx, services.config.env)
+        _require_changes(services, tx)
         plan = plans.find(tx, plan_id, lock=True)
         if plan is None:
             return notice(services, tx, "not-found", plan=plan_id)

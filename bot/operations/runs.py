@@ -19,7 +19,7 @@ from bot.errors import (
     StoreUnavailable,
     TargetError,
 )
-from bot.operations import authority, plan_cards
+from bot.operations import authority, changes, plan_cards
 from bot.operations.declared import UNDO_STEP, UNKNOWN_HERE, stored_step
 from bot.operations.kinds.base import Done, Work
 from bot.operations.kinds.undo import why_not
@@ -169,8 +169,9 @@ def _why_not(services: Services, tx: Tx, work: Work, not_allowed: str) -> str:
         return NOT_BEGUN
     if work.run.started_at is not None and tx.now - work.run.confirmed_at > timing.begin_within * 5:
         return "stopped half-way and not gone on with in time"
-    if not_allowed:
-        return not_allowed
+    off = changes.why_off(services, tx)
+    if off or not_allowed:
+        return f"changes are off: {off.reason}" if off else not_allowed
     if work.plan.database != work.catalog.identity:
         return "the database is not the one of the plan"
     if work.plan.step_rev != work.step.rev(work.kind.settings(services)):

@@ -12,7 +12,7 @@ from bot.domain.rotation import on_call
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
 from bot.errors import StoreError, TargetError
 from bot.operations import alerts as alert_operations
-from bot.operations import history, looking
+from bot.operations import changes, history, looking
 from bot.operations.declared import changing_step
 from bot.operations.kinds.base import impossible
 from bot.operations.services import Services
@@ -64,6 +64,7 @@ def _card(
     view = heartbeats.view_verdicts(tx, catalog)
     step, _kind = changing_step(services, "reset-stuck")
     cannot = impossible(services, tx, step, catalog)
+    off = changes.why_off(services, tx)
     return StatusCard(
         env=config.env,
         as_of=tx.now,
@@ -74,6 +75,8 @@ def _card(
         oncall=on_call(config.rotation, tx.now),
         gate_verdict=_gate(look, judged),
         blind="hidden" if hidden else "",
+        changes_on=off is None,
+        changes_why=off.reason if off else "",
         reset_possible=cannot is None,
         reset_why_not=cannot.reasons[0] if cannot else "",
         shared_by=shared_by,

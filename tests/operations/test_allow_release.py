@@ -10,7 +10,7 @@ from bot.domain.gate import as_json
 from bot.domain.messages import CannotPlan, GateReport, PlanCard, PlanFace
 from bot.errors import InvalidCommand
 from bot.operations import approvals, audit, gate_runs, plans, runs
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from tests.support.jobs import Target

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.messages import PlanCard
 from bot.operations import checks, plans, runs, status
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.store.db import Database
 from bot.store.migrate import migrate
 from tests.support.databases import TestServer

@@ -8,7 +8,7 @@ from bot.domain.configuration import DEFAULT_VENDORS
 from bot.domain.messages import PlanCard, PlanFace, VerifyReport
 from bot.errors import ConflictError
 from bot.operations import alerts, checks, doctor, plans, runs, stuck_jobs, verifying
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.steps import pause as steps
 from tests.support.jobs import ALIVE, Target

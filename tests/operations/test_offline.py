@@ -8,8 +8,8 @@ import pytest
 
 from bot.domain.messages import CannotPlan, PlanCard, PlanFace
 from bot.operations import audit, plans, proofs, runs, verifying
+from bot.operations.issuing import Place
 from bot.operations.kinds.restart import ASK_EVERY
-from bot.operations.plans import Place
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json

@@ -10,7 +10,7 @@ from bot.domain.configuration import DEFAULT_VENDORS, Vendor
 from bot.domain.messages import CannotPlan, PauseCard, PlanCard, PlanFace
 from bot.errors import InvalidCommand
 from bot.operations import audit, pausing, plans, proofs, queues, runs, vendors
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.sandbox.target.vendor import HEALTH, PAGE, Mood
 from bot.sandbox.target.vendor import Vendor as SimulatedVendor

@@ -10,7 +10,7 @@ from bot.domain.ids import SecretValue
 from bot.domain.messages import AskForm, Message, Notice, PlanCard, PlanFace, TypedForm
 from bot.errors import NotAllowed
 from bot.operations import approvals, audit, plans, runs
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.services import Services
 from tests.support.jobs import Target
 from tests.support.product import ADA, BEN, CONFIG, DANA, GIL, INCIDENTS, SHELL, product

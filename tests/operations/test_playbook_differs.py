@@ -20,7 +20,7 @@ from bot.domain.ids import decode_request
 from bot.domain.messages import CannotPlan, FailureReport, PlanCard, QueueReport, StatusCard
 from bot.errors import ConfigurationError
 from bot.operations import alerts, checks, doctor, escalations, looking, plans, queues, runs, status
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.reads import page
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.messages import Message, PlanCard
 from bot.operations import alerts, audit, checks, plans, runs, status, stuck
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json

@@ -2,7 +2,7 @@
 
 from bot.domain.messages import NothingStuck, Notice, PlanCard, PlanFace
 from bot.operations import audit, plans, proofs, runs
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.services import Services
 from tests.support.jobs import ALIVE, Target
 from tests.support.product import ADA, BEN, INCIDENTS

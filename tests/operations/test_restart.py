@@ -12,8 +12,8 @@ import bot.targets.railway
 from bot.domain.messages import CannotPlan, Message, Notice, PlanCard, PlanFace, SettleForm
 from bot.errors import InvalidCommand, NotAllowed
 from bot.operations import approvals, audit, plans, proofs, runs
+from bot.operations.issuing import Place
 from bot.operations.kinds.restart import SIGN_IN_FAILS
-from bot.operations.plans import Place
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer

@@ -11,7 +11,7 @@ import pytest
 from bot.domain.messages import CannotPlan, PlanCard, PlanFace, RunbookCard, TableReport
 from bot.errors import InvalidCommand
 from bot.operations import audit, plans, proofs, runbooks, runs, team_reads
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.sandbox.slack.limits import check_message

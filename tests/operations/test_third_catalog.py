@@ -9,7 +9,7 @@ import pytest
 from bot.domain.configuration import DEFAULT_VENDORS
 from bot.domain.messages import CannotPlan, PlanCard, PlanFace
 from bot.operations import doctor, gate, history, plans, queues, runs, sessions, status
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.store.db import Database
 from bot.store.migrate import migrate

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bot.domain.actor import Actor
 from bot.domain.messages import CannotPlan, Message, PlanCard
 from bot.operations import approvals, plans, runs
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer

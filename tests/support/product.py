@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from bot.clock import SystemClock
 from bot.domain.actor import Actor, cli_actor, slack_actor
 from bot.domain.configuration import DEFAULT_WORKERS, Configuration, People, Rotation
 from bot.domain.timing import PLAYBOOK
@@ -34,6 +35,18 @@ CONFIG = Configuration(
     timing=replace(PLAYBOOK, start_guard=PLAYBOOK.start_guard * 0, unknown_after_start=PLAYBOOK.start_guard * 0),
 )
 """As in the sandbox; without the guard after a database start, because a test's server has always just started."""
+
+
+class ToldClock(SystemClock):
+    """The process's clock, told the same time as the database's."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        """Keep who tells the time."""
+        self._now = now
+
+    def now(self) -> datetime:
+        """Return the time it is told."""
+        return self._now()
 
 
 class Members:
@@ -71,6 +84,7 @@ def product(
             catalog=CatalogCache(config.timing.catalog_age),
             renderer=SlackRenderer(names=NAMES),
             directory=Members(),
+            clock=ToldClock(now) if now else SystemClock(),
             plan_key=b"test key of plans",
         )
     finally:

@@ -10,7 +10,7 @@ from bot.domain.configuration import DEFAULT_SERVICES, DEFAULT_VENDORS, Configur
 from bot.domain.messages import Message, PlanCard
 from bot.domain.platform import Deployment
 from bot.operations import plans, runs
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.sandbox.railway.faults import Fault, FaultKind
 from bot.sandbox.railway.platform import Running

@@ -7,7 +7,7 @@ from pathlib import Path
 from bot.domain.messages import CannotPlan, PlanCard
 from bot.domain.runbook import Catalogue
 from bot.operations import plans, runs
-from bot.operations.plans import Place
+from bot.operations.issuing import Place
 from bot.operations.services import Services
 from runbooks import load
 from runbooks.reading import build, team
