@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
-from bot.settings import Settings
+from bot.settings import Environment, Settings
 from bot.store.db import Database
 from bot.targets.api import StatusApi
 from bot.targets.catalog import CatalogCache
@@ -22,33 +22,33 @@ def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: Non
     A team's runbook with a fault takes nothing else away: ours work, and `doctor` names the fault.
     """
     config = settings.config
-    api = StatusApi(config.api_url, settings.api_key.get_secret_value()) if config.api_url else None
+    api = StatusApi(config.api_url, settings.env.dragonfly_api_key.get_secret_value()) if config.api_url else None
     wrong = faults(config.team_runbooks)
-    dba = settings.dba_url.get_secret_value()
+    dba = settings.env.dragonfly_dba_database_url.get_secret_value()
     return Services(
         config=config,
         db=Database(settings.database_url.get_secret_value()).open(),
         catalog=CatalogCache(config.timing.catalog_age),
         runbooks=load("" if wrong else config.team_runbooks),
         runbook_faults=wrong,
-        renderer=SlackRenderer(zone=settings.zone, names=config.people.names),
+        renderer=SlackRenderer(zone=config.zone, names=config.people.names),
         api=api,
-        platform=_railway(settings),
+        platform=_railway(settings.env),
         vendor_probe=HttpProbe(),
         dba=Database(dba, size=1).open() if dba else None,
         wake=wake,
     )
 
 
-def _railway(settings: Settings) -> Railway | None:
-    access = settings.railway
-    token = access.token.get_secret_value()
+def _railway(env: Environment) -> Railway | None:
+    """Return how the platform is reached; a project token comes first, and knows its own project."""
+    token = env.railway_token or env.railway_api_token
     if not token:
         return None
     return Railway(
-        access.url,
-        token,
-        is_project_token=access.is_project_token,
-        project_id=access.project_id,
-        environment_id=access.environment_id,
+        env.railway_api_url,
+        token.get_secret_value(),
+        is_project_token=bool(env.railway_token),
+        project_id=env.railway_project_id,
+        environment_id=env.railway_environment_id,
     )

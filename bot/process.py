@@ -58,8 +58,8 @@ class Bot:
 
     def __init__(self, settings: Settings) -> None:
         """Put everything together; nothing runs yet."""
-        token = settings.bot_token.get_secret_value()
-        web = client(token, settings.slack_api_url)
+        token = settings.env.slack_bot_token.get_secret_value()
+        web = client(token, settings.env.slack_api_url)
         self.settings = settings
         self.chat = SlackChat(web, env=settings.config.env)
         self.services = replace(
@@ -155,24 +155,26 @@ class Bot:
 
     def _surface(self) -> None:
         """Open Socket Mode, HTTP, or both."""
-        app_token = self.settings.app_token.get_secret_value()
-        if self.settings.port is not None:
-            self._serve_http(self.settings.port, signed=not app_token)
+        env = self.settings.env
+        app_token = env.slack_app_token.get_secret_value()
+        if env.port is not None:
+            self._serve_http(env.port, signed=not app_token)
         if app_token:
             self._socket = Socket(self.app, app_token)
             self._socket.start()
             self._stops.append(self._socket.stop)
 
     def _serve_http(self, port: int, *, signed: bool) -> None:
-        secrets = [item.get_secret_value() for item in self.settings.signing_secrets] if signed else []
+        env = self.settings.env
+        secrets = (env.slack_signing_secret, env.slack_signing_secret_previous) if signed else ()
         edge = Edge(
             self.app,
-            secrets=secrets,
+            secrets=[item.get_secret_value() for item in secrets],
             clock=SystemClock(),
             ready=self.is_ready,
             rejected=lambda reason: self.rejected.update([reason]),
             hook=lambda: detection.hint(self.services),
-            hook_token=self.settings.hook_token.get_secret_value(),
+            hook_token=env.dragonfly_hook_token.get_secret_value(),
         )
         server = HttpServer(edge.routes(), port)
         server.start()

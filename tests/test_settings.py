@@ -33,6 +33,15 @@ def faults(toml: str, tmp_path: Path, **env: str) -> list[str]:
         ("profile = 'slow'", "profile"),
         ("[slack]\nalert_channel = { env = 'NOT_SET' }", "asks for the variable NOT_SET"),
         ("this is not toml", "is not TOML"),
+        ("[services.ingest-worker]\nalias = []", "services.ingest-worker.alias: unknown key; write aliases"),
+        ("[services.ingest-worker]\nname = 'x'", "the name stands in the brackets"),
+        ("[services]\ningest-worker = 3", "services: write one table each"),
+        ("[gate]\ndeadline = 60", "gate.deadline: '60' has no unit"),
+        ("[[oncall.overrides]]\nwhom = 'U0ADA'", "oncall.overrides.0.whom: unknown key; write who"),
+        ("[oncall]\nstarts = 2026-01-05T08:00:00", "oncall.starts: a time without a zone"),
+        ("[vendors.simplicity]\ntitle = 'x'\npatterns = ['(']", "is no regular expression"),
+        ("[contacts]\ndefault = [{ label = 'x', call = ['nobody'] }]", "no name of [cards]"),
+        ("[runbooks]\nrole = 'A B'", "runbooks.role: write lower-case letters"),
     ],
 )
 def test_each_fault_says_what_to_write(toml: str, said: str, tmp_path: Path) -> None:
@@ -44,6 +53,41 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
     """Three faults are three sentences, not three starts."""
     found = faults("[timing]\noffline_after = '1'\nx = '1s'", tmp_path, SUPABASE_MODE="production")
     assert len(found) == 3
+
+
+def test_a_wrong_variable_hides_no_other_fault() -> None:
+    """What cannot be read is named beside all else that is wrong."""
+    with pytest.raises(ConfigurationError) as refused:
+        load({"PORT": "eighty", "DRAGONFLY_OPERATORS": "U0ADA, ben, cleo", "SUPABASE_MODE": "production"})
+    assert [fault.split()[0] for fault in refused.value.faults] == [
+        "DRAGONFLY_OPERATORS.1:",
+        "DRAGONFLY_OPERATORS.2:",
+        "PORT:",
+        "SUPABASE_MODE",
+        "no",
+    ]
+
+
+def test_nothing_comes_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables that are given are all there are: those of the machine do not reach a test or the sandbox."""
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-of-the-machine")
+    assert not load(DATABASE).env.slack_bot_token
+
+
+def test_a_variable_goes_before_the_file(tmp_path: Path) -> None:
+    """People named in the environment take the file's place; the shape of the rotation stays the file's."""
+    file = tmp_path / "dragonfly.toml"
+    file.write_text("[oncall]\npeople = ['U0ADA']\nzone = 'Europe/Berlin'\n[people]\noperators = ['U0ADA']")
+    found = load({**DATABASE, "DRAGONFLY_CONFIG": str(file), "DRAGONFLY_ONCALL": "U0BEN, U0CLEO"}).config
+    assert found.rotation is not None
+    assert (found.rotation.people, found.rotation.zone) == (("U0BEN", "U0CLEO"), "Europe/Berlin")
+    assert found.people.operators == ("U0ADA",)
+
+
+def test_every_secret_is_hidden() -> None:
+    """The log's filter knows each secret that was given, used or not."""
+    given = {**DATABASE, "RAILWAY_API_TOKEN": "token-of-an-account", "DATABASE_URL": "postgresql://other"}
+    assert set(load(given).secrets()) == {*given.values()}
 
 
 def test_the_bot_needs_its_tokens() -> None:

@@ -1,14 +1,17 @@
 """What an installation decides: who is on call, which workers are expected, where messages go.
 
-Plain values, validated by `bot.settings`; every name of a person, service or threshold lives here and nowhere in code.
+Plain values; most are tables of `dragonfly.toml` as they stand there, so each setting, its type, its bounds and its default
+are written here alone (decision 0022). `bot.settings` reads them. No name of a person, service or threshold lives elsewhere.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from fnmatch import fnmatchcase
+from typing import Annotated
 
 from bot.domain.timing import PLAYBOOK, Timing
+from bot.domain.written import Duration, Moment, Pattern, SlackId, Zone, between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,19 +35,19 @@ class Override:
     """Somebody takes a shift that is not theirs."""
 
     who: str
-    start: datetime
-    end: datetime
+    start: Moment
+    end: Moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
     """A static weekly rotation: the order of people, and the hour at which the next takes over."""
 
-    people: tuple[str, ...]
+    people: tuple[SlackId, ...] = ()
     """Slack user or user-group ids, in order."""
-    starts: datetime
+    starts: Moment = datetime(2026, 1, 5, 8, tzinfo=UTC)
     """When the first person's first week began (aware)."""
-    zone: str = "UTC"
+    zone: Zone = "UTC"
     """IANA name of the zone in which the hand-over hour is meant."""
     handover: time = time(8, 0)
     overrides: tuple[Override, ...] = ()
@@ -54,7 +57,7 @@ class Rotation:
 class Level:
     """One step of an escalation: after how long, and who is called."""
 
-    after: timedelta
+    after: Duration = timedelta(0)
     label: str
     """What the card says: `on call`, `team lead`, `everyone`."""
     call: tuple[str, ...]
@@ -65,8 +68,8 @@ class Level:
 class People:
     """Who may do what, as Slack user or user-group ids."""
 
-    operators: tuple[str, ...] = ()
-    approvers: tuple[str, ...] = ()
+    operators: tuple[SlackId, ...] = ()
+    approvers: tuple[SlackId, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     """Given names by id, for plain text where the directory cannot be asked."""
 
@@ -75,17 +78,17 @@ class People:
 class Queue:
     """How the job queue is to be treated."""
 
-    max_attempts: int = 5
+    max_attempts: Annotated[int, between(1, 100)] = 5
     """Used where no column says it."""
-    approve_above: int = 500
+    approve_above: Annotated[int, between(1, 5000)] = 500
     """More jobs than this need a second person."""
-    plan_cap: int = 5000
-    batch: int = 500
-    rescue_limit: int = 3
+    plan_cap: Annotated[int, between(1, 5000)] = 5000
+    batch: Annotated[int, between(1, 500)] = 500
+    rescue_limit: Annotated[int, between(1, 20)] = 3
     """Reset this often already: the job is set to failed instead."""
-    resume_batch: int = 50
+    resume_batch: Annotated[int, between(1, 500)] = 50
     """How many paused jobs are let go at a time."""
-    stuck_limits: Mapping[str, timedelta] = field(default_factory=dict)
+    stuck_limits: Mapping[str, Duration] = field(default_factory=dict)
     """A longer limit for one job type."""
     idempotent: Mapping[str, bool] = field(default_factory=dict)
     """Whether a job type's handler is safe to repeat; absent = unknown."""
@@ -116,9 +119,9 @@ class Vendor:
     status_page: str = ""
     """Statuspage- or Instatus-shaped JSON."""
     job_types: tuple[str, ...] = ()
-    patterns: tuple[str, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
     """Regular expressions over `last_error` and log lines; a match is "consistent with", never proof."""
-    least: int = 5
+    least: Annotated[int, between(1)] = 5
     """Fewer failures than this in the window say nothing."""
     services: tuple[str, ...] = ()
     """Services whose logs are searched and whose variable is set."""
@@ -149,13 +152,13 @@ class Gate:
     """Argument lists by check name; never through a shell."""
     evaluator_result: str = ""
     """A JSON file with `score`, no older than `evaluator_age`."""
-    evaluator_age: timedelta = timedelta(hours=24)
-    evaluator_least: float = 0.95
+    evaluator_age: Duration = timedelta(hours=24)
+    evaluator_least: Annotated[float, between(0, 1)] = 0.95
     tables: tuple[str, ...] = ("ops.job_queue", "ops.worker_heartbeats")
     service_name: str = ""
     """What the API calls itself on `/`; checked where it is set."""
-    worker_window: timedelta = timedelta(seconds=300)
-    deadline: timedelta = timedelta(seconds=60)
+    worker_window: Duration = timedelta(seconds=300)
+    deadline: Duration = timedelta(seconds=60)
     """For each check."""
 
 
@@ -170,6 +173,8 @@ class Configuration:
     channels: tuple[str, ...] = ()
     """Channels in which commands are answered; the alert channel is always one of them."""
     fallback_channel: str = ""
+    zone: Zone = "UTC"
+    """Of clock times in plain text; in Slack every reader sees their own."""
     people: People = field(default_factory=People)
     rotation: Rotation | None = None
     contacts: Mapping[str, tuple[Level, ...]] = field(default_factory=dict)

@@ -5,29 +5,17 @@ Every fault is found at once and said with what to write instead; unknown keys a
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pydantic import SecretStr
 
 from bot.domain.configuration import Configuration
 from bot.errors import ConfigurationError
-from bot.settings.deciding import configuration
-from bot.settings.reading import database, environment, file, mode_of, require_slack
+from bot.settings.deciding import configuration, database, mode_of, require_slack
+from bot.settings.reading import environment, read_file
 from bot.settings.tables import Environment
 
-__all__ = ["Environment", "RailwayAccess", "Settings", "load"]
-UNSET = SecretStr("")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RailwayAccess:
-    """How the platform is reached; a project token knows its own project and environment."""
-
-    token: SecretStr = UNSET
-    is_project_token: bool = True
-    url: str = ""
-    project_id: str = ""
-    environment_id: str = ""
+__all__ = ["Environment", "Settings", "load"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,31 +23,13 @@ class Settings:
     """Everything, validated."""
 
     config: Configuration
+    env: Environment
     database_url: SecretStr
-    bot_token: SecretStr
-    signing_secrets: tuple[SecretStr, ...]
-    app_token: SecretStr
-    api_key: SecretStr
-    slack_api_url: str
-    port: int | None
-    zone: str
-    dba_url: SecretStr = UNSET
-    hook_token: SecretStr = UNSET
-    railway: RailwayAccess = field(default_factory=RailwayAccess)
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret's text, for the log's filter."""
-        found = (
-            self.database_url,
-            self.dba_url,
-            self.bot_token,
-            *self.signing_secrets,
-            self.app_token,
-            self.api_key,
-            self.hook_token,
-            self.railway.token,
-        )
-        return tuple(item.get_secret_value() for item in found if item.get_secret_value())
+        found = [value for _name, value in self.env if isinstance(value, SecretStr)]
+        return tuple(item.get_secret_value() for item in (self.database_url, *found) if item)
 
 
 def load(environ: Mapping[str, str] | None = None, *, needs_mode: bool = False, needs_slack: bool = False) -> Settings:
@@ -72,40 +42,15 @@ def load(environ: Mapping[str, str] | None = None, *, needs_mode: bool = False, 
     Raises:
         ConfigurationError: every fault at once.
     """
-    env = dict(os.environ if environ is None else environ)
+    given = dict(os.environ if environ is None else environ)
     faults: list[str] = []
-    found = environment(env, faults)
-    declared = file(env, faults)
-    mode = mode_of(found.supabase_mode, faults, needed=needs_mode)
-    url, variable = database(env, mode, faults)
+    env = environment(given, faults)
+    file = read_file(env.dragonfly_config, given, faults)
+    mode = mode_of(env.supabase_mode, faults, needed=needs_mode)
+    variable = database(env, mode, faults)
     if needs_slack:
-        require_slack(found, declared, faults)
-    config = configuration(found, declared, mode, variable, faults)
+        require_slack(env, file, faults)
+    config = configuration(env, file, mode, variable, faults)
     if faults:
         raise ConfigurationError(faults)
-    return Settings(
-        config=config,
-        database_url=SecretStr(url),
-        bot_token=found.slack_bot_token,
-        signing_secrets=(found.slack_signing_secret, found.slack_signing_secret_previous),
-        app_token=found.slack_app_token,
-        api_key=found.dragonfly_api_key,
-        slack_api_url=found.slack_api_url,
-        port=found.port,
-        zone=declared.slack.zone,
-        dba_url=found.dragonfly_dba_database_url,
-        hook_token=found.dragonfly_hook_token,
-        railway=_railway(found),
-    )
-
-
-def _railway(found: Environment) -> RailwayAccess:
-    """Return how the platform is reached; a project token comes first."""
-    is_project_token = bool(found.railway_token.get_secret_value())
-    return RailwayAccess(
-        token=found.railway_token if is_project_token else found.railway_api_token,
-        is_project_token=is_project_token,
-        url=found.railway_api_url,
-        project_id=found.railway_project_id,
-        environment_id=found.railway_environment_id,
-    )
+    return Settings(config=config, env=env, database_url=getattr(env, variable.lower()))

@@ -1,192 +1,116 @@
-"""From what was written to the configuration that the product works with."""
+"""From what was written to the configuration that the product works with: the rules between settings."""
 
-import difflib
-import re
-from dataclasses import fields, replace
-from datetime import timedelta
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from dataclasses import replace
 
 from bot.domain.configuration import (
     DEFAULT_SERVICES,
     DEFAULT_VENDORS,
     DEFAULT_WORKERS,
     Configuration,
-    Gate,
     Level,
-    Migrations,
-    Override,
-    People,
-    Queue,
     Rotation,
-    Service,
     Vendor,
-    WorkerType,
 )
-from bot.domain.durations import parse_duration
-from bot.domain.timing import PROFILES, Timing
-from bot.errors import InvalidCommand
-from bot.settings.tables import Environment, File, GateTable, LevelTable, OncallTable, Table
-
-_ID = re.compile(r"^[UWSC][A-Z0-9]{2,}$")
+from bot.domain.timing import PROFILES
+from bot.domain.written import is_slack_id
+from bot.settings.tables import Environment, File
 
 
-def configuration(found: Environment, declared: File, mode: str, variable: str, faults: list[str]) -> Configuration:
-    """Return everything that is not a secret; what contradicts itself becomes a fault."""
-    api = found.dragonfly_api_url_prod if mode == "prod" else found.dragonfly_api_url_dev
+def mode_of(text: str, faults: list[str], *, needed: bool) -> str:
+    """Return `dev` or `prod`."""
+    if text in ("dev", "prod"):
+        return text
+    if text or needed:
+        faults.append(f"SUPABASE_MODE is {repr(text) if text else 'not set'}; write dev or prod")
+    return "dev"
+
+
+def database(env: Environment, mode: str, faults: list[str]) -> str:
+    """Return the name of the variable that names the database; never fall through to the other mode's."""
+    own, other = f"SUPABASE_DB_URL_{mode.upper()}", f"SUPABASE_DB_URL_{'DEV' if mode == 'prod' else 'PROD'}"
+    order = ("DRAGONFLY_DATABASE_URL", own, other, "SUPABASE_DB_URL", "DATABASE_URL")
+    first = next((name for name in order if getattr(env, name.lower())), "")
+    if first == other:
+        faults.append(f"only {other} is set and SUPABASE_MODE is {mode}; set {own} or DRAGONFLY_DATABASE_URL")
+    if not first:
+        faults.append("no database: set DRAGONFLY_DATABASE_URL, for example postgresql://user@host:6543/postgres")
+    return first
+
+
+def require_slack(env: Environment, file: File, faults: list[str]) -> None:
+    """Ask for what the Slack surface needs."""
+    needs = {
+        "SLACK_BOT_TOKEN is not set; write the bot token that begins with xoxb-": env.slack_bot_token,
+        "neither SLACK_APP_TOKEN (Socket Mode) nor SLACK_SIGNING_SECRET (HTTP) is set; set one": (
+            env.slack_app_token or env.slack_signing_secret
+        ),
+        "PORT is not set and SLACK_APP_TOKEN neither; set PORT for HTTP, or the token for Socket Mode": (
+            env.slack_app_token or env.port is not None
+        ),
+        "DRAGONFLY_HOOK_TOKEN is set and PORT is not: there is no route for webhooks; set PORT, or unset it": (
+            not env.dragonfly_hook_token or env.port is not None
+        ),
+        "no alert channel: set DRAGONFLY_ALERT_CHANNEL or slack.alert_channel to a channel id such as C0123": (
+            env.dragonfly_alert_channel or file.slack.alert_channel
+        ),
+    }
+    faults += [fault for fault, is_met in needs.items() if not is_met]
+
+
+def configuration(env: Environment, file: File, mode: str, variable: str, faults: list[str]) -> Configuration:
+    """Return everything that is not a secret; a variable goes before the file."""
     return Configuration(
         env=mode,
-        alert_channel=found.dragonfly_alert_channel or declared.slack.alert_channel,
-        channels=tuple(declared.slack.channels),
-        fallback_channel=declared.slack.fallback_channel,
-        people=_people(found, declared, faults),
-        rotation=_rotation(found, declared.oncall, faults),
-        contacts=_contacts(declared, faults),
-        workers=_workers(declared),
-        queue=_queue(declared, faults),
-        timing=_timing(declared, faults),
-        services=_services(declared),
-        vendors=_vendors(declared, faults),
-        migrations=Migrations(**_listed(declared.migrations)),
-        gate=_gate(declared.gate, faults),
-        railway=bool(_railway_token(found)),
-        team_runbooks=declared.runbooks.folder,
-        team_role=declared.runbooks.role,
-        api_url=api,
+        alert_channel=env.dragonfly_alert_channel or file.slack.alert_channel,
+        channels=file.slack.channels,
+        fallback_channel=file.slack.fallback_channel,
+        zone=file.slack.zone,
+        people=replace(
+            file.people,
+            operators=env.dragonfly_operators or file.people.operators,
+            approvers=env.dragonfly_approvers or file.people.approvers,
+        ),
+        rotation=_rotation(env, file),
+        contacts=_contacts(file, faults),
+        workers=tuple(file.workers.values()) or DEFAULT_WORKERS,
+        queue=file.queue,
+        timing=replace(PROFILES[file.profile], **file.timing),
+        services=tuple(file.services.values()) or DEFAULT_SERVICES,
+        vendors=_vendors(file) or DEFAULT_VENDORS,
+        migrations=file.migrations,
+        gate=file.gate,
+        railway=bool(env.railway_token or env.railway_api_token),
+        team_runbooks=file.runbooks.folder,
+        team_role=file.runbooks.role,
+        api_url=env.dragonfly_api_url_prod if mode == "prod" else env.dragonfly_api_url_dev,
         database_variable=variable,
     )
 
 
-def _people(found: Environment, declared: File, faults: list[str]) -> People:
-    table = declared.people
-    return People(
-        operators=_ids("operators", found.dragonfly_operators, table.operators, faults),
-        approvers=_ids("approvers", found.dragonfly_approvers, table.approvers, faults),
-        names=table.names,
-    )
+def _rotation(env: Environment, file: File) -> Rotation | None:
+    people = env.dragonfly_oncall or file.oncall.people
+    return replace(file.oncall, people=people) if people else None
 
 
-def _contacts(declared: File, faults: list[str]) -> dict[str, tuple[Level, ...]]:
-    found = {}
-    for name, levels in declared.contacts.items():
-        place = f"contacts.{name}"
-        found[name.replace("_", "-")] = tuple(
-            Level(
-                after=_duration(place, level.after, faults),
-                label=level.label,
-                call=_called(place, level, declared, faults),
-            )
-            for level in levels
-        )
-    return found
-
-
-def _called(place: str, level: LevelTable, declared: File, faults: list[str]) -> tuple[str, ...]:
-    """Return whom a level calls: ids of Slack, whoever is on call, or a card as it is shown."""
-    cards = {name: " ".join(filter(None, (card.name, card.phone, card.link))) for name, card in declared.cards.items()}
+def _contacts(file: File, faults: list[str]) -> dict[str, tuple[Level, ...]]:
+    """Return whom each level calls: ids of Slack, whoever is on call, or a card as it is shown."""
+    cards = {name: " ".join(filter(None, (card.name, card.phone, card.link))) for name, card in file.cards.items()}
     faults += [
-        f"{place}: {who!r} is no Slack id, not `oncall`, and no name of [cards]"
+        f"contacts.{name}: {who!r} is no Slack id, not `oncall`, and no name of [cards]"
+        for name, levels in file.contacts.items()
+        for level in levels
         for who in level.call
-        if who != "oncall" and who not in cards and not _ID.match(who)
+        if who != "oncall" and who not in cards and not is_slack_id(who)
     ]
-    return tuple(cards.get(who, who) for who in level.call)
-
-
-def _queue(declared: File, faults: list[str]) -> Queue:
-    values = _listed(declared.queue)
-    values["stuck_limits"] = {
-        name: _duration(f"queue.stuck_limits.{name}", text, faults)
-        for name, text in declared.queue.stuck_limits.items()
+    return {
+        name.replace("_", "-"): tuple(
+            replace(level, call=tuple(cards.get(who, who) for who in level.call)) for level in levels
+        )
+        for name, levels in file.contacts.items()
     }
-    return Queue(**values)
 
 
-def _railway_token(found: Environment) -> str:
-    return found.railway_token.get_secret_value() or found.railway_api_token.get_secret_value()
-
-
-def _listed(table: Table) -> dict[str, Any]:
-    """Return a table's values with lists as tuples."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in table}
-
-
-def _services(declared: File) -> tuple[Service, ...]:
-    if not declared.services:
-        return DEFAULT_SERVICES
-    return tuple(Service(name=name, **_listed(item)) for name, item in declared.services.items())
-
-
-def _vendors(declared: File, faults: list[str]) -> tuple[Vendor, ...]:
-    if not declared.vendors:
-        return DEFAULT_VENDORS
-    for name, item in declared.vendors.items():
-        for pattern in item.patterns:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                faults.append(f"vendors.{name}.patterns: {pattern!r} is no regular expression: {error}")
+def _vendors(file: File) -> tuple[Vendor, ...]:
+    """Return the vendors; one that is known by name has the usual patterns where none are written."""
     usual = {vendor.name: vendor.patterns for vendor in DEFAULT_VENDORS}
-    return tuple(
-        Vendor(name=name, **{**_listed(item), "patterns": tuple(item.patterns) or usual.get(name, ())})
-        for name, item in declared.vendors.items()
-    )
-
-
-def _gate(table: GateTable, faults: list[str]) -> Gate:
-    values = _listed(table)
-    values["commands"] = {name: tuple(argv) for name, argv in table.commands.items()}
-    for name in ("evaluator_age", "worker_window", "deadline"):
-        values[name] = _duration(f"gate.{name}", values[name], faults)
-    return Gate(**values)
-
-
-def _ids(name: str, from_env: str, from_file: list[str], faults: list[str]) -> tuple[str, ...]:
-    listed = [item.strip() for item in from_env.split(",") if item.strip()] or from_file
-    faults += [
-        f"{name}: {item!r} is no Slack id; write U…, W… or a user group S…" for item in listed if not _ID.match(item)
-    ]
-    return tuple(listed)
-
-
-def _rotation(found: Environment, declared: OncallTable | None, faults: list[str]) -> Rotation | None:
-    people = _ids("oncall", found.dragonfly_oncall, declared.people if declared else [], faults)
-    if not people:
-        return None
-    shape = declared or OncallTable()
-    try:
-        ZoneInfo(shape.zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        faults.append(f"oncall.zone: {shape.zone!r} is no time zone; write one such as America/New_York")
-    if shape.starts.tzinfo is None:
-        faults.append("oncall.starts has no zone; write 2026-01-05T08:00:00Z")
-    overrides = tuple(Override(who=item.who, start=item.start, end=item.end) for item in shape.overrides)
-    return Rotation(people=people, starts=shape.starts, zone=shape.zone, handover=shape.handover, overrides=overrides)
-
-
-def _workers(declared: File) -> tuple[WorkerType, ...]:
-    if not declared.workers:
-        return DEFAULT_WORKERS
-    return tuple(
-        WorkerType(name=name, label=item.label, serves=tuple(item.serves), expected=item.expected)
-        for name, item in declared.workers.items()
-    )
-
-
-def _timing(declared: File, faults: list[str]) -> Timing:
-    known = {item.name for item in fields(Timing)}
-    changed: dict[str, timedelta] = {}
-    for name, text in declared.timing.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            faults.append(f"timing.{name}: unknown key; write {near[0] if near else ', '.join(sorted(known))}")
-        else:
-            changed[name] = _duration(f"timing.{name}", text, faults)
-    return replace(PROFILES[declared.profile], **changed)
-
-
-def _duration(place: str, text: str, faults: list[str]) -> timedelta:
-    try:
-        return parse_duration(text)
-    except InvalidCommand as error:
-        faults.append(f"{place}: {error.message}")
-        return timedelta(0)
+    return tuple(replace(item, patterns=item.patterns or usual.get(item.name, ())) for item in file.vendors.values())

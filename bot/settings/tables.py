@@ -1,162 +1,93 @@
-"""The shape of what may be written: variables of the environment, and the tables of `dragonfly.toml`. Unknown keys are faults."""
+"""The shape of what may be written: variables of the environment, and the tables of `dragonfly.toml`.
 
-from datetime import UTC, datetime, time
-from typing import Literal
+Most tables are the configuration's own dataclasses; types, bounds and unknown keys are pydantic's to find.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import difflib
+from collections.abc import Collection
+from dataclasses import fields
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.domain.configuration import Gate, Level, Migrations, People, Queue, Rotation, Service, Vendor, WorkerType
+from bot.domain.timing import Timing
+from bot.domain.written import Duration, SlackId, Zone
+
+UNSET = SecretStr("")
+IN_BRACKETS = ("workers", "services", "vendors")
+"""Tables of tables, each with its name in its brackets."""
+
+
+def _split(text: object) -> object:
+    return [item.strip() for item in text.split(",") if item.strip()] if isinstance(text, str) else text
+
+
+_SlackIds = Annotated[tuple[SlackId, ...], BeforeValidator(_split)]
+"""In a variable, commas stand between them."""
 
 
 class Environment(BaseSettings):
     """Secrets and addresses, from the environment only."""
 
-    model_config = SettingsConfigDict(extra="ignore", case_sensitive=False)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
-    slack_bot_token: SecretStr = SecretStr("")
-    slack_signing_secret: SecretStr = SecretStr("")
-    slack_signing_secret_previous: SecretStr = SecretStr("")
-    slack_app_token: SecretStr = SecretStr("")
+    slack_bot_token: SecretStr = UNSET
+    slack_signing_secret: SecretStr = UNSET
+    slack_signing_secret_previous: SecretStr = UNSET
+    slack_app_token: SecretStr = UNSET
     slack_api_url: str = ""
     supabase_mode: str = ""
+    dragonfly_database_url: SecretStr = UNSET
+    supabase_db_url_prod: SecretStr = UNSET
+    supabase_db_url_dev: SecretStr = UNSET
+    supabase_db_url: SecretStr = UNSET
+    database_url: SecretStr = UNSET
+    dragonfly_dba_database_url: SecretStr = UNSET
     dragonfly_api_url_prod: str = ""
     dragonfly_api_url_dev: str = ""
-    dragonfly_api_key: SecretStr = SecretStr("")
+    dragonfly_api_key: SecretStr = UNSET
     dragonfly_alert_channel: str = ""
-    dragonfly_oncall: str = ""
-    dragonfly_operators: str = ""
-    dragonfly_approvers: str = ""
+    dragonfly_oncall: _SlackIds = ()
+    dragonfly_operators: _SlackIds = ()
+    dragonfly_approvers: _SlackIds = ()
     dragonfly_config: str = ""
-    dragonfly_dba_database_url: SecretStr = SecretStr("")
-    dragonfly_hook_token: SecretStr = SecretStr("")
-    railway_token: SecretStr = SecretStr("")
-    railway_api_token: SecretStr = SecretStr("")
+    dragonfly_hook_token: SecretStr = UNSET
+    railway_token: SecretStr = UNSET
+    railway_api_token: SecretStr = UNSET
     railway_api_url: str = "https://backboard.railway.com/graphql/v2"
     railway_project_id: str = ""
     railway_environment_id: str = ""
     port: int | None = None
 
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what is given and nothing else: tests and the sandbox build their environment from nothing."""
+        return (sources["init_settings"],)
+
 
 class Table(BaseModel):
-    """Unknown keys are faults."""
+    """A table of the file; unknown keys are faults, in the tables inside of it too."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class OverrideTable(Table):
-    """`[[oncall.overrides]]`."""
-
-    who: str
-    start: datetime
-    end: datetime
-
-
-class OncallTable(Table):
-    """`[oncall]`."""
-
-    people: list[str] = []
-    starts: datetime = datetime(2026, 1, 5, 8, tzinfo=UTC)
-    zone: str = "UTC"
-    handover: time = time(8)
-    overrides: list[OverrideTable] = []
-
-
-class LevelTable(Table):
-    """One level of `[contacts]`."""
-
-    after: str = "0s"
-    label: str
-    call: list[str]
-
-
-class WorkerTable(Table):
-    """`[workers.NAME]`."""
-
-    label: str
-    serves: list[str]
-    expected: bool = True
-
-
-class CardTable(Table):
-    """`[cards]`: a contact that is not in Slack."""
-
-    name: str
-    phone: str = ""
-    link: str = ""
-
-
-class PeopleTable(Table):
-    """`[people]`."""
-
-    operators: list[str] = []
-    approvers: list[str] = []
-    names: dict[str, str] = {}
 
 
 class SlackTable(Table):
     """`[slack]`."""
 
     alert_channel: str = ""
-    channels: list[str] = []
+    channels: tuple[str, ...] = ()
     fallback_channel: str = ""
-    zone: str = "UTC"
+    zone: Zone = "UTC"
 
 
-class QueueTable(Table):
-    """`[queue]`."""
+class CardTable(Table):
+    """A contact that is not in Slack."""
 
-    max_attempts: int = Field(default=5, ge=1, le=100)
-    approve_above: int = Field(default=500, ge=1, le=5000)
-    plan_cap: int = Field(default=5000, ge=1, le=5000)
-    batch: int = Field(default=500, ge=1, le=500)
-    rescue_limit: int = Field(default=3, ge=1, le=20)
-    resume_batch: int = Field(default=50, ge=1, le=500)
-    stuck_limits: dict[str, str] = {}
-    idempotent: dict[str, bool] = {}
-
-
-class ServiceTable(Table):
-    """`[services.NAME]`."""
-
-    aliases: list[str] = []
-    worker_types: list[str] = []
-    service_id: str = ""
-    local: str = ""
-
-
-class VendorTable(Table):
-    """`[vendors.NAME]`."""
-
-    title: str
-    endpoint: str = ""
-    status_page: str = ""
-    job_types: list[str] = []
-    patterns: list[str] = []
-    least: int = Field(default=5, ge=1)
-    services: list[str] = []
-    variable: str = ""
-    contact: str = ""
-
-
-class MigrationsTable(Table):
-    """`[migrations]`."""
-
-    source: str = ""
-    rollbacks: str = ""
-    application_names: list[str] = []
-
-
-class GateTable(Table):
-    """`[gate]`."""
-
-    checkout: str = ""
-    commands: dict[str, list[str]] = {}
-    evaluator_result: str = ""
-    evaluator_age: str = "24h"
-    evaluator_least: float = Field(default=0.95, ge=0, le=1)
-    tables: list[str] = ["ops.job_queue", "ops.worker_heartbeats"]
-    service_name: str = ""
-    worker_window: str = "300s"
-    deadline: str = "60s"
+    name: str
+    phone: str = ""
+    link: str = ""
 
 
 class RunbooksTable(Table):
@@ -166,20 +97,42 @@ class RunbooksTable(Table):
     role: str = Field(default="", pattern=r"^([a-z_][a-z0-9_]{0,62})?$")
 
 
+def unknown(key: str, known: Collection[str]) -> str:
+    """Return the words for a key that a table does not have."""
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"unknown key; write {near[0] if near else ', '.join(known)}"
+
+
+def _duration_name(name: str) -> str:
+    known = [item.name for item in fields(Timing)]
+    if name not in known:
+        raise ValueError(unknown(name, known))
+    return name
+
+
+def _named(tables: Any) -> Any:  # TOML's own shape
+    """Give each table the name in its brackets."""
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise ValueError("write one table each")
+    if named := [name for name, table in tables.items() if "name" in table]:
+        raise ValueError(f"{named[0]} has an unknown key, name; the name stands in the brackets")
+    return {name: {**table, "name": name} for name, table in tables.items()}
+
+
 class File(Table):
-    """The whole file."""
+    """The whole of `dragonfly.toml`."""
 
     profile: Literal["playbook", "fast"] = "playbook"
     slack: SlackTable = SlackTable()
-    people: PeopleTable = PeopleTable()
-    oncall: OncallTable | None = None
-    contacts: dict[str, list[LevelTable]] = {}
+    people: People = People()
+    oncall: Rotation = Rotation()
+    contacts: dict[str, tuple[Level, ...]] = {}
     cards: dict[str, CardTable] = {}
-    workers: dict[str, WorkerTable] = {}
-    queue: QueueTable = QueueTable()
-    services: dict[str, ServiceTable] = {}
-    vendors: dict[str, VendorTable] = {}
-    migrations: MigrationsTable = MigrationsTable()
-    gate: GateTable = GateTable()
+    workers: Annotated[dict[str, WorkerType], BeforeValidator(_named)] = {}
+    queue: Queue = Queue()
+    services: Annotated[dict[str, Service], BeforeValidator(_named)] = {}
+    vendors: Annotated[dict[str, Vendor], BeforeValidator(_named)] = {}
+    migrations: Migrations = Migrations()
+    gate: Gate = Gate()
     runbooks: RunbooksTable = RunbooksTable()
-    timing: dict[str, str] = {}
+    timing: dict[Annotated[str, AfterValidator(_duration_name)], Duration] = {}

@@ -8,13 +8,11 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from bot.domain.configuration import DEFAULT_SERVICES
 from bot.operations import alerts
 from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
-from bot.settings import RailwayAccess
 from tests.scenarios.conftest import LIVELY
 from tests.support.jobs import Target
 from tests.support.railway import INGEST, Cloud, cloud
@@ -41,9 +39,12 @@ def listening(dsn: str, slack: SlackServer, railway: Cloud, token: str) -> Itera
         services=DEFAULT_SERVICES,
         timing=replace(LIVELY.timing, platform_interval=timedelta(hours=1)),
     )
-    access = RailwayAccess(token=SecretStr(railway.server.settings.project_token), url=railway.server.url)
-    made = replace(settings(dsn, slack, config, "http"), hook_token=SecretStr(token), railway=access)
-    bot = Bot(made)
+    said = {
+        "dragonfly_hook_token": token,
+        "railway_token": railway.server.settings.project_token,
+        "railway_api_url": railway.server.url,
+    }
+    bot = Bot(settings(dsn, slack, config, "http", **said))
     bot.start()
     try:
         yield bot

@@ -60,7 +60,7 @@ ONLY_IN = {
     "apscheduler": ("bot.scheduler",),
     "starlette": ("bot.http", "bot.sandbox"),
     "uvicorn": ("bot.http", "bot.sandbox"),
-    "pydantic": ("bot.settings",),
+    "pydantic": ("bot.settings", "bot.domain.written"),
     "pydantic_settings": ("bot.settings",),
     "rich": ("bot.cli",),
 }

@@ -74,7 +74,7 @@ def test_the_bot_is_told_everything(systems: Systems, tmp_path: Path) -> None:
         loaded = settings.load(environment, needs_mode=True, needs_slack=True)
 
     config = loaded.config
-    assert loaded.port and loaded.hook_token.get_secret_value()
+    assert loaded.env.port and loaded.env.dragonfly_hook_token
     assert "SLACK" not in configured.shell(environment) and "DRAGONFLY_DATABASE_URL" in configured.shell(environment)
     assert config.env == "prod" and config.railway and config.api_url == "http://127.0.0.1:1"
     assert {service.name for service in config.services} == {*SERVICES, API}

@@ -8,25 +8,21 @@ from pydantic import SecretStr
 from bot.domain.configuration import Configuration
 from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
-from bot.settings import Settings
+from bot.settings import Environment, Settings
 
 TRANSPORTS = ("http", "socket")
 
 
-def settings(dsn: str, slack: SlackServer, config: Configuration, transport: str) -> Settings:
+def settings(dsn: str, slack: SlackServer, config: Configuration, transport: str, **more: str) -> Settings:
     """Return what the environment would say."""
-    token = slack.settings.app_token if transport == "socket" else ""
-    return Settings(
-        config=config,
-        database_url=SecretStr(dsn),
-        bot_token=SecretStr(slack.settings.bot_token),
-        signing_secrets=(SecretStr(slack.settings.signing_secret),),
-        app_token=SecretStr(token),
-        api_key=SecretStr(""),
-        slack_api_url=slack.api_url,
-        port=None if transport == "socket" else 0,
-        zone="UTC",
-    )
+    said = {
+        "slack_bot_token": slack.settings.bot_token,
+        "slack_signing_secret": slack.settings.signing_secret,
+        "slack_api_url": slack.api_url,
+        **({"slack_app_token": slack.settings.app_token} if transport == "socket" else {"port": "0"}),
+        **more,
+    }
+    return Settings(config=config, env=Environment.model_validate(said), database_url=SecretStr(dsn))
 
 
 @contextmanager
