@@ -8,17 +8,18 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
+from bot import words
 from bot.domain.history import Comparison
 from bot.domain.messages import GateCheck, GateReport
 from bot.errors import InvalidCommand
 
-WARNING = "warning: "
-COULD_NOT_TELL = "could not tell: "
+_SAYS = words.load("gate")
+WARNING, COULD_NOT_TELL = (_SAYS[name].format(what="") for name in ("warning", "could_not_tell"))
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "pytest": ("python", "-m", "pytest", "-q"),
     "lint": ("ruff", "check", "."),
@@ -93,8 +94,7 @@ def of_mode(mode: str) -> tuple[Kind, ...]:
         InvalidCommand: it is neither `dev` nor `prod`.
     """
     if mode not in ("dev", "prod"):
-        message = f"{mode!r} is no mode of the gate. Known: dev, prod"
-        raise InvalidCommand(message, hint="/dragonfly gate prod")
+        raise InvalidCommand(say("no_mode", mode=mode), hint="/dragonfly gate prod")
     return tuple(kind for kind in CHECKS if (kind.dev if mode == "dev" else kind.prod))
 
 
@@ -108,12 +108,16 @@ def parse_skip(text: str, mode: str) -> frozenset[str]:
     known = [kind.word for kind in CHECKS]
     strange = sorted(words - set(known))
     if strange:
-        message = f"{', '.join(map(repr, strange))} names no check. Known: {' '.join(known)}"
+        message = say("no_check", words=", ".join(map(repr, strange)), known=" ".join(known))
         raise InvalidCommand(message, hint=f"/dragonfly gate {mode} --skip evaluator")
     if words >= {kind.word for kind in of_mode(mode)}:
-        message = "every check would be skipped, and a gate that looked at nothing says nothing"
-        raise InvalidCommand(message, hint=f"/dragonfly gate {mode}")
+        raise InvalidCommand(say("nothing_left"), hint=f"/dragonfly gate {mode}")
     return words
+
+
+def say(sentence: str, **facts: object) -> str:
+    """Return a sentence of `templates/gate.toml` with its facts."""
+    return str(_SAYS[sentence].format(**facts))
 
 
 def passed(name: str, message: str, **details: object) -> GateCheck:
@@ -130,7 +134,7 @@ def failed(name: str, message: str, remedy: str, **details: object) -> GateCheck
 
 def unknown(name: str, why: str, remedy: str = "", **details: object) -> GateCheck:
     """Return a check that could not tell: not passed."""
-    return failed(name, f"{COULD_NOT_TELL}{why}", remedy, **details)
+    return failed(name, say("could_not_tell", what=why), remedy, **details)
 
 
 def skipped(name: str, why: str) -> GateCheck:
@@ -161,14 +165,14 @@ def _quoted(text: object) -> str:
 def command(name: str, code: int, lines: Sequence[str], took: timedelta) -> GateCheck:
     """Judge a dev check by its command's exit code; of its output only counts and the first failing place are kept."""
     counts = next((found for line in reversed(lines) if (found := _COUNTS.findall(line))), [])
-    told = ", ".join(counts) or f"exit {code}"
+    told = ", ".join(counts) or say("exit", code=code)
     details = {"exit": code, "seconds": round(took.total_seconds(), 1)}
     if code == 0:
         return passed(name, told, **details)
     if code < 0:
-        return unknown(name, f"it was ended by signal {-code}", "run it by hand", **details)
+        return unknown(name, say("signal", number=-code), say("by_hand_do"), **details)
     place = first_failure(lines)
-    remedy = f"first failure: {_quoted(place)}" if place else "run it by hand"
+    remedy = say("first_failure_do", place=_quoted(place)) if place else say("by_hand_do")
     return failed(name, told, remedy, **details, first=place)
 
 
@@ -199,18 +203,17 @@ def score_in(lines: Sequence[str]) -> Mapping[str, Any] | None:
 def evaluator(content: Mapping[str, Any] | None, least: float, code: int = 0) -> GateCheck:
     """Judge the evaluator's score, a share of 1; `code` is how its command ended."""
     name = "AI Evaluator"
-    remedy = "read the failed cases; do not deploy until it passes"
     score = (content or {}).get("score")
     if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:  # a NaN is not either
-        return unknown(name, "no score between 0 and 1 was found", "run the evaluator by hand", exit=code)
+        return unknown(name, say("no_score"), say("no_score_do"), exit=code)
     cases = [str(item) for item in _listed((content or {}).get("failed_cases"))]
-    told = f"{_percent(score)}, needs {_percent(least)}"
+    told = say("score", share=_percent(score), least=_percent(least))
     details = {"score": score, "least": least, "failed_cases": cases[:_TEN], "failed_total": len(cases)}
     if score < least:
-        more = f"; {_many(len(cases), 'case')} failed" if cases else ""
-        return failed(name, told + more, remedy, **details)
+        low = say("low_score", told=told, cases=_many(len(cases), "case")) if cases else told
+        return failed(name, low, say("low_score_do"), **details)
     if code != 0:
-        return unknown(name, f"the score is {told}, but the evaluator ended with {code}", "run it by hand", **details)
+        return unknown(name, say("score_but_failed", told=told, code=code), say("by_hand_do"), **details)
     return passed(name, told, **details)
 
 
@@ -230,43 +233,42 @@ def _many(number: int, noun: str) -> str:
 
 def api_unset(variable: str) -> GateCheck:
     """Return the failure of an address that nobody set; there is no default one."""
-    return failed(
-        "API Health", f"{_quoted(variable)} is not set", f"set {_quoted(variable)}; there is no default address"
-    )
+    shown = _quoted(variable)
+    return failed("API Health", say("api_unset", variable=shown), say("api_unset_do", variable=shown))
 
 
 def api(variable: str, health: Reply, ready: Reply, root: Reply | None, service_name: str) -> GateCheck:
     """Judge the API: alive, ready (the first stays 200 with its database down), and the one that is meant."""
     name = "API Health"
-    remedy = f"check {_quoted(variable)}, then that the API service runs"
+    remedy = say("api_do", variable=_quoted(variable))
     for path, reply in (("/api/health", health), ("/readyz", ready), ("/", root)):
         if reply is not None and reply.status is None:
             judge = failed if reply.refused else unknown
-            return judge(name, f"{path}: {reply.why}", remedy)
+            return judge(name, say("no_answer", path=path, why=reply.why), remedy)
     details = {
         "health": health.status,
         "readyz": ready.status,
         "milliseconds": round(health.took.total_seconds() * 1000),
     }
     if health.status != _OK:
-        return failed(name, f"/api/health answers {health.status}", remedy, **details)
+        return failed(name, say("answers", path="/api/health", status=health.status), remedy, **details)
     if root is not None and root.content.get("service_name") != service_name:
         return _another(name, root, service_name, remedy, details)
     if health.content.get("ok") is False or health.content.get("degraded") is True:
-        return unknown(name, "/api/health answers 200 and says that it cannot tell", remedy, **details)
-    alive = f"200, {details['milliseconds']} ms"
+        return unknown(name, say("says_cannot_tell"), remedy, **details)
+    alive = say("alive", **details)
     if ready.status == _NOT_FOUND:
-        return passed(name, f"{WARNING}{alive}; no /readyz, so nothing is known of its database", **details)
+        return passed(name, say("warning", what=say("no_readyz", alive=alive)), **details)
     if ready.status != _OK:
-        return failed(name, f"{alive}, but /readyz answers {ready.status}", remedy, **details)
-    return passed(name, f"{alive}, ready", **details)
+        return failed(name, say("not_ready", alive=alive, status=ready.status), remedy, **details)
+    return passed(name, say("ready", alive=alive), **details)
 
 
 def _another(name: str, root: Reply, wanted: str, remedy: str, details: Mapping[str, object]) -> GateCheck:
     said = root.content.get("service_name")
     if said is None:
-        return unknown(name, f"/ does not say that it is {_quoted(wanted)}", remedy, **details)
-    return failed(name, f"it is {_quoted(said)}, not {_quoted(wanted)}", remedy, **details)
+        return unknown(name, say("no_name", wanted=_quoted(wanted)), remedy, **details)
+    return failed(name, say("other_name", said=_quoted(said), wanted=_quoted(wanted)), remedy, **details)
 
 
 def workers(
@@ -279,47 +281,39 @@ def workers(
     online = [kind for kind in expected if any(row["worker_type"] == kind and row["online"] for row in rows)]
     details = {"seen": {row["worker_type"]: row["seen"] for row in rows}, "online": online, "expected": list(expected)}
     if not seen:
-        message = f"No workers active in last {span}"
-        return failed(name, message, "check the logs, restart the workers", **details)
-    told = f"{seen:,} seen in last {span}; {len(online)} of {_many(len(expected), 'type')} online ({ours})"
-    return passed(name, told if len(online) == len(expected) else f"{WARNING}{told}", **details)
+        return failed(name, say("no_workers", span=span), say("no_workers_do"), **details)
+    types = _many(len(expected), "type")
+    told = say("workers", seen=seen, span=span, online=len(online), types=types, ours=ours)
+    return passed(name, told if len(online) == len(expected) else say("warning", what=told), **details)
 
 
 def tables(wanted: Collection[str], missing: Sequence[str], remedy: str, **details: object) -> GateCheck:
     """Judge whether the configured tables are there."""
     name = "DB Connectivity"
     if missing:
-        told = ", ".join(_quoted(item) for item in missing[:_TEN])
-        return failed(name, f"connected, but not there: {told}", remedy, missing=list(missing), **details)
-    return passed(name, f"{_many(len(wanted), 'table')} found", tables=list(wanted), **details)
+        told = say("no_tables", tables=", ".join(_quoted(item) for item in missing[:_TEN]))
+        return failed(name, told, remedy, missing=list(missing), **details)
+    return passed(name, say("tables", tables=_many(len(wanted), "table")), tables=list(wanted), **details)
 
 
 def migrations(mode: str, env: str, found: Comparison) -> GateCheck:
     """Judge pending migrations by comparing sets: in dev they are a warning."""
     name = "Migration Status"
     if found.pending is None:
-        why, remedy = "no local list to compare with", "set `migrations.source`"
-        return _soft(mode, unknown(name, why, remedy, recorded=found.applied))
+        return _soft(mode, unknown(name, say("no_list"), say("no_list_do"), recorded=found.applied))
     details = {"recorded": found.applied, "pending": list(found.pending_versions[:100]), "unknown": found.unknown}
-    others = f", {found.unknown:,} without a local file" if found.unknown else ""
+    others = say("others", unknown=found.unknown) if found.unknown else ""
     if not found.pending:
-        return passed(name, f"{found.applied:,} recorded, 0 pending{others}", **details)
-    told = f"{found.pending:,} pending, first {_quoted(found.pending_versions[0])}{others}"
-    return _soft(mode, failed(name, told, f"`./scripts/db_push.ps1 -SupabaseEnv {env}`", **details))
+        return passed(name, say("recorded", recorded=found.applied, others=others), **details)
+    told = say("pending", pending=found.pending, first=_quoted(found.pending_versions[0]), others=others)
+    return _soft(mode, failed(name, told, say("pending_do", env=env), **details))
 
 
 def _soft(mode: str, check: GateCheck) -> GateCheck:
     """Return the check as it is in prod; in dev it warns only."""
     if mode == "prod":
         return check
-    return GateCheck(
-        name=check.name,
-        passed=True,
-        skipped=False,
-        message=WARNING + check.message,
-        remediation=check.remediation,
-        details=check.details,
-    )
+    return replace(check, passed=True, message=say("warning", what=check.message))
 
 
 def history_hidden(mode: str, why: str, remedy: str) -> GateCheck:
@@ -331,20 +325,20 @@ def alerts(open_ones: Sequence[Mapping[str, str]]) -> GateCheck:
     """Judge open critical alerts, each with `key`, `title` and `url`."""
     name = "No critical alert open"
     if not open_ones:
-        return passed(name, "0 open")
+        return passed(name, say("none_open"))
     keys = ", ".join(_quoted(item["key"]) for item in open_ones[:_TEN])
     first = open_ones[0]["key"]
-    told = f"{_many(len(open_ones), 'critical alert')} open: {keys}"
-    return failed(name, told, f"handle {first}: `dragonfly timeline {first}`", alerts=list(open_ones))
+    told = say("open", alerts=_many(len(open_ones), "critical alert"), keys=keys)
+    return failed(name, told, say("open_do", first=first), alerts=list(open_ones))
 
 
 def pauses(thing: str, owner: str, ends_at: datetime | None) -> GateCheck:
     """Judge the pause that is open, if one is (`thing` is empty where none is)."""
     name = "No pause active"
     if not thing or ends_at is None:
-        return passed(name, "none")
-    remedy = f"ask {owner}, paused until {ends_at.isoformat(timespec='seconds')}"
-    return failed(name, f"{thing} is paused", remedy, owner=owner, ends_at=ends_at.isoformat())
+        return passed(name, say("no_pause"))
+    remedy = say("paused_do", owner=owner, ends_at=ends_at.isoformat(timespec="seconds"))
+    return failed(name, say("paused", thing=thing), remedy, owner=owner, ends_at=ends_at.isoformat())
 
 
 def as_json(report: GateReport) -> dict[str, object]:

@@ -3,6 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bot import words
+
+_WORDS = words.load("needs")
+_SAID = _WORDS["known"]
+CONFIGURED = ("railway", "rollbacks", "migrations_source", "vendor", "offline_services")
+"""Needs that a setting meets: a step that lacks only these is not set up, which is no fault."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
@@ -11,45 +18,6 @@ class Missing:
     need: str
     reason: str
     remedy: str = ""
-
-
-_SAID = {
-    "label_paused": ('the status list has no "paused"', ""),
-    "next_run_at": ("next_run_at is missing", "add the column, or the label paused"),
-    "worker_id": ("jobs carry no worker id", ""),
-    "railway": ("Railway is not configured", "set RAILWAY_TOKEN (a project token) and name the services in [services]"),
-    "dev_mode_off": ("in dev nothing runs on Railway", "restart the local process by hand"),
-    "signal": (
-        "role {role} may not end sessions of others (missing: pg_signal_backend)",
-        "GRANT pg_signal_backend TO {role}",
-    ),
-    "sees_sessions": (
-        "role {role} cannot see other sessions (missing: pg_read_all_stats)",
-        "GRANT pg_read_all_stats TO {role}",
-    ),
-    "history_readable": (
-        "role {role} may not read supabase_migrations.schema_migrations",
-        (
-            "GRANT USAGE ON SCHEMA supabase_migrations TO {role}; "
-            "GRANT SELECT ON supabase_migrations.schema_migrations TO {role}; -- or all of: dragonfly db grants"
-        ),
-    ),
-    "history_writable": (
-        "role {role} may not write supabase_migrations.schema_migrations",
-        (
-            "set DRAGONFLY_DBA_DATABASE_URL to the role of: dragonfly db grants --dba; or "
-            "GRANT INSERT, UPDATE, DELETE ON supabase_migrations.schema_migrations TO {role}"
-        ),
-    ),
-    "rollbacks": ("no folder of reviewed rollback scripts", "set migrations.rollbacks"),
-    "migrations_source": ("no list of local migrations", "set migrations.source"),
-    "vendor": ("no vendor is configured", "add [vendors.simplicity] with an endpoint"),
-    "offline_services": ("no service carries the offline variable", "name services and variable in [vendors.NAME]"),
-}
-
-
-CONFIGURED = ("railway", "rollbacks", "migrations_source", "vendor", "offline_services")
-"""Needs that a setting meets: a step that lacks only these is not set up, which is no fault."""
 
 
 def missing(needs: Iterable[str], offered: Iterable[str], *, role: str) -> tuple[Missing, ...]:
@@ -61,15 +29,10 @@ def missing(needs: Iterable[str], offered: Iterable[str], *, role: str) -> tuple
 
 
 def _missing(need: str, role: str) -> Missing:
-    if need.startswith("updatable:"):
-        column = need.removeprefix("updatable:")
-        return Missing(
-            need=need,
-            reason=f"role {role} may not update {column} of ops.job_queue",
-            remedy=f"GRANT UPDATE ({column}) ON ops.job_queue TO {role}",
-        )
-    reason, remedy = _SAID.get(need, (f"{need} is missing", ""))
-    return Missing(need=need, reason=reason.format(role=role), remedy=remedy.format(role=role))
+    column = need.partition(":")[2]
+    said = _WORDS["updatable"] if column else _SAID.get(need, {"reason": _WORDS["unnamed"]})
+    facts = {"need": need, "role": role, "column": column}
+    return Missing(need=need, **{name: text.format(**facts) for name, text in said.items()})
 
 
 def is_known(need: str) -> bool:

@@ -5,35 +5,20 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot import words
 from bot.domain.ids import alert_key
 from bot.domain.messages import AlertCard, AlertFace, AlertReply, Call, Link, Message, StepLine, WorkerLine
 from bot.domain.workers import SourceVerdict
 from bot.operations import looking
+from bot.operations.declared import shown_step
 from bot.operations.services import Services
 from bot.store import alerts, escalations, outbox, plans
 from bot.store.alerts import Alert, RunLine
 from bot.store.db import Tx
 from bot.store.escalations import Escalation
 
-_WORDS = {
-    "jobs_stuck": "stuck",
-    "migration_blocked": "blocked",
-    "vendor_errors": "failing",
-    "api_health": "failing",
-    "check_blind": "not to be seen",
-    "db_reachable": "not to be reached",
-}
+_SAYS = words.load("alerts")
 _ID = re.compile(r"^[UWSCG][A-Z0-9]+$")
-_TITLES = {
-    "reset-stuck": "Reset stuck jobs",
-    "restart": "Restart",
-    "pause": "Pause ingest",
-    "resume": "Resume ingest",
-    "offline": "Offline mode",
-    "unlock": "End session",
-    "repair": "Repair",
-    "rollback": "Roll back",
-}
 
 
 def message_key(alert_id: int) -> str:
@@ -110,7 +95,7 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         worst_total=max(0, (evidence.get("total") or 0) - (evidence.get("online") or 0)),
         calls=tuple(_call(item) for item in chain if item.done_at),
         next_calls=tuple(_call(item) for item in chain if not item.done_at and not alert.acked_at),
-        steps=tuple(_step(item) for item in alerts.runs_of(tx, alert.id)),
+        steps=tuple(_step(services, item) for item in alerts.runs_of(tx, alert.id)),
         open_plan=_open_plan(services, tx, alert.id),
         scenario=alert.scenario,
         service=_service(services, alert),
@@ -156,17 +141,15 @@ def _call(item: Escalation) -> Call:
     return Call(who=item.who, label=item.label, at=item.done_at or item.due_at)
 
 
-def _step(item: RunLine) -> StepLine:
-    states = {"proved": "recovered", "no_effect": "no effect", "watching": "watching"}
+def _step(services: Services, item: RunLine) -> StepLine:
+    said = _SAYS["runs"]
+    proof = said["proofs"][item.proof]
+    state = proof if item.state == "succeeded" else said["states"].get(item.state, item.state.replace("_", " "))
     if item.step == "reset-stuck" and item.state == "succeeded":
-        reset = item.result.get("reset", 0)
-        picked = "picked up" if item.proof == "proved" else states.get(item.proof, "done")
-        state = f"{reset} {'job' if reset == 1 else 'jobs'} reset, {picked}"
-    elif item.state == "succeeded":
-        state = states.get(item.proof, "done")
-    else:
-        state = {"noop": "nothing to do", "confirmed": "confirmed", "executing": "running"}.get(item.state, item.state)
-    title = _TITLES.get(item.step, item.step)
+        count = item.result.get("reset", 0)
+        picked = said["picked_up"] if item.proof == "proved" else proof
+        state = said["reset_one" if count == 1 else "reset"].format(count=count, proof=picked)
+    title = shown_step(services, item.step).title
     return StepLine(title=title, state=state, at=item.confirmed_at, by=item.actor, key=item.id)
 
 
@@ -233,7 +216,7 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         event=event.event,
         label=evidence.get("label", alert.check_id),
         at=event.at,
-        word=_WORDS.get(alert.check_id, "offline"),
+        word=_SAYS["wrong"][alert.check_id],
         mentions=tuple(who for who in called if _ID.match(who)) or tuple(who for item in chain[:1] for who in item.who),
         contacts=tuple(who for who in called if not _ID.match(who)),
         called=str(event.facts.get("label", "")),

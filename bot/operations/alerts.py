@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot import words
 from bot.domain.actor import Actor, Role
 from bot.domain.alerts import Change, decide, fingerprint, is_unsteady
 from bot.domain.escalation import chain
@@ -16,17 +17,6 @@ from bot.operations.services import Services
 from bot.store import alerts, audit, escalations, outbox
 from bot.store.alerts import Alert
 from bot.store.db import Tx
-
-_TITLES = {
-    "worker_heartbeat": "{label} workers offline",
-    "api_health": "API failing",
-    "jobs_stuck": "{label} stuck",
-    "migration_blocked": "{label} blocked",
-    "vendor_errors": "{label} failing",
-    "check_blind": "Cannot see: {label}",
-    "db_reachable": "Cannot reach the database",
-}
-
 
 SCENARIOS = {
     "worker_heartbeat": "worker-death",
@@ -313,7 +303,7 @@ def _was_reminded(tx: Tx, alert: Alert) -> bool:
 def title(alert: Alert) -> str:
     """Return an alert's name for lists."""
     label = alert.evidence.get("label", alert.check_id)
-    return _TITLES.get(alert.check_id, "{label}").format(label=label)
+    return str(words.load("alerts")["titles"][alert.check_id].format(label=label))
 
 
 def line(services: Services, tx: Tx, alert: Alert) -> AlertLine:

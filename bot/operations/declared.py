@@ -54,7 +54,13 @@ def stored_step(services: Services, step_id: str, params: Mapping[str, str]) -> 
     try:
         return changing_step(services, step_id, params)
     except InvalidCommand:
-        return Step(id=step_id, title=step_id, kind="manual", risk=Risk.CHANGE, why="not declared here"), UNKNOWN_HERE
+        return shown_step(services, step_id), UNKNOWN_HERE
+
+
+def shown_step(services: Services, step_id: str) -> Step:
+    """Return a declared step; one that is not declared here, or no more, is shown by its name alone."""
+    nameless = Step(id=step_id, title=step_id, kind="manual", risk=Risk.CHANGE, why="not declared here")
+    return services.runbooks.step(step_id) or nameless
 
 
 def changing_steps(declared: Catalogue) -> tuple[Step, ...]:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.domain import gate as judging
-from bot.domain.gate import Moment, Progress, Reply
+from bot.domain.gate import Moment, Progress, Reply, say
 from bot.domain.ids import alert_key
 from bot.domain.messages import GateCheck, GateReport
 from bot.domain.needs import missing
@@ -65,7 +65,7 @@ def read(services: Services, mode: str, skip: str = "", progress: Progress | Non
     done: list[GateCheck] = []
     for kind in kinds:
         if kind.word in leave_out:
-            done.append(judging.skipped(kind.name, "by --skip"))
+            done.append(judging.skipped(kind.name, say("by_skip")))
             continue
         now = Moment(names=names, done=tuple(done), running=kind.name)
         tell(now)
@@ -100,9 +100,7 @@ def _lines(tell: Progress, now: Moment) -> Callable[[str], None]:
 def _require_checkout(services: Services, mode: str) -> None:
     folder = services.config.gate.checkout
     if mode == "dev" and not (folder and Path(folder).is_dir()):
-        state = "is no folder here" if folder else "is not set"
-        message = f"the dev gate runs its commands in a checkout, and `gate.checkout` {state}"
-        raise InvalidCommand(message, hint="/dragonfly gate prod")
+        raise InvalidCommand(say("no_folder" if folder else "no_checkout"), hint="/dragonfly gate prod")
 
 
 def _one(look: Look) -> GateCheck:
@@ -110,9 +108,9 @@ def _one(look: Look) -> GateCheck:
     try:
         return _CHECKS[look.kind.word](look)
     except StatementTimedOut:
-        return judging.unknown(look.kind.name, "a statement timed out", "`dragonfly doctor`")
+        return judging.unknown(look.kind.name, say("timed_out"), say("ask_doctor_do"))
     except (StoreError, TargetError) as error:
-        return judging.unknown(look.kind.name, error.message, error.hint or "`dragonfly doctor`")
+        return judging.unknown(look.kind.name, error.message, error.hint or say("ask_doctor_do"))
 
 
 def _command(look: Look) -> GateCheck:
@@ -120,12 +118,11 @@ def _command(look: Look) -> GateCheck:
     config = look.services.config.gate
     argv = config.commands.get(look.kind.word) or judging.COMMANDS.get(look.kind.word)
     if not argv:
-        return judging.skipped(look.kind.name, f"not configured: set `gate.commands.{look.kind.word}`")
+        return judging.skipped(look.kind.name, say("no_command", word=look.kind.word))
     try:
         ended = checkout.run(argv, config.checkout, mode=look.mode, deadline=look.deadline, tell=look.tell)
     except TargetError as error:
-        remedy = f"run it by hand, or set `gate.commands.{look.kind.word}`"
-        return judging.unknown(look.kind.name, error.message, remedy)
+        return judging.unknown(look.kind.name, error.message, say("cannot_start_do", word=look.kind.word))
     return judging.command(look.kind.name, ended.code, ended.lines, ended.took)
 
 
@@ -136,14 +133,13 @@ def _evaluator(look: Look) -> GateCheck:
         ended = checkout.run(argv, config.checkout, mode=look.mode, deadline=look.deadline, tell=look.tell)
         return judging.evaluator(judging.score_in(ended.said), config.evaluator_least, ended.code)
     if not config.evaluator_result:
-        why = "not configured: set `gate.commands.evaluator` or `gate.evaluator_result`"
-        return judging.skipped(look.kind.name, why)
+        return judging.skipped(look.kind.name, say("no_evaluator"))
     content, written = checkout.result_file(config.evaluator_result)
     age = look.services.clock.now() - written
     if abs(age) > config.evaluator_age:
-        hours = f"{config.evaluator_age.total_seconds() / 3600:g} h"
-        why = f"the result is of {written.isoformat(timespec='minutes')}, not of the last {hours}"
-        return judging.unknown(look.kind.name, why, "run the evaluator again")
+        hours = config.evaluator_age.total_seconds() / 3600
+        why = say("old_result", written=written.isoformat(timespec="minutes"), hours=hours)
+        return judging.unknown(look.kind.name, why, say("old_result_do"))
     return judging.evaluator(content, config.evaluator_least)
 
 
@@ -169,10 +165,9 @@ def _workers(look: Look) -> GateCheck:
         catalog = services.catalog.get(tx, fresh=True)
         lacking = [name for name in catalog.missing_least() if "worker_heartbeats" in name]
         if catalog.hidden:
-            why = "row security, or a missing grant, hides the heartbeats from our role"
-            return judging.unknown(look.kind.name, why, "`dragonfly db grants`", role=catalog.role)
+            return judging.unknown(look.kind.name, say("hidden"), say("hidden_do"), role=catalog.role)
         if lacking:
-            return judging.unknown(look.kind.name, f"{lacking[0]} is missing", "`dragonfly doctor`")
+            return judging.unknown(look.kind.name, say("no_column", column=lacking[0]), say("ask_doctor_do"))
         rows = tx.records(
             SQL["seen_workers"],
             catalog.features,
@@ -187,16 +182,16 @@ def _workers(look: Look) -> GateCheck:
 def _database(look: Look) -> GateCheck:
     services = look.services
     variable = services.config.database_variable or "SUPABASE_DB_URL"
-    remedy = f"check `{variable}`, maintenance mode, then `dragonfly doctor`"
+    remedy = say("database_do", variable=variable)
     wanted = services.config.gate.tables
     place = {"database": services.db.place, "variable": variable}
     try:
         with services.db.read(wait=look.wait) as tx:
             rows = tx.records(SQL["missing_tables"], tables=list(wanted))
     except StatementTimedOut:
-        return judging.unknown(look.kind.name, "a statement timed out", remedy, **place)
+        return judging.unknown(look.kind.name, say("timed_out"), remedy, **place)
     except StoreUnavailable as error:
-        return judging.failed(look.kind.name, f"Connection failed: {error.message}", remedy, **place)
+        return judging.failed(look.kind.name, say("no_connection", why=error.message), remedy, **place)
     return judging.tables(wanted, [row["name"] for row in rows], remedy, **place)
 
 

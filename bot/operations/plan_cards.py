@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.actor import Risk
 from bot.domain.ids import SecretValue, alert_key
 from bot.domain.messages import Link, Message, Notice, PlanCard, PlanDetails, PlanFace, PlanReply, TargetLine
 from bot.domain.plan import derive_secret
 from bot.domain.runbook import Step
-from bot.operations.declared import stored_step
+from bot.operations.declared import shown_step, stored_step
 from bot.operations.kinds import KINDS
 from bot.operations.services import Services
 from bot.store import outbox, plans, runs
@@ -112,7 +111,7 @@ def build(services: Services, tx: Tx, plan_id: str) -> Message:
 def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
     """Return a plan's card as it stands now."""
     run = runs.find(tx, plan.id)
-    step = declared(services, plan)
+    step = shown_step(services, plan.step)
     return PlanCard(
         env=services.config.env,
         as_of=tx.now,
@@ -153,13 +152,6 @@ def _watched(services: Services, plan: Plan) -> timedelta:
     """Return how long the effect is watched."""
     said = plan.preview.get("watch_seconds")
     return services.config.timing.proof_limit if said is None else timedelta(seconds=said)
-
-
-def declared(services: Services, plan: Plan) -> Step:
-    """Return the step a plan is of; one that is no longer declared is shown by its name alone."""
-    return services.runbooks.step(plan.step) or Step(
-        id=plan.step, title=plan.step, kind="manual", risk=Risk.CHANGE, why="no longer declared"
-    )
 
 
 def _place(services: Services, plan: Plan) -> str:
@@ -282,7 +274,7 @@ def details(services: Services, tx: Tx, plan_id: str) -> Message:
     plan = plans.find(tx, plan_id)
     if plan is None:
         return Notice(env=services.config.env, as_of=tx.now, kind="not-found", facts={"plan": plan_id})
-    step = declared(services, plan)
+    step = shown_step(services, plan.step)
     return PlanDetails(
         env=services.config.env,
         as_of=tx.now,

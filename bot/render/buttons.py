@@ -1,11 +1,9 @@
 """Which controls stand on which card: ids and values from `bot.domain.ids`, labels from `templates/labels.toml`."""
 
-import tomllib
 from collections.abc import Callable, Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from bot import words
 from bot.domain import ids
 from bot.domain import messages as m
 from bot.domain.vendor import GOOD_IN_A_ROW
@@ -16,11 +14,9 @@ RUNBOOK_BUTTONS = 4
 """Titles are long: two of them fill a phone's row, and there are two rows."""
 
 
-@cache
 def labels() -> dict[str, str]:
     """Return every label by name."""
-    text = files("templates").joinpath("labels.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return words.load("labels")
 
 
 def button(action: str, label: str, value: str, *, style: str = "", url: str = "", **facts: object) -> Button:

@@ -10,13 +10,14 @@ ROOT = Path(__file__).parents[2]
 PRODUCT = ("bot", "handlers", "runbooks", "templates")
 pytestmark = pytest.mark.project
 
-GROUND = ("bot.domain", "bot.errors", "bot.clock", "bot.sqlfile")
+GROUND = ("bot.domain", "bot.errors", "bot.clock", "bot.sqlfile", "bot.words")
 ADAPTER = (*GROUND, "bot.ports")
 MAY_IMPORT = {
     "bot.domain": GROUND,
     "bot.errors": (),
     "bot.clock": (),
     "bot.sqlfile": (),
+    "bot.words": (),
     "bot.ports": GROUND,
     "bot.store": (*ADAPTER, "bot.store"),
     "bot.targets": (*ADAPTER, "bot.targets", "bot.store.db"),
