@@ -65,7 +65,7 @@ class Bot:
         self.services = replace(
             build(settings, wake=self._wake),
             chat=self.chat,
-            directory=SlackDirectory(web, SystemClock()),
+            directory=SlackDirectory(web, SystemClock(), settings.config.timing),
             plan_key=plan_key(token),
         )
         self.rejected: Counter[str] = Counter()

@@ -8,6 +8,13 @@ from bot.errors import InvalidCommand
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
+def typed(value: timedelta) -> str:
+    """Return a duration as people type it, in the largest of hours, minutes and seconds that keeps it whole."""
+    seconds = int(value.total_seconds())
+    size, unit = next((size, unit) for size, unit in ((3600, "h"), (60, "m"), (1, "s")) if seconds % size == 0)
+    return f"{seconds // size}{unit}"
+
+
 def parse_duration(text: str) -> timedelta:
     """Return a typed duration.
 

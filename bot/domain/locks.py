@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 MOST_LEVELS = 4
 MOST_SESSIONS = 12
@@ -113,7 +113,7 @@ class Candidate:
     holds_history: bool
 
 
-def why_not_end(found: Candidate, *, idle_seconds: float) -> str:
+def why_not_end(found: Candidate, *, idle_limit: timedelta) -> str:
     """Return why a session must not be ended, or empty (M1, M2)."""
     if found.backend_type != "client backend":
         return f"it is no client session ({found.backend_type or 'unknown'})"
@@ -127,7 +127,7 @@ def why_not_end(found: Candidate, *, idle_seconds: float) -> str:
         return "it is a migration that waits itself: end the one that holds the lock"
     if not found.blocks and not found.holds_history:
         return "it blocks nobody and holds no lock on the migration history"
-    return _why_busy(found, idle_seconds)
+    return _why_busy(found, idle_limit.total_seconds())
 
 
 def _why_busy(found: Candidate, idle_seconds: float) -> str:

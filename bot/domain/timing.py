@@ -1,6 +1,7 @@
-"""Every duration of the specification, once.
+"""Every duration of the product, once: whatever a person waits for, is told, or might set otherwise.
 
-The defaults are the production numbers; `FAST` is the sandbox's profile (design, D15).
+The defaults are the production numbers; `FAST` is the sandbox's profile (design, D15). What belongs to a library, to
+somebody's protocol or to one statement (time-outs, leases of a claim, Slack's three seconds) stands where it is used.
 """
 
 from dataclasses import dataclass, replace
@@ -33,6 +34,14 @@ class Timing:
     """A session that waits for a migration's lock for longer blocks it (§2)."""
     deploy_pending: timedelta = _minutes(15)
     """A deployment that is pending for longer is blocked (§2)."""
+    vendor_window: timedelta = _minutes(5)
+    """How far back a vendor's errors, our finished jobs and our logs are looked at."""
+    preflight_interval: timedelta = _minutes(5)
+    """Between two looks whether every step would still work."""
+    verify_gap: timedelta = _seconds(5)
+    """Between the two looks of `verify`, or `check_interval` where that is shorter."""
+    progress_window: timedelta = _minutes(15)
+    """A worker type that beats, has jobs to do and has finished none for this long makes no progress."""
     pending_for: timedelta = _seconds(30)
     """How long a check must be bad before its alert fires (`for`)."""
     keep_firing_for: timedelta = _seconds(60)
@@ -49,6 +58,10 @@ class Timing:
     """Whoever acknowledged is asked again after this."""
     ack_lapses: timedelta = _minutes(60)
     """An acknowledgement that nobody renewed ends after this, and calling begins anew."""
+    away_lately: timedelta = _minutes(5)
+    """A card "cannot reach the database" that a replica posted within this is not posted again."""
+    away_adopted: timedelta = timedelta(hours=24)
+    """A new process closes such a card of an earlier one, up to this old."""
     escalate_second: timedelta = _minutes(5)
     """When the second level is called, where no contacts are configured."""
     escalate_third: timedelta = _minutes(15)
@@ -63,6 +76,14 @@ class Timing:
     """Heartbeats older than the database's start are `unknown` for this long after it."""
     stopped_after: timedelta = _seconds(60)
     """A worker that said `stopped` is gone after this."""
+    worker_memory: timedelta = timedelta(hours=24)
+    """A worker id that beat within this is no new one: a restart is proved by a new one."""
+    sign_in_window: timedelta = _minutes(5)
+    """How far back a service's logs are searched for a failed sign-in to the database before a restart."""
+    idle_limit: timedelta = _minutes(5)
+    """A session that has been idle in its transaction for less than this is not ended (§13)."""
+    session_gone: timedelta = _seconds(60)
+    """How long an ended session may take to be gone, and those who waited for it to go on."""
     mass_window: timedelta = _minutes(15)
     """Workers that beat this shortly before the newest dead one count when judging "over half at once"."""
     vanished_after: timedelta = _minutes(15)
@@ -81,12 +102,34 @@ class Timing:
     """How long a second person may take."""
     begin_within: timedelta = _seconds(60)
     """A confirmed run that has not begun by then is aborted (K4)."""
+    call_limit: timedelta = _seconds(90)
+    """A call is answered by then, or nobody knows whether it happened."""
+    read_back: timedelta = _minutes(10)
+    """How long a call of unknown outcome is read back; then a person says what they saw."""
     proof_limit: timedelta = _minutes(5)
     """How long a run may take to show its effect."""
+    proof_interval: timedelta = _seconds(5)
+    """Between two looks at a proof that asks a platform which counts requests."""
+    pause_lease: timedelta = timedelta(hours=2)
+    """How long a pause lasts, unless it is said."""
+    pause_least: timedelta = _minutes(5)
+    """The shortest pause that may be asked for."""
+    pause_longest: timedelta = timedelta(hours=72)
+    """The longest one."""
+    pause_ahead: timedelta = timedelta(days=3650)
+    """How far ahead `next_run_at` is moved: finite, because `infinity` breaks every reader (target-system 1.6)."""
+    resume_grace: timedelta = _minutes(2)
+    """A resume is watched for this long beyond its batches."""
+    release_lease: timedelta = _minutes(30)
+    """How long a release that the gate refused is allowed, unless it is said."""
+    release_longest: timedelta = timedelta(hours=4)
+    """The longest such allowance."""
+    gate_fresh: timedelta = _minutes(10)
+    """A gate is true for this long (cards, section 6)."""
     sweep_interval: timedelta = _seconds(15)
     """How often a pause holds what has come since (§12)."""
     probe_interval: timedelta = _seconds(20)
-    """How often the vendor of a pause is asked."""
+    """How often the vendor of a pause is asked; a good answer is old after three such intervals."""
     probe_span: timedelta = _seconds(60)
     """Three good answers count only when they lie at least this far apart."""
     resume_interval: timedelta = _seconds(30)
@@ -95,6 +138,8 @@ class Timing:
     """How often whoever paused is reminded."""
     pause_warning: timedelta = _minutes(15)
     """How long before its end a pause says so."""
+    status_shared: timedelta = _seconds(60)
+    """Whoever asks for the status this soon after another gets a link to their card."""
     numbers_edit: timedelta = _seconds(60)
     """A card whose numbers alone changed is edited no more often than this."""
     edit_gap: timedelta = _seconds(3)
@@ -103,6 +148,17 @@ class Timing:
     """Our clock and the database's differ by more: changes are off (§1, T3)."""
     catalog_age: timedelta = _seconds(60)
     """How old our knowledge of the target's catalog may be."""
+    identity_fresh: timedelta = _seconds(60)
+    """How old our knowledge of a person may be when they change something (§7)."""
+    identity_kept: timedelta = _minutes(15)
+    """How old it may be when they only look."""
+    clock_skew: timedelta = _seconds(2)
+    """`doctor` complains of a clock that differs from the database's by more."""
+
+    @property
+    def probe_fresh(self) -> timedelta:
+        """Return after how long a good answer of a vendor is old: silence after it is no good answer."""
+        return self.probe_interval * 3
 
 
 PLAYBOOK = Timing()
@@ -122,6 +178,7 @@ FAST = replace(
     start_guard=_seconds(8),
     unknown_after_start=_seconds(8),
     stopped_after=_seconds(4),
+    idle_limit=_seconds(10),
     mass_window=_seconds(8),
     vanished_after=_seconds(20),
     second_look=_seconds(5),

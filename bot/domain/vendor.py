@@ -11,10 +11,7 @@ from typing import Any
 
 UNSEEN = "not known"
 GOOD_IN_A_ROW = 3
-GOOD_WITHIN = timedelta(seconds=60)
 KEPT = 20
-FRESH = 3
-"""Intervals of the probe after which a good answer is old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

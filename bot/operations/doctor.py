@@ -21,8 +21,6 @@ from bot.targets import heartbeats, migrations
 from bot.targets.catalog import look as look_at
 from runbooks import faults
 
-_SKEW = timedelta(seconds=2)
-
 
 def offline() -> DoctorReport:
     """Return what can be said without a network: the program is whole and its runbooks are well."""
@@ -76,13 +74,14 @@ def _place(services: Services) -> DoctorLine:
 
 def _store(services: Services, tx: Tx) -> list[DoctorLine]:
     skew = abs(services.clock.now() - tx.now)
+    skewed = skew > services.config.timing.clock_skew
     lines = [
         DoctorLine(name="connection", verdict="ok", detail="answers"),
         DoctorLine(
             name="clock",
-            verdict="bad" if skew > _SKEW else "ok",
+            verdict="bad" if skewed else "ok",
             detail=f"differs by {skew.total_seconds():.1f} s",
-            remedy=("set this machine's clock by NTP",) if skew > _SKEW else (),
+            remedy=("set this machine's clock by NTP",) if skewed else (),
         ),
     ]
     try:

@@ -17,7 +17,6 @@ from bot.store import checks, outbox
 from bot.store.db import Tx
 
 CHECK = "preflight"
-EVERY = timedelta(minutes=5)
 
 
 def lines(services: Services, tx: Tx) -> list[DoctorLine]:
@@ -54,7 +53,7 @@ def _remedies(lacking: tuple[Missing, ...]) -> tuple[str, ...]:
 def watch(services: Services) -> int:
     """Look as often as it is due, and tell the channel once when a step that was ready is not any more."""
     with services.db.write() as tx:
-        if not checks.take_due(tx, (CHECK,), EVERY):
+        if not checks.take_due(tx, (CHECK,), services.config.timing.preflight_interval):
             return 0
     with services.db.read() as tx:
         services.catalog.get(tx, fresh=True)

@@ -22,16 +22,16 @@ def watch(services: Services) -> int:
         if plan is not None and catalog is not None:
             step, kind = stored_step(services, plan.step, plan.params)
             work = Work(run=run, plan=plan, step=step, kind=kind, catalog=catalog)
-            decided += _judge(services, work, _look(services, work)) if _is_due(work, now) else 0
+            decided += _judge(services, work, _look(services, work)) if _is_due(services, work, now) else 0
     if decided:
         services.wake("delivery")
     return decided
 
 
-def _is_due(work: Work, now: datetime) -> bool:
+def _is_due(services: Services, work: Work, now: datetime) -> bool:
     """Say whether a proof may be looked at now: some looks ask a platform that counts requests."""
     last = work.run.proof_facts.get("looked_at")
-    return last is None or now - datetime.fromisoformat(last) >= work.kind.prove_every
+    return last is None or now - datetime.fromisoformat(last) >= services.config.timing.proof_interval
 
 
 def _look(services: Services, work: Work) -> Proof:
@@ -84,5 +84,5 @@ def _edit_numbers(services: Services, tx: Tx, work: Work, proof: Proof, facts: d
     if proof.left != work.run.proof_facts.get("left") and due:
         runs.set_proof(tx, work.run.id, "watching", {**facts, "edited_at": tx.now.isoformat()})
         plan_cards.announce_edit(tx, work.plan.id, work.plan.channel)
-    if work.kind.prove_every:
+    if work.kind.prove_sparingly:
         runs.set_proof(tx, work.run.id, "watching", {"looked_at": tx.now.isoformat()})

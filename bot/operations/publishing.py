@@ -19,7 +19,7 @@ def status(services: Services, actor: Actor, channel: str, key: str, *, always: 
         return status_read.read(services)
     try:
         with services.db.write() as tx:
-            recent = None if always else outbox.latest_status(tx, channel)
+            recent = None if always else outbox.latest_status(tx, channel, services.config.timing.status_shared)
             if recent is not None:
                 url = services.chat.link(recent.channel, recent.ts) if services.chat else ""
                 facts = {"age": tx.now - recent.created_at, "url": url}

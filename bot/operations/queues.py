@@ -27,7 +27,6 @@ from bot.store.db import Tx
 from bot.targets.heartbeats import SQL as BEATS
 from bot.targets.queue import SQL
 
-PROGRESS = timedelta(minutes=15)
 LOCK_HELD = timedelta(minutes=30)
 """A retry keeps its lock; the claim takes it again only after this (target-system 1.5, 2026-11)."""
 _LOOK_AT = 5000
@@ -82,7 +81,7 @@ def _finished(services: Services, tx: Tx, features: frozenset[str]) -> dict[str,
     """Return jobs finished lately by worker type; nothing where no column says when."""
     if "updated_at" not in features:
         return {}
-    rows = tx.records(SQL["finished"], now=tx.now, seconds=PROGRESS.total_seconds())
+    rows = tx.records(SQL["finished"], now=tx.now, seconds=services.config.timing.progress_window.total_seconds())
     return {
         worker.name: sum(row["jobs"] for row in rows if worker.may_serve(row["job_type"]))
         for worker in services.config.workers

@@ -14,9 +14,6 @@ from bot.store import audit
 
 FAILS = 3
 _MARK = "db_reachable"
-_RECENT = timedelta(minutes=5)
-_OURS = timedelta(hours=24)
-"""How far back a card of an earlier process is looked for."""
 
 
 class Watch:
@@ -55,7 +52,8 @@ class Watch:
         if services.chat is None:
             return
         try:
-            lately = services.chat.history(services.config.alert_channel, services.clock.now() - _OURS)
+            since = services.clock.now() - services.config.timing.away_adopted
+            lately = services.chat.history(services.config.alert_channel, since)
             with services.db.read() as tx:
                 closed = audit.newest_at(tx, "database.was_away")
         except (DeliveryError, StoreError):
@@ -93,7 +91,7 @@ class Watch:
             return
         channel = services.config.alert_channel
         try:
-            lately = services.chat.history(channel, services.clock.now() - _RECENT)
+            lately = services.chat.history(channel, services.clock.now() - services.config.timing.away_lately)
             others = [item for item in lately if item.outbox_id == _MARK]
             if others:
                 self._ts = others[0].ts

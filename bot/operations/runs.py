@@ -7,7 +7,6 @@ Steps that call out: write down that the call is about to be sent, send it once,
 
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
 
 from bot.domain.actor import Actor, Role, Surface
 from bot.errors import (
@@ -40,10 +39,6 @@ _AGAIN = {
 """What may be gone in a moment (§9); everything else fails at once."""
 _TOO_LONG = f"a statement took longer than {EFFECT_LIMITS.statement.total_seconds():g} s; all of it was taken back"
 NOT_BEGUN = "not begun in time"
-CALL_LIMIT = timedelta(seconds=90)
-"""A call is answered by then, or nobody knows whether it happened."""
-LOOK_FOR = timedelta(minutes=10)
-"""How long a call of unknown outcome is read back; then a person says what they saw."""
 
 
 def perform_due(services: Services) -> int:
@@ -274,16 +269,17 @@ def _fail(services: Services, plan: Plan, reason: str, sqlstate: str) -> None:
 
 def _call_once(services: Services, plan: Plan, not_allowed: str) -> None:
     """Send a call once: its intent is committed before, its outcome after; a lost answer is never sent again (§9)."""
+    limit = services.config.timing.call_limit
     with services.db.write() as tx:
         work = _locked(services, tx, plan, ("confirmed", "executing"))
         if work is None:
             return
         if work.run.state == "executing":
-            if tx.now - (work.run.started_at or tx.now) >= CALL_LIMIT:
+            if tx.now - (work.run.started_at or tx.now) >= limit:
                 _mark_unknown(tx, work, "the bot stopped while it waited for an answer")
             return
         reason = _why_not(services, tx, work, not_allowed)
-        if reason or not runs.begin(tx, work.run.id, within=CALL_LIMIT):
+        if reason or not runs.begin(tx, work.run.id, within=limit):
             _finish(tx, work, _stopped(work.run, "aborted", reason or "begun elsewhere"))
             return
     services.crash_hook("K6")
@@ -322,7 +318,7 @@ def _mark_unknown(tx: Tx, work: Work, reason: str) -> None:
 def reconcile(services: Services) -> int:
     """Read back every call of unknown outcome, and settle those that can be told; return how many were."""
     with services.db.read() as tx:
-        found = [(run, plans.find(tx, run.id)) for run in runs.unknown(tx, tx.now - LOOK_FOR)]
+        found = [(run, plans.find(tx, run.id)) for run in runs.unknown(tx, tx.now - services.config.timing.read_back)]
         catalog = services.catalog.get(tx) if found else None
     settled = 0
     for run, plan in found:

@@ -7,7 +7,7 @@ from bot.domain.locks import PREPARED, Session, is_platform, tree, why_not_end
 from bot.domain.messages import LockTree, Message
 from bot.domain.needs import Missing, missing
 from bot.operations.kinds.base import cannot_see
-from bot.operations.kinds.session import SQL, candidate, idle_limit, look
+from bot.operations.kinds.session import SQL, candidate, look
 from bot.operations.services import Services
 from bot.store.db import Tx
 
@@ -89,7 +89,7 @@ def _endable(services: Services, tx: Tx, roots: tuple[int, ...]) -> tuple[int, s
         row = look(tx, pid)
         if row is None:
             continue
-        refused = why_not_end(candidate(row), idle_seconds=idle_limit(services))
+        refused = why_not_end(candidate(row), idle_limit=services.config.timing.idle_limit)
         if not refused:
             return pid, ""
         why = why or f"session {pid}: {refused}"

@@ -22,8 +22,6 @@ from bot.store import alerts, pauses
 from bot.store.db import Tx
 from bot.targets import heartbeats, queue
 
-GATE_LOOKS_BACK = timedelta(seconds=300)
-"""The release gate passes when any worker was seen within this (target-system facts, 5.1)."""
 _NOTHING = QueueLine(
     pending=None,
     oldest_pending=None,
@@ -73,7 +71,7 @@ def _card(
         elsewhere=(*_api_line(api), SourceLine(name="database", verdict="ok"), *_held_up(services, tx)),
         alerts=tuple(alert_operations.line(services, tx, alert) for alert in alerts.list_open(tx)),
         oncall=on_call(config.rotation, tx.now),
-        gate_verdict=_gate(look, judged),
+        gate_verdict=_gate(look, judged, config.gate.worker_window),
         blind="hidden" if hidden else "",
         changes_on=off is None,
         changes_why=off.reason if off else "",
@@ -173,12 +171,12 @@ def _api_line(api: Mapping[str, SourceVerdict]) -> tuple[SourceLine, ...]:
     return (SourceLine(name="API", verdict="could not tell", detail=detail),)
 
 
-def _gate(look: HeartbeatLook, judged: tuple[Judgement, ...]) -> str:
+def _gate(look: HeartbeatLook, judged: tuple[Judgement, ...], window: timedelta) -> str:
     """Return what the release gate would say of the workers, where it says otherwise than we do."""
     newest = max((item.newest for item in look.types if item.newest), default=None)
-    would_pass = newest is not None and look.now - newest <= GATE_LOOKS_BACK
+    would_pass = newest is not None and look.now - newest <= window
     all_well = all(item.status is Status.OK for item in judged)
-    return "online (one seen in 300 s)" if would_pass and not all_well else ""
+    return f"online (one seen in {window.total_seconds():g} s)" if would_pass and not all_well else ""
 
 
 def _unreachable(services: Services, api: Mapping[str, SourceVerdict], reason: str, began: float) -> StatusCard:

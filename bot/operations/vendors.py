@@ -5,14 +5,13 @@ from datetime import datetime, timedelta
 from bot.domain.configuration import Vendor
 from bot.domain.messages import Message, ProbeReport
 from bot.domain.platform import matches
-from bot.domain.vendor import FRESH, KEPT, Answer, Evidence, combined, good_in_a_row
+from bot.domain.vendor import KEPT, Answer, Evidence, combined, good_in_a_row
 from bot.errors import InvalidCommand, TargetError
 from bot.operations.services import Services
 from bot.store import pauses
 from bot.store.db import Tx
 from bot.targets.queue import SQL as QUEUE
 
-WINDOW = timedelta(minutes=5)
 _LINES = 200
 _KINDS = 500
 """Different errors that are looked at; where there are more, the others are taken to be like these."""
@@ -66,7 +65,7 @@ def probe(services: Services, word: str) -> Message:
         endpoint=answer.detail or answer.verdict,
         took=answer.took,
         status_page=page.detail or page.verdict,
-        good_in_a_row=good_in_a_row(probes, within=timing.probe_span, now=as_of, fresh=timing.probe_interval * FRESH),
+        good_in_a_row=good_in_a_row(probes, within=timing.probe_span, now=as_of, fresh=timing.probe_fresh),
         contact=vendor.contact,
     )
 
@@ -75,7 +74,7 @@ def evidence(services: Services, vendor: Vendor, answer: Answer, page: Answer) -
     """Return everything that speaks for or against a vendor's failing, each "consistent with" only."""
     with services.db.read() as tx:
         failed, finished = _jobs(services, tx, vendor)
-        since = tx.now - WINDOW
+        since = tx.now - services.config.timing.vendor_window
     return Evidence(
         failed_jobs=failed,
         finished_jobs=finished,
@@ -103,9 +102,10 @@ def _jobs(services: Services, tx: Tx, vendor: Vendor) -> tuple[int | None, int |
     catalog = services.catalog.get(tx)
     if "updated_at" not in catalog.features or catalog.hidden:
         return None, None
-    done = tx.records(QUEUE["finished"], now=tx.now, seconds=WINDOW.total_seconds())
+    window = services.config.timing.vendor_window
+    done = tx.records(QUEUE["finished"], now=tx.now, seconds=window.total_seconds())
     finished = sum(row["jobs"] for row in done if row["job_type"] in vendor.job_types)
-    return complaints(services, tx, vendor, WINDOW), finished
+    return complaints(services, tx, vendor, window), finished
 
 
 def _log_lines(services: Services, vendor: Vendor, since: datetime) -> int | None:

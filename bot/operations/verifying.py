@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 
 from bot.domain.messages import Message, VerifyLine, VerifyReport
 from bot.domain.workers import Status, judge
@@ -13,7 +12,6 @@ from bot.operations.services import Services
 from bot.store import pauses
 from bot.store.db import Tx
 
-BETWEEN = timedelta(seconds=5)
 RECOVERED, NOT_YET, UNKNOWN = "recovered", "not yet", "could not tell"
 _WORDS = {Status.OK: RECOVERED, Status.BAD: NOT_YET, Status.UNKNOWN: UNKNOWN}
 
@@ -32,7 +30,8 @@ def read(services: Services, scenario: str) -> Message:
         message = f"no scenario {scenario!r} to verify; scenarios here: {', '.join(_LOOKS)}"
         raise InvalidCommand(message, hint="/dragonfly verify worker-death")
     first = look(services)
-    time.sleep(min(services.config.timing.check_interval, BETWEEN).total_seconds())
+    timing = services.config.timing
+    time.sleep(min(timing.check_interval, timing.verify_gap).total_seconds())
     second = look(services)
     lines = tuple(_worse(one, two) for one, two in zip(first, second, strict=True))
     with services.db.read() as tx:

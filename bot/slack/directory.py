@@ -8,20 +8,19 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.clock import Clock
+from bot.domain.timing import Timing
 from bot.ports import Identity
 from bot.slack.chat import classify
-
-FRESH_SECONDS = 60.0
-STALE_SECONDS = 900.0
 
 
 class SlackDirectory:
     """The Directory port on one bot token."""
 
-    def __init__(self, client: WebClient, clock: Clock) -> None:
+    def __init__(self, client: WebClient, clock: Clock, timing: Timing) -> None:
         """Start knowing nobody."""
         self._client = client
         self._clock = clock
+        self._timing = timing
         self._lock = threading.Lock()
         self._people: dict[str, tuple[float, Identity]] = {}
         self._groups: dict[str, tuple[float, frozenset[str]]] = {}
@@ -29,7 +28,7 @@ class SlackDirectory:
     def identify(self, user_id: str, *, fresh: bool) -> Identity:
         """Return who a user is."""
         known = self._people.get(user_id)
-        if known and self._clock.monotonic() - known[0] < (FRESH_SECONDS if fresh else STALE_SECONDS):
+        if known and self._is_new_enough(known[0], fresh=fresh):
             return known[1]
         answer = self._ask("users_info", user=user_id)
         identity = _identity(answer["user"])
@@ -42,12 +41,16 @@ class SlackDirectory:
         if not group_or_user.startswith("S"):
             return frozenset({group_or_user})
         known = self._groups.get(group_or_user)
-        if known and self._clock.monotonic() - known[0] < (FRESH_SECONDS if fresh else STALE_SECONDS):
+        if known and self._is_new_enough(known[0], fresh=fresh):
             return known[1]
         users = frozenset(self._ask("usergroups_users_list", usergroup=group_or_user)["users"])
         with self._lock:
             self._groups[group_or_user] = (self._clock.monotonic(), users)
         return users
+
+    def _is_new_enough(self, learned: float, *, fresh: bool) -> bool:
+        limit = self._timing.identity_fresh if fresh else self._timing.identity_kept
+        return self._clock.monotonic() - learned < limit.total_seconds()
 
     def _ask(self, method: str, **arguments: str) -> Any:  # Slack's answer, read field by field
         try:

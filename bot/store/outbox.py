@@ -179,6 +179,6 @@ def lost(tx: Tx, message_key: str) -> None:
     tx.run(SQL["lost"], message_key=message_key)
 
 
-def latest_status(tx: Tx, channel: str) -> Recent | None:
-    """Return the status card posted to a channel within the last minute."""
-    return tx.row(Recent, SQL["latest_status"], channel=channel, now=tx.now)
+def latest_status(tx: Tx, channel: str, within: timedelta) -> Recent | None:
+    """Return the newest status card of a channel, if it was posted this lately."""
+    return tx.row(Recent, SQL["latest_status"], channel=channel, seconds=within.total_seconds(), now=tx.now)

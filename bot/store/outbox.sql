@@ -92,6 +92,6 @@ WHERE message_key = %(message_key)s AND kind = 'post' AND state = 'delivered';
 SELECT sent_channel AS channel, sent_ts AS ts, created_at
 FROM ops.chatops_outbox
 WHERE kind = 'post' AND state = 'delivered' AND destination = %(channel)s AND render_from ->> 'message' = 'status'
-  AND created_at > %(now)s::timestamptz - interval '60 seconds'
+  AND created_at > %(now)s::timestamptz - make_interval(secs => %(seconds)s)
 ORDER BY created_at DESC
 LIMIT 1;

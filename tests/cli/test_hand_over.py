@@ -26,6 +26,7 @@ SETTINGS = """
 start_guard = "0s"
 unknown_after_start = "0s"
 stuck_after = "0s"
+idle_limit = "0s"
 [queue]
 approve_above = 1
 [migrations]

@@ -35,7 +35,7 @@ def dba(people: People, worker_id: str) -> Iterator[Database]:
 @pytest.fixture
 def at_once(services: Services, dba: Database) -> Services:
     """Give services with a DBA's connection, for which nobody is idle too briefly."""
-    timing = replace(services.config.timing, stuck_after=timedelta(0))
+    timing = replace(services.config.timing, idle_limit=timedelta(0))
     return replace(services, dba=dba, config=replace(services.config, timing=timing))
 
 

@@ -119,7 +119,7 @@ def test_the_first_holder_that_may_be_ended_is_offered(at_once: Services, people
     holder = people.hold()
     people.wait()
     assert seen(at_once).endable == holder.info.backend_pid
-    patient = replace(at_once.config.timing, stuck_after=timedelta(minutes=5))
+    patient = replace(at_once.config.timing, idle_limit=timedelta(minutes=5))
     found = seen(replace(at_once, config=replace(at_once.config, timing=patient)))
     assert found.endable == 0 and "less than 300 s" in found.cannot
 

@@ -9,7 +9,6 @@ import pytest
 from bot.domain.messages import CannotPlan, PlanCard, PlanFace
 from bot.operations import audit, plans, proofs, runs, verifying
 from bot.operations.issuing import Place
-from bot.operations.kinds.restart import ASK_EVERY
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json
@@ -242,7 +241,7 @@ def test_the_proof_asks_railway_sparingly(here: Services, railway: Cloud) -> Non
     for _ in range(10):
         proofs.watch(here)
     assert len(railway.server.calls) == asked
-    assert ASK_EVERY.total_seconds() == 5
+    assert here.config.timing.proof_interval.total_seconds() == 5
 
 
 @pytest.mark.parametrize(("before", "back"), [("false", "false"), ("true", "true"), ("", "false")], indirect=["before"])

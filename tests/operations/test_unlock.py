@@ -129,7 +129,7 @@ def test_a_session_that_blocks_nobody_is_left_alone(at_once: Services, people: P
 @deployed
 def test_a_session_that_was_busy_a_moment_ago_is_left_alone(at_once: Services, people: People) -> None:
     """Less than the limit idle in a transaction, or between two statements under an advisory lock: it may be at work."""
-    patient = replace(at_once.config.timing, stuck_after=timedelta(minutes=5))
+    patient = replace(at_once.config.timing, idle_limit=timedelta(minutes=5))
     services = replace(at_once, config=replace(at_once.config, timing=patient))
     holder = people.hold()
     assert "idle in a transaction for 0 s, less than 300 s" in why(services, holder.info.backend_pid)
@@ -267,7 +267,7 @@ def test_the_whole_transaction_is_the_dbas(at_once: Services, people: People, db
 @deployed
 def test_without_the_right_it_is_unavailable(services: Services, people: People) -> None:
     """No DBA's connection and no pg_signal_backend: the grant to run, and the statement for the DBA, before any plan."""
-    timing = replace(services.config.timing, stuck_after=timedelta(0))
+    timing = replace(services.config.timing, idle_limit=timedelta(0))
     alone = replace(services, config=replace(services.config, timing=timing))
     holder, waiter = people.hold(), people.wait()
     found = refused(alone, "unlock", {"pid": str(holder.info.backend_pid)})
@@ -288,7 +288,7 @@ def test_the_main_role_does_it_where_it_may(services: Services, people: People) 
     with services.db.read() as tx:
         role = services.catalog.get(tx).role
     people.grant(f"GRANT pg_signal_backend TO {role}")
-    timing = replace(services.config.timing, stuck_after=timedelta(0))
+    timing = replace(services.config.timing, idle_limit=timedelta(0))
     holder = people.hold()
     alone = replace(services, config=replace(services.config, timing=timing))
     assert carry_out(alone, "unlock", {"pid": str(holder.info.backend_pid)}).rows == 1

@@ -113,8 +113,8 @@ class Kind:
     proof_for: Callable[[Services, Mapping[str, int], Mapping[str, Any]], timedelta | None] = _never
     """How long the proof is watched; None = there is nothing to prove."""
     prove: Callable[[Services, Work], Proof] | None = None
-    prove_every: timedelta = timedelta(0)
-    """The least time between two looks at the proof, where each asks somebody who counts requests."""
+    prove_sparingly: bool = False
+    """Each look at the proof asks somebody who counts requests."""
     undo: "Kind | None" = None
     """The way back: a kind whose preview is given `{"run": id}`."""
     dba: bool = False

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.catalog import Catalog
-from bot.domain.durations import parse_duration
+from bot.domain.durations import parse_duration, typed
 from bot.domain.messages import Message
 from bot.domain.runbook import Step
-from bot.domain.vendor import FRESH, GOOD_IN_A_ROW, good_in_a_row
+from bot.domain.timing import Timing
+from bot.domain.vendor import GOOD_IN_A_ROW, good_in_a_row
 from bot.errors import InvalidCommand
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
 from bot.operations.services import Services
@@ -23,17 +24,13 @@ from bot.store.pauses import Pause
 from bot.targets.queue import SQL as QUEUE
 
 THING = "ingest"
-LEASE = timedelta(hours=2)
-LONGEST = timedelta(hours=72)
-FAR = timedelta(days=3650)
-"""How far ahead `next_run_at` is moved: finite, because `infinity` breaks every reader (target-system 1.6)."""
 
 
 def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
     unavailable = impossible(services, tx, step, catalog)
     if unavailable:
         return unavailable
-    lease = _lease(params.get("for", ""))
+    lease = _lease(services.config.timing, params.get("for", ""))
     found = pauses.open_one(tx)
     if found is not None:
         return _keep(tx, found, lease, params)
@@ -68,15 +65,15 @@ def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: M
     )
 
 
-def _lease(text: str) -> timedelta:
+def _lease(timing: Timing, text: str) -> timedelta:
     """Return how long a pause lasts.
 
     Raises:
-        InvalidCommand: no duration, or longer than three days.
+        InvalidCommand: no duration, or too short, or too long.
     """
-    lease = parse_duration(text) if text else LEASE
-    if not timedelta(minutes=5) <= lease <= LONGEST:
-        message = f"a pause for {text!r} is not taken: least 5m, most 72h"
+    lease, least, most = parse_duration(text) if text else timing.pause_lease, timing.pause_least, timing.pause_longest
+    if not least <= lease <= most:
+        message = f"a pause for {text!r} is not taken: least {typed(least)}, most {typed(most)}"
         raise InvalidCommand(message, hint="/dragonfly pause ingest Simplicity API down for 2h")
     return lease
 
@@ -115,7 +112,7 @@ def _act(services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Don
         thing=THING,
         job_types=facts["job_types"],
         strategy=facts["strategy"],
-        held_until=tx.now + FAR,
+        held_until=tx.now + services.config.timing.pause_ahead,
         owner=work.run.actor,
         reason=facts["reason"],
         channel=services.config.alert_channel or work.plan.channel,
@@ -191,8 +188,7 @@ def good_answers(services: Services, pause: Pause, now: datetime | None = None) 
     """Return how many good answers in a row the vendor gave, and whether it is asked at all."""
     asked = any(set(item.job_types) & set(pause.job_types) and item.endpoint for item in services.config.vendors)
     timing, now = services.config.timing, now or services.clock.now()
-    fresh = timing.probe_interval * FRESH
-    return good_in_a_row(pause.probes, within=timing.probe_span, now=now, fresh=fresh), asked
+    return good_in_a_row(pause.probes, within=timing.probe_span, now=now, fresh=timing.probe_fresh), asked
 
 
 def _resume_act(services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Done:
@@ -230,8 +226,9 @@ def _resume_proof_for(services: Services, _result: Mapping[str, int], facts: Map
 
 
 def _watched(services: Services, batches: int) -> timedelta:
-    """Return how long a resume is watched: its batches, one look after the last, and two minutes."""
-    return services.config.timing.resume_interval * (batches + 2) + timedelta(minutes=2)
+    """Return how long a resume is watched: its batches, one look after the last, and a while."""
+    timing = services.config.timing
+    return timing.resume_interval * (batches + 2) + timing.resume_grace
 
 
 def _undo_preview(

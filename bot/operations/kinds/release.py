@@ -1,10 +1,10 @@
 """Two people allow a release that the gate refused: with a reason, for a while (cards, section 6)."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.domain.catalog import Catalog
-from bot.domain.durations import parse_duration
+from bot.domain.durations import parse_duration, typed
 from bot.domain.messages import Message
 from bot.domain.runbook import Step
 from bot.errors import InvalidCommand
@@ -13,22 +13,17 @@ from bot.operations.services import Services
 from bot.store import gate, outbox
 from bot.store.db import Tx
 
-LEASE = timedelta(minutes=30)
-LONGEST = timedelta(hours=4)
-FRESH = timedelta(minutes=10)
-"""A gate is true for this long (cards, section 6)."""
-
 
 def _preview(services: Services, tx: Tx, step: Step, _catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
-    lease = parse_duration(params["for"]) if params.get("for") else LEASE
-    if lease > LONGEST:
-        message = f"an allowance for {params['for']!r} is too long: most 4h"
+    timing = services.config.timing
+    lease = parse_duration(params["for"]) if params.get("for") else timing.release_lease
+    if lease > timing.release_longest:
+        message = f"an allowance for {params['for']!r} is too long: most {typed(timing.release_longest)}"
         raise InvalidCommand(message, hint="/dragonfly allow-release fix for A31 for 30m")
     found = gate.newest(tx, "prod")
-    if found is None or tx.now - found.at > FRESH:
-        return cannot(
-            services, tx, step, ["the prod gate has not run in the last 10 min"], ["dragonfly gate --mode prod"]
-        )
+    if found is None or tx.now - found.at > timing.gate_fresh:
+        why = f"the prod gate has not run in the last {typed(timing.gate_fresh)}"
+        return cannot(services, tx, step, [why], ["dragonfly gate --mode prod"])
     if found.passed:
         return cannot(services, tx, step, [f"gate G{found.id} passed; there is nothing to allow"], [])
     until = tx.now + lease

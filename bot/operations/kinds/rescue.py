@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.domain.catalog import Catalog
 from bot.domain.configuration import Configuration
-from bot.domain.durations import parse_duration
+from bot.domain.durations import parse_duration, typed
 from bot.domain.messages import JobLine, Message, NothingStuck
 from bot.domain.rescue import Disposition, Verdict, backoff, counts, needs_second_person
 from bot.domain.runbook import Step
@@ -31,20 +31,20 @@ def read_params(services: Services, params: Mapping[str, str]) -> rescue.Params:
     older = parse_duration(params["older_than"]) if params.get("older_than") else timedelta(0)
     least = services.config.timing.stuck_after
     if params.get("older_than") and older < least:
-        message = f"older-than {params['older_than']!r} is too short: least {int(least.total_seconds())}s"
+        message = f"older-than {params['older_than']!r} is too short: least {typed(least)}"
         raise InvalidCommand(message, hint="dragonfly plan reset-stuck older_than=10m")
     return rescue.Params(job_type=params.get("type", ""), older_than=older)
 
 
 def preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
     """Return what a reset would do now, or why there is nothing to plan."""
-    typed = read_params(services, params)
+    asked = read_params(services, params)
     unavailable = impossible(services, tx, step, catalog)
     if unavailable is not None:
         return unavailable
     config = services.config
-    require_known(config, catalog, typed.job_type, "reset-stuck")
-    whole = rescue.look(tx, step, catalog, config, typed)
+    require_known(config, catalog, asked.job_type, "reset-stuck")
+    whole = rescue.look(tx, step, catalog, config, asked)
     found, left_over = rescue.capped(whole, config.queue.plan_cap)
     by = counts(found.verdicts)
     acting = sum(count for disposition, count in by.items() if disposition.acts)

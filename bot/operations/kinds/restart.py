@@ -17,11 +17,7 @@ from bot.store.db import Tx
 from bot.targets.heartbeats import SQL as BEATS
 
 LINES = 200
-LATELY = timedelta(minutes=5)
-KNOWN = timedelta(hours=24)
 _MOST_WORKERS = 1000
-ASK_EVERY = timedelta(seconds=5)
-"""Railway takes a thousand requests an hour, and a look at a proof costs one or two."""
 SIGN_IN_FAILS = "sign-in to the database fails for all; a restart would make it worse"
 
 
@@ -87,11 +83,13 @@ def _preview(
         return cannot(services, tx, step, [f"{service.name} cannot be restarted: {why}"], [f"look: {state.url}"])
     if not seen.signs_in:
         return cannot(services, tx, step, [SIGN_IN_FAILS], ["put the credentials right first"])
-    return _planned(tx, catalog, service, state, running)
+    return _planned(services, tx, catalog, service, state, running)
 
 
-def _planned(tx: Tx, catalog: Catalog, service: Service, state: ServiceState, running: Deployment) -> Preview:
-    workers = [row["worker_id"] for row in beats(tx, catalog, service.worker_types)]
+def _planned(
+    services: Services, tx: Tx, catalog: Catalog, service: Service, state: ServiceState, running: Deployment
+) -> Preview:
+    workers = [row["worker_id"] for row in beats(services, tx, catalog, service.worker_types)]
     return Preview(
         params={"service": service.name},
         facts={
@@ -112,9 +110,10 @@ def _planned(tx: Tx, catalog: Catalog, service: Service, state: ServiceState, ru
     )
 
 
-def beats(tx: Tx, catalog: Catalog, types: Sequence[str]) -> list[dict[str, Any]]:
+def beats(services: Services, tx: Tx, catalog: Catalog, types: Sequence[str]) -> list[dict[str, Any]]:
     """Return the workers of some types that beat lately, newest first: an id that is not among them is a new one."""
-    values = {"now": tx.now, "seconds": KNOWN.total_seconds(), "most": _MOST_WORKERS}
+    seconds = services.config.timing.worker_memory.total_seconds()
+    values = {"now": tx.now, "seconds": seconds, "most": _MOST_WORKERS}
     return tx.records(BEATS["of_types"], catalog.features, types=list(types), **values) if types else []
 
 
@@ -128,7 +127,7 @@ def new_workers(services: Services, work: Work, types: Sequence[str], known: Col
         raise TargetUnavailable("heartbeats cannot be seen by our role")
     since = work.run.started_at or work.run.confirmed_at
     with services.db.read() as tx:
-        rows = beats(tx, work.catalog, types)
+        rows = beats(services, tx, work.catalog, types)
     before = {*known, *work.run.proof_facts.get("known", ())}
     return [
         row["worker_id"]
@@ -147,7 +146,7 @@ def _holds(tx: Tx, catalog: Catalog, workers: list[str]) -> int | None:
 def _signs_in(services: Services, running: Deployment, now: datetime) -> bool:
     """Say whether a deployment's processes can sign in to the database: every restart prolongs a lockout."""
     assert services.platform is not None
-    return not sign_in_fails(services.platform.logs(running.id, LINES, now - LATELY))
+    return not sign_in_fails(services.platform.logs(running.id, LINES, now - services.config.timing.sign_in_window))
 
 
 def _call(services: Services, work: Work) -> Done:
@@ -158,7 +157,7 @@ def _call(services: Services, work: Work) -> Done:
     if refused:
         return Done(result={}, rows=0, refused=refused)
     with services.db.read() as tx:
-        known = [row["worker_id"] for row in beats(tx, work.catalog, facts["worker_types"])]
+        known = [row["worker_id"] for row in beats(services, tx, work.catalog, facts["worker_types"])]
     assert services.platform is not None
     services.platform.restart(facts["deployment"])
     return Done(result={"restarted": 1}, rows=1, facts={"known": known})
@@ -218,5 +217,5 @@ RESTART = Kind(
     read_back=_read_back,
     proof_for=_proof_for,
     prove=_prove,
-    prove_every=ASK_EVERY,
+    prove_sparingly=True,
 )

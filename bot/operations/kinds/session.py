@@ -15,7 +15,6 @@ from bot.sqlfile import load
 from bot.store.db import APPLICATION_NAME, Tx
 
 SQL = load("bot.targets", "sessions.sql")
-GONE_WITHIN = timedelta(seconds=60)
 _MOMENTS = ("backend_start", "xact_start", "state_change")
 _CANDIDATE = (
     "username",
@@ -28,11 +27,6 @@ _CANDIDATE = (
     "in_state_seconds",
     "holds_history",
 )
-
-
-def idle_limit(services: Services) -> float:
-    """Return for how long a session must be idle in a transaction before it may be ended, in seconds."""
-    return services.config.timing.stuck_after.total_seconds()
 
 
 def look(tx: Tx, pid: int) -> dict[str, Any] | None:
@@ -54,7 +48,7 @@ def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: M
     row = look(tx, pid)
     if row is None:
         return cannot(services, tx, step, [f"session {pid} is already gone; nothing was ended"], ["dragonfly locks"])
-    refused = why_not_end(candidate(row), idle_seconds=idle_limit(services))
+    refused = why_not_end(candidate(row), idle_limit=services.config.timing.idle_limit)
     if refused:
         return cannot(services, tx, step, [f"session {pid}: {refused}"], ["dragonfly locks"])
     pinned = _pinned(row)
@@ -109,8 +103,8 @@ def _prove(services: Services, work: Work) -> Proof:
     )
 
 
-def _proof_for(_services: Services, result: Mapping[str, int], _facts: Mapping[str, Any]) -> timedelta | None:
-    return GONE_WITHIN if result.get("ended") else None
+def _proof_for(services: Services, result: Mapping[str, int], _facts: Mapping[str, Any]) -> timedelta | None:
+    return services.config.timing.session_gone if result.get("ended") else None
 
 
 END_SESSION = Kind(preview=_preview, act=_act, proof_for=_proof_for, prove=_prove, dba=True)

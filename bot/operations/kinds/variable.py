@@ -18,7 +18,7 @@ from bot.domain.runbook import Step
 from bot.errors import TargetError, TargetRefused
 from bot.operations import vendors
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
-from bot.operations.kinds.restart import ASK_EVERY, beats, new_workers
+from bot.operations.kinds.restart import beats, new_workers
 from bot.operations.services import Services
 from bot.ports import Platform
 from bot.store import plans
@@ -80,7 +80,7 @@ def _planned(
     if isinstance(seen, TargetError):
         return cannot(services, tx, step, [seen.message], ["dragonfly doctor"])
     facts, service = _facts(seen, value), seen.service
-    facts["workers"] = [row["worker_id"] for row in beats(tx, catalog, service.worker_types)]
+    facts["workers"] = [row["worker_id"] for row in beats(services, tx, catalog, service.worker_types)]
     sealed = {key: facts[key] for key in ("variable", "service", "before", "after")}
     return Preview(params=dict(params), facts=facts, sealed=sealed, resource=f"service:{service.name}")
 
@@ -109,7 +109,7 @@ def _call(services: Services, work: Work) -> Done:
         return Done(result={}, rows=0, refused="the variable was changed since the plan; make a new one")
     there = [item.id for item in platform.state(facts["service"], facts["service_id"]).deployments]
     with services.db.read() as tx:
-        known = [row["worker_id"] for row in beats(tx, work.catalog, facts["worker_types"])]
+        known = [row["worker_id"] for row in beats(services, tx, work.catalog, facts["worker_types"])]
     platform.set_variable(facts["service_id"], facts["variable"], facts["after"])
     return Done(result={"set": 1}, rows=1, facts={"there": there, "known": known})
 
@@ -193,7 +193,7 @@ _UNDO = Kind(
     read_back=_read_back,
     proof_for=_proof_for,
     prove=_prove,
-    prove_every=ASK_EVERY,
+    prove_sparingly=True,
 )
 VARIABLE = Kind(
     preview=_preview,
@@ -202,6 +202,6 @@ VARIABLE = Kind(
     read_back=_read_back,
     proof_for=_proof_for,
     prove=_prove,
-    prove_every=ASK_EVERY,
+    prove_sparingly=True,
     undo=_UNDO,
 )
