@@ -6,7 +6,7 @@ from bot.domain.configuration import Vendor
 from bot.domain.messages import Message, ProbeReport
 from bot.domain.platform import matches
 from bot.domain.vendor import KEPT, Answer, Evidence, combined, good_in_a_row
-from bot.errors import InvalidCommand, TargetError
+from bot.errors import InvalidCommand, StoreError, TargetError
 from bot.operations.services import Services
 from bot.store import pauses
 from bot.store.db import Tx
@@ -47,27 +47,36 @@ def note(tx: Tx, pause: pauses.Pause, verdict: str) -> list[list[str]]:
 
 
 def probe(services: Services, word: str) -> Message:
-    """Return what a vendor's endpoint and page say; an answer counts towards the resume that waits for it."""
+    """Return what a vendor's endpoint and page say; with the database away they are asked all the same."""
     vendor = known_vendor(services, word)
     answer, page = ask(services, vendor)
-    verdict, timing = combined(answer, page), services.config.timing
-    with services.db.write() as tx:
-        pause = pauses.open_one(tx)
-        waits = pause is not None and set(pause.job_types) & set(vendor.job_types)
-        probes = note(tx, pause, verdict) if pause and waits else []
-        as_of = tx.now
+    verdict = combined(answer, page)
+    try:
+        good = _count(services, vendor, verdict)
+    except StoreError:
+        good = None
     return ProbeReport(
         env=services.config.env,
-        as_of=as_of,
+        as_of=services.clock.now(),
         vendor=vendor.name,
         title=vendor.title,
         verdict=verdict,
         endpoint=answer.detail or answer.verdict,
         took=answer.took,
         status_page=page.detail or page.verdict,
-        good_in_a_row=good_in_a_row(probes, within=timing.probe_span, now=as_of, fresh=timing.probe_fresh),
+        good_in_a_row=good,
         contact=vendor.contact,
     )
+
+
+def _count(services: Services, vendor: Vendor, verdict: str) -> int:
+    """Let an answer count towards the resume that waits for it, and return how many in a row were good."""
+    timing = services.config.timing
+    with services.db.write() as tx:
+        pause = pauses.open_one(tx)
+        waits = pause is not None and set(pause.job_types) & set(vendor.job_types)
+        probes = note(tx, pause, verdict) if pause and waits else []
+        return good_in_a_row(probes, within=timing.probe_span, now=tx.now, fresh=timing.probe_fresh)
 
 
 def evidence(services: Services, vendor: Vendor, answer: Answer, page: Answer) -> Evidence:

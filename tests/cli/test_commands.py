@@ -114,6 +114,20 @@ def test_the_database_is_away(dragonfly: Run) -> None:
         assert "verysecret" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
+def test_a_vendor_is_asked_while_the_database_is_away(dragonfly: Run, tmp_path: Path) -> None:
+    """What was recorded is "not known", and the answer itself is there: exit code 0."""
+    with (tmp_path / "dragonfly.toml").open("a", encoding="utf-8") as settings:
+        settings.write('[vendors.simplicity]\ntitle = "Simplicity API"\nendpoint = "http://127.0.0.1:1/"\n')
+    away = "postgresql://somebody:verysecret@127.0.0.1:1/nothing"
+    done = dragonfly("probe", "simplicity", DRAGONFLY_DATABASE_URL=away)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cannot be reached (ConnectError)" in done.stdout
+    assert "not known, the database is away" in done.stdout and "not recorded" in done.stdout
+    facts = json.loads(dragonfly("probe", "simplicity", "--json", DRAGONFLY_DATABASE_URL=away).stdout)
+    assert (facts["verdict"], facts["good_in_a_row"]) == ("failing", None)
+
+
 def test_the_mode_must_be_said(dragonfly: Run) -> None:
     """Without a mode nothing is planned; with the other mode's address only, nothing falls through."""
     assert "SUPABASE_MODE is not set" in dragonfly("plan", "reset-stuck", SUPABASE_MODE="").stderr

@@ -204,7 +204,8 @@ class ProbeReport(Message):
     endpoint: str
     took: timedelta | None
     status_page: str
-    good_in_a_row: int = 0
+    good_in_a_row: int | None = 0
+    """None: the database is away, and the answer is not recorded."""
     contact: str = ""
 
 
