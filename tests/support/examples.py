@@ -548,6 +548,7 @@ def lists() -> list[m.Message]:
         replace(logs, evidence=(), dropped=0, lines=0, since=None, until=None),
         replace(logs, why_unknown="Railway cannot be reached", local="python -m backend.workers.ingest_processor"),
         *(replace(probe, verdict=verdict) for verdict in ("ok", "failing", "unknown")),
+        replace(probe, good_in_a_row=None),
         m.TableReport(
             env="dev",
             as_of=NOW,
