@@ -14,11 +14,9 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the wall time, aware, UTC."""
-        ...
 
     def monotonic(self) -> float:
         """Return seconds that only ever grow."""
-        ...
 
 
 class SystemClock:

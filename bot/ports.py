@@ -48,15 +48,12 @@ class Renderer(Protocol):
 
     def card(self, message: Message) -> Rendered:
         """Return a message's blocks and fallback text."""
-        ...
 
     def plain(self, message: Message) -> Rendered:
         """Return a message as text of at most 2,000 characters."""
-        ...
 
     def view(self, message: Message) -> Mapping[str, object]:
         """Return a modal or Home view."""
-        ...
 
 
 class Chat(Protocol):
@@ -70,43 +67,33 @@ class Chat(Protocol):
         self, channel: str, content: Rendered, *, thread_ts: str = "", broadcast: bool = False, outbox_id: str = ""
     ) -> str:
         """Post a message once and return its ts."""
-        ...
 
     def update(self, channel: str, ts: str, content: Rendered) -> None:
         """Replace a message of ours."""
-        ...
 
     def ephemeral(self, channel: str, user: str, content: Rendered, *, thread_ts: str = "") -> None:
         """Show a message to one person."""
-        ...
 
     def respond(self, response_url: str, content: Rendered, *, replace: bool = False) -> None:
         """Answer one person through the address that came with a command or a press."""
-        ...
 
     def open_view(self, trigger_id: str, view: Mapping[str, object]) -> str:
         """Open a modal and return its id; the trigger is good for three seconds."""
-        ...
 
     def update_view(self, view_id: str, view: Mapping[str, object]) -> None:
         """Replace a modal's contents."""
-        ...
 
     def publish_home(self, user: str, view: Mapping[str, object]) -> None:
         """Replace a person's Home."""
-        ...
 
     def history(self, channel: str, since: datetime, *, thread_ts: str = "") -> Sequence[Posted]:
         """Return our own recent messages of a channel or thread, found by their metadata."""
-        ...
 
     def link(self, channel: str, ts: str) -> str:
         """Return a message's address, or an empty string while it is not known."""
-        ...
 
     def check(self) -> None:
         """Ask Slack who we are; raises when it does not answer or refuses the token."""
-        ...
 
 
 class Directory(Protocol):
@@ -118,11 +105,9 @@ class Directory(Protocol):
         Raises:
             DeliveryError: the directory cannot be asked and nothing recent enough is known.
         """
-        ...
 
     def members(self, group_or_user: str, *, fresh: bool) -> frozenset[str]:
         """Return the user ids behind a user-group id (or the user itself)."""
-        ...
 
 
 class HealthApi(Protocol):
@@ -130,11 +115,9 @@ class HealthApi(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
-        ...
 
     def worker_verdicts(self) -> Mapping[str, SourceVerdict]:
         """Return what `/api/v1/system/status` says by worker type; `unknown` when it cannot tell."""
-        ...
 
 
 class Platform(Protocol):
@@ -145,31 +128,24 @@ class Platform(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
-        ...
 
     def state(self, service: str, service_id: str = "") -> ServiceState:
         """Return what runs of a service now."""
-        ...
 
     def logs(self, deployment_id: str, most: int, since: datetime | None = None) -> Sequence[LogLine]:
         """Return the newest lines of a deployment, oldest first."""
-        ...
 
     def diagnosis(self, deployment_id: str) -> bool:
         """Say whether the platform itself has a diagnosis of a deployment."""
-        ...
 
     def variable(self, service_id: str, name: str) -> str | None:
         """Return the value of one variable."""
-        ...
 
     def restart(self, deployment_id: str) -> None:
         """Restart the process of a running deployment."""
-        ...
 
     def set_variable(self, service_id: str, name: str, value: str) -> None:
         """Set one variable of one service."""
-        ...
 
 
 class VendorProbe(Protocol):
@@ -177,15 +153,12 @@ class VendorProbe(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
-        ...
 
     def ask(self, url: str) -> Answer:
         """Ask an endpoint for a sign of life."""
-        ...
 
     def status_page(self, url: str) -> Answer:
         """Read a status page."""
-        ...
 
 
 Wake = Callable[[str], None]

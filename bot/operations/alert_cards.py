@@ -21,16 +21,6 @@ _SAYS = words.load("alerts")
 _ID = re.compile(r"^[UWSCG][A-Z0-9]+$")
 
 
-def message_key(alert_id: int) -> str:
-    """Return the key under which an alert's card is delivered and edited."""
-    return outbox.live_key("alert", alert_id)
-
-
-def announce(tx: Tx, alert: Alert) -> None:
-    """Queue an alert's card."""
-    outbox.enqueue_live(tx, "post", "alert", alert.id, alert.channel, priority=outbox.CRITICAL)
-
-
 def announce_edit(tx: Tx, alert: Alert) -> None:
     """Queue an edit of an alert's card."""
     outbox.enqueue_live(tx, "update", "alert", alert.id, alert.channel, priority=outbox.CRITICAL)
@@ -38,16 +28,8 @@ def announce_edit(tx: Tx, alert: Alert) -> None:
 
 def announce_reply(tx: Tx, alert: Alert, event_id: int, *, broadcast: bool = False) -> None:
     """Queue a reply in the alert's thread that tells of one event."""
-    outbox.enqueue(
-        tx,
-        "reply",
-        channel=alert.channel,
-        message_key=f"{message_key(alert.id)}:{event_id}",
-        thread_key=message_key(alert.id),
-        broadcast=broadcast,
-        render_from={"message": "alert_reply", "id": alert.id, "event": event_id},
-        priority=outbox.CRITICAL,
-    )
+    where = (alert.id, alert.channel, event_id)
+    outbox.enqueue_reply(tx, "alert", *where, priority=outbox.CRITICAL, broadcast=broadcast, event=event_id)
 
 
 def announce_elsewhere(tx: Tx, alert: Alert, event_id: int, channel: str) -> None:
@@ -56,7 +38,7 @@ def announce_elsewhere(tx: Tx, alert: Alert, event_id: int, channel: str) -> Non
         tx,
         "post",
         channel=channel,
-        message_key=f"{message_key(alert.id)}:{event_id}:{channel}",
+        message_key=f"{outbox.live_key('alert', alert.id)}:{event_id}:{channel}",
         render_from={"message": "alert_reply", "id": alert.id, "event": event_id},
         priority=outbox.CRITICAL,
     )
@@ -157,9 +139,7 @@ def _open_plan(services: Services, tx: Tx, alert_id: int) -> Link | None:
     plan_id = plans.open_for_alert(tx, alert_id)
     if plan_id is None:
         return None
-    where = outbox.whereabouts(tx, f"plan:{plan_id}")
-    url = services.chat.link(where.channel, where.ts) if services.chat and where else ""
-    return Link(key=plan_id, url=url)
+    return Link(key=plan_id, url=services.link(tx, "plan", plan_id))
 
 
 def _held_by(services: Services, alert: Alert) -> dict[str, Any]:
@@ -204,8 +184,6 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         return None
     chain = escalations.of_alert(tx, alert.id)
     ran = alerts.runs_of(tx, alert.id)
-    where = outbox.whereabouts(tx, message_key(alert.id))
-    url = services.chat.link(where.channel, where.ts) if services.chat and where else ""
     evidence = alert.evidence
     down = event.facts.get("down_seconds")
     called = tuple(event.facts.get("who", ()))
@@ -231,5 +209,5 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         picked_up=bool(ran) and all(item.proof in ("proved", "none") for item in ran),
         reason=event.reason,
         actor=event.actor,
-        card=Link(key=alert_key(alert.id), url=url),
+        card=Link(key=alert_key(alert.id), url=services.link(tx, "alert", alert.id)),
     )

@@ -111,7 +111,7 @@ def _announce_fire(services: Services, tx: Tx, alert: Alert, event: str, reason:
     escalations.first_called(tx, alert.id)
     number = alerts.add_event(tx, alert, event, reason=reason, who=list(_first_called(tx, alert.id)))
     if event == "fired":
-        alert_cards.announce(tx, alert)
+        outbox.enqueue_live(tx, "post", "alert", alert.id, alert.channel, priority=outbox.CRITICAL)
     else:
         alert_cards.announce_edit(tx, alert)
         alert_cards.announce_reply(tx, alert, number, broadcast=True)
@@ -308,7 +308,6 @@ def title(alert: Alert) -> str:
 
 def line(services: Services, tx: Tx, alert: Alert) -> AlertLine:
     """Return an alert as a list shows it."""
-    where = outbox.whereabouts(tx, alert_cards.message_key(alert.id))
     online, total = alert.evidence.get("online"), alert.evidence.get("total")
     return AlertLine(
         key=alert_key(alert.id),
@@ -318,7 +317,7 @@ def line(services: Services, tx: Tx, alert: Alert) -> AlertLine:
         acked_by=alert.acked_by or "",
         acked_at=alert.acked_at,
         detail=f"{online} of {total} online" if online is not None else "",
-        url=services.chat.link(where.channel, where.ts) if services.chat and where else "",
+        url=services.link(tx, "alert", alert.id),
     )
 
 

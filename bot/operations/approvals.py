@@ -49,7 +49,6 @@ def ask(services: Services, plan_id: str, actor: Actor, reason: str) -> Message:
         until = tx.now + services.config.timing.approval_life
         if not plans.ask(tx, plan_id, reason=reason, expires_at=until):
             return refuse(services, tx, plan, actor, how_it_ended(plan))
-        plan_cards.announce_edit(tx, plan.id, plan.channel)
         plan_cards.announce_reply(tx, plan, "asked", actor.key, reason=reason)
         audit.append(tx, "approval.asked", actor=actor.key, plan=plan.id, step=plan.step, preview_digest=plan.digest)
     services.wake("delivery")
@@ -77,7 +76,6 @@ def approve(services: Services, plan_id: str, actor: Actor) -> Message:
         until = tx.now + services.config.timing.run_life
         if not plans.approve(tx, plan_id, actor=actor.key, expires_at=until, secret_hash=hashed, nonce=nonce):
             return refuse(services, tx, plan, actor, how_it_ended(plan))
-        plan_cards.announce_edit(tx, plan.id, plan.channel)
         plan_cards.announce_reply(tx, plan, "approved", actor.key)
         audit.append(tx, "approval.granted", actor=actor.key, plan=plan.id, step=plan.step, preview_digest=plan.digest)
     services.wake("delivery")

@@ -72,7 +72,7 @@ def _record(services: Services, tx: Tx, plan: Plan, actor: Actor) -> None:
         actor=actor.key,
         surface=actor.surface.value,
     )
-    plan_cards.announce_edit(tx, plan.id, plan.channel)
+    plan_cards.announce_edit(tx, plan)
     plan_cards.announce_from_shell(tx, plan, services.config.alert_channel)
     text = str(plan.preview.get("hand_over") or plan.preview["statement"])
     n = audit.append(

@@ -75,7 +75,7 @@ def issue(services: Services, tx: Tx, order: Order) -> str:
     asked = order.from_shell and order.approval_why
     place = Place(channel=services.config.alert_channel) if asked else order.place
     for old in plans.supersede(tx, step=order.step.id, params_digest=order.params_digest, requester=key, by=plan_id):
-        plan_cards.announce_edit(tx, old.id, old.channel)
+        plan_cards.announce_edit(tx, old)
         audit.append(tx, "confirmation.superseded", actor=key, plan=old.id, by=plan_id)
     plans.insert(tx, **_row(services, tx, order, plan_id, place))
     plans.insert_targets(tx, plan_id, order.found.targets)

@@ -23,11 +23,6 @@ from bot.store.pauses import Pause
 SCENARIO = "vendor-outage"
 
 
-def message_key(pause_id: str) -> str:
-    """Return the key under which a pause's card is delivered and edited."""
-    return outbox.live_key("pause", pause_id)
-
-
 def tend(services: Services) -> int:
     """Go on with the pause that is open, if there is one; return 1 if something was done."""
     with services.db.read() as tx:
@@ -71,7 +66,7 @@ def _hold(services: Services, tx: Tx, pause: Pause) -> bool:
     assert step is not None
     held = steps.hold(tx, step, catalog, pause)
     if pause.swept_at is None:
-        announce(tx, pause)
+        outbox.enqueue_live(tx, "post", "pause", pause.id, pause.channel, priority=outbox.RESULT)
     due = pauses.take_due(tx, pause.id, remind=timing.pause_reminder, warn=timing.pause_warning)
     if due is not None and due.over:
         _end(services, tx, pause)
@@ -80,7 +75,7 @@ def _hold(services: Services, tx: Tx, pause: Pause) -> bool:
     elif due is not None and due.remind:
         _tell(tx, pause, "reminder")
     if pause.swept_at is not None:
-        announce_edit(tx, pause)
+        _edit(tx, pause)
     if held == steps.MOST:
         pauses.sweep_again(tx, pause.id)
     if held:
@@ -121,7 +116,7 @@ def _let_go(services: Services, tx: Tx, pause: Pause) -> bool:
     over = left.held + left.held_later == 0
     freed = steps.release(tx, step, catalog, pause, services.config.queue.resume_batch)
     pauses.set_state(tx, pause.id, "ended" if over else "resuming", batch_at=tx.now + timing.resume_interval)
-    announce_edit(tx, pause)
+    _edit(tx, pause)
     if over:
         _tell(tx, pause, "ended")
     event = "pause.ended" if over else "pause.batch"
@@ -132,7 +127,7 @@ def _let_go(services: Services, tx: Tx, pause: Pause) -> bool:
 def stop_for(tx: Tx, pause: Pause, actor: str, why: str) -> None:
     """Stop letting jobs go; what is still held stays paused."""
     pauses.stop(tx, pause.id, why)
-    announce_edit(tx, pause)
+    _edit(tx, pause)
     _tell(tx, pause, "stopped", why=why)
     audit.append(tx, "pause.stopped", actor=actor, pause=pause.id, reason=why)
 
@@ -155,31 +150,14 @@ def stop(services: Services, pause_id: str, actor: Actor) -> Message:
     return answer
 
 
-def announce(tx: Tx, pause: Pause) -> None:
-    """Queue a pause's card."""
-    if pause.channel:
-        outbox.enqueue_live(tx, "post", "pause", pause.id, pause.channel, priority=outbox.RESULT)
-
-
-def announce_edit(tx: Tx, pause: Pause) -> None:
-    """Queue an edit of a pause's card."""
-    if pause.channel:
-        outbox.enqueue_live(tx, "update", "pause", pause.id, pause.channel)
+def _edit(tx: Tx, pause: Pause) -> None:
+    outbox.enqueue_live(tx, "update", "pause", pause.id, pause.channel)
 
 
 def _tell(tx: Tx, pause: Pause, event: str, **facts: object) -> None:
-    if not pause.channel:
-        return
-    outbox.enqueue(
-        tx,
-        "reply",
-        channel=pause.channel,
-        message_key=f"{message_key(pause.id)}:{event}:{tx.now.isoformat()}",
-        thread_key=message_key(pause.id),
-        broadcast=event == "ended_failing",
-        render_from={"message": "pause_reply", "id": pause.id, "event": event, "facts": facts},
-        priority=outbox.RESULT,
-    )
+    mark, loud = f"{event}:{tx.now.isoformat()}", event == "ended_failing"
+    where = (pause.id, pause.channel, mark)
+    outbox.enqueue_reply(tx, "pause", *where, priority=outbox.RESULT, broadcast=loud, event=event, facts=facts)
 
 
 def pause_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:

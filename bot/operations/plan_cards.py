@@ -13,83 +13,49 @@ from bot.operations.kinds import KINDS
 from bot.operations.services import Services
 from bot.store import outbox, plans, runs
 from bot.store.db import Tx
-from bot.store.plans import Plan, Target
+from bot.store.plans import Ended, Plan, Target
 from bot.store.runs import Run
 
 _DETAILS = 5000
 
 
-def message_key(plan_id: str) -> str:
-    """Return the key under which a plan's card is delivered and edited."""
-    return f"plan:{plan_id}"
-
-
 def announce(tx: Tx, plan_id: str, channel: str, thread_ts: str, alert_id: int | None) -> None:
-    """Queue a plan's card, under its alert's card if it has one."""
-    if channel:
-        outbox.enqueue(
-            tx,
-            "post",
-            channel=channel,
-            message_key=message_key(plan_id),
-            thread_key=f"alert:{alert_id}" if alert_id else "",
-            thread_ts=thread_ts,
-            render_from={"message": "plan", "id": plan_id},
-            priority=outbox.RESULT,
-        )
-        _edit_alert(tx, alert_id, channel)
+    """Queue a plan's card, under its alert's card if it has one; the alert's button becomes a link to it."""
+    thread = outbox.live_key("alert", alert_id) if alert_id else ""
+    outbox.enqueue_live(
+        tx, "post", "plan", plan_id, channel, priority=outbox.RESULT, thread_key=thread, thread_ts=thread_ts
+    )
+    _edit_alert(tx, alert_id, channel)
 
 
 def _edit_alert(tx: Tx, alert_id: int | None, channel: str) -> None:
-    """Queue an edit of the alert's card: its button becomes a link to the plan, its steps grow."""
     if alert_id:
-        outbox.enqueue(
-            tx,
-            "update",
-            channel=channel,
-            message_key=f"alert:{alert_id}",
-            render_from={"message": "alert", "id": alert_id},
-            priority=outbox.NORMAL,
-        )
+        outbox.enqueue_live(tx, "update", "alert", alert_id, channel)
 
 
-def announce_edit(tx: Tx, plan_id: str, channel: str) -> None:
-    """Queue an edit of a plan's card."""
-    if not channel:
-        return
-    outbox.enqueue(
-        tx,
-        "update",
-        channel=channel,
-        message_key=message_key(plan_id),
-        render_from={"message": "plan", "id": plan_id},
-        priority=outbox.RESULT,
-    )
-    plan = plans.find(tx, plan_id)
-    if plan is not None:
-        _edit_alert(tx, plan.alert_id, channel)
+def announce_edit(tx: Tx, plan: Plan | Ended) -> None:
+    """Queue an edit of a plan's card and of its alert's, whose steps grow."""
+    outbox.enqueue_live(tx, "update", "plan", plan.id, plan.channel, priority=outbox.RESULT)
+    _edit_alert(tx, plan.alert_id, plan.channel)
 
 
 def announce_reply(tx: Tx, plan: Plan, event: str, actor: str, **facts: object) -> None:
-    """Queue a reply in the plan's thread that says who did what; a shell's run is posted anew to the channel."""
-    if not plan.channel:
-        return
-    outbox.enqueue(
+    """Queue an edit of a plan's card, and a reply in its thread that says who did what."""
+    announce_edit(tx, plan)
+    thread = outbox.live_key("alert", plan.alert_id) if plan.alert_id else ""
+    outbox.enqueue_reply(
         tx,
-        "reply",
-        channel=plan.channel,
-        message_key=f"{message_key(plan.id)}:{event}",
-        thread_key=f"alert:{plan.alert_id}" if plan.alert_id else message_key(plan.id),
-        thread_ts=plan.thread_ts,
-        render_from={
-            "message": "plan_reply",
-            "id": plan.id,
-            "event": event,
-            "actor": actor,
-            "at": tx.now.isoformat(),
-            "facts": facts,
-        },
+        "plan",
+        plan.id,
+        plan.channel,
+        event,
         priority=outbox.RESULT,
+        thread_key=thread,
+        thread_ts=plan.thread_ts,
+        event=event,
+        actor=actor,
+        at=tx.now.isoformat(),
+        facts=facts,
     )
 
 
@@ -211,9 +177,7 @@ def _secret(services: Services, plan: Plan) -> str:
 def _alert_link(services: Services, tx: Tx, plan: Plan) -> Link | None:
     if plan.alert_id is None:
         return None
-    where = outbox.whereabouts(tx, f"alert:{plan.alert_id}")
-    url = services.chat.link(where.channel, where.ts) if services.chat and where else ""
-    return Link(key=alert_key(plan.alert_id), url=url)
+    return Link(key=alert_key(plan.alert_id), url=services.link(tx, "alert", plan.alert_id))
 
 
 def _decided(plan: Plan) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def _commit_to_run(services: Services, tx: Tx, plan: Plan, step: Step, kind: Kin
     if not committed:
         message = f"plan {plan.id} was used or another run began in the same moment; nothing was done"
         raise ConflictError(message, hint=f"dragonfly plan show {plan.id}")
-    plan_cards.announce_edit(tx, plan.id, plan.channel)
+    plan_cards.announce_edit(tx, plan)
     if press.from_shell:
         plan_cards.announce_from_shell(tx, plan, services.config.alert_channel)
     audit.append(
@@ -224,7 +224,7 @@ def end(services: Services, plan_id: str, actor: Actor, *, state: str, event: st
             return refuse(services, tx, plan, actor, "own-approval")
         if not plans.end(tx, plan_id, state=state, actor=actor.key, denied=denied):
             return refuse(services, tx, plan, actor, how_it_ended(plan))
-        plan_cards.announce_edit(tx, plan.id, plan.channel)
+        plan_cards.announce_edit(tx, plan)
         audit.append(tx, event, actor=actor.key, plan=plan.id, step=plan.step)
     services.wake("delivery")
     return card(services, plan_id)
@@ -240,7 +240,7 @@ def expire(services: Services) -> int:
     with services.db.write() as tx:
         ended = plans.expire_due(tx)
         for plan in ended:
-            plan_cards.announce_edit(tx, plan.id, plan.channel)
+            plan_cards.announce_edit(tx, plan)
         for plan in ended:
             audit.append(tx, "confirmation.expired", actor="dragonfly", plan=plan.id, requester=plan.requester)
     if ended:

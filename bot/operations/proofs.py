@@ -63,7 +63,6 @@ def _judge(services: Services, work: Work, proof: Proof) -> int:
 
 def _decide(tx: Tx, work: Work, verdict: str, facts: dict[str, object]) -> None:
     if runs.set_proof(tx, work.run.id, verdict, facts):
-        plan_cards.announce_edit(tx, work.plan.id, work.plan.channel)
         plan_cards.announce_reply(tx, work.plan, verdict, work.run.actor)
         audit.append(tx, f"proof.{verdict}", actor="dragonfly", plan=work.run.id, **facts)
 
@@ -83,6 +82,6 @@ def _edit_numbers(services: Services, tx: Tx, work: Work, proof: Proof, facts: d
     due = last is None or tx.now - datetime.fromisoformat(last) >= services.config.timing.numbers_edit
     if proof.left != work.run.proof_facts.get("left") and due:
         runs.set_proof(tx, work.run.id, "watching", {**facts, "edited_at": tx.now.isoformat()})
-        plan_cards.announce_edit(tx, work.plan.id, work.plan.channel)
+        plan_cards.announce_edit(tx, work.plan)
     if work.kind.prove_sparingly:
         runs.set_proof(tx, work.run.id, "watching", {"looked_at": tx.now.isoformat()})

@@ -7,7 +7,6 @@ from bot.errors import InvalidCommand
 from bot.operations import escalations, preflight
 from bot.operations.kinds import KINDS
 from bot.operations.services import Services
-from bot.store import outbox
 from bot.store.db import Tx
 
 
@@ -75,6 +74,4 @@ def _calls(services: Services, tx: Tx, runbook: Runbook) -> tuple[Call, ...]:
 def _alert(services: Services, tx: Tx, alert_id: int | None) -> Link | None:
     if alert_id is None:
         return None
-    where = outbox.whereabouts(tx, f"alert:{alert_id}")
-    url = services.chat.link(where.channel, where.ts) if services.chat and where else ""
-    return Link(key=ids.alert_key(alert_id), url=url)
+    return Link(key=ids.alert_key(alert_id), url=services.link(tx, "alert", alert_id))

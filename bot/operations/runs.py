@@ -238,9 +238,10 @@ def _finish(tx: Tx, work: Work, outcome: Outcome) -> None:
         return
     if outcome.state == "succeeded" and work.step.id == UNDO_STEP:
         runs.set_undone(tx, work.plan.params["run"], work.run.id)
-    plan_cards.announce_edit(tx, work.plan.id, work.plan.channel)
     if outcome.state == "succeeded":
         plan_cards.announce_reply(tx, work.plan, "done", work.run.actor)
+    else:
+        plan_cards.announce_edit(tx, work.plan)
     n = audit.append(
         tx,
         f"step.{outcome.state}",
@@ -310,7 +311,6 @@ def _finish_call(services: Services, tx: Tx, work: Work, done: Done) -> None:
 
 def _mark_unknown(tx: Tx, work: Work, reason: str) -> None:
     if runs.mark_unknown(tx, work.run.id, reason):
-        plan_cards.announce_edit(tx, work.plan.id, work.plan.channel)
         plan_cards.announce_reply(tx, work.plan, "unknown", work.run.actor)
         audit.append(tx, "step.unknown", actor=work.run.actor, plan=work.run.id, step=work.step.id, reason=reason)
 
@@ -352,7 +352,6 @@ def _settle(services: Services, plan: Plan, actor: str, *, happened: bool, reaso
         outcome = Outcome(state=state, result={}, rows=int(happened), reason=reason, facts=work.run.proof_facts)
         runs.finish(tx, work.run.id, _with_proof(services, tx, work, outcome) if happened else outcome)
         how = "it happened" if happened else "it did not happen"
-        plan_cards.announce_edit(tx, plan.id, plan.channel)
         plan_cards.announce_reply(tx, plan, "settled", actor, how=how, reason=reason)
         if happened and plan.step == UNDO_STEP:
             runs.set_undone(tx, plan.params["run"], plan.id)

@@ -9,7 +9,8 @@ from bot.domain.catalog import Catalog
 from bot.domain.configuration import Configuration
 from bot.domain.runbook import Catalogue
 from bot.ports import Chat, Directory, HealthApi, Platform, Renderer, VendorProbe, Wake
-from bot.store.db import Database
+from bot.store import outbox
+from bot.store.db import Database, Tx
 from bot.targets.catalog import CatalogCache
 from runbooks import load
 
@@ -54,6 +55,11 @@ class Services:
         for other in (self.dba, self.api, self.platform, self.vendor_probe):
             if other is not None:
                 other.close()
+
+    def link(self, tx: Tx, builder: str, number: object) -> str:
+        """Return the address of a live card (`alert`, 31), or nothing while it does not stand in Slack."""
+        where = outbox.whereabouts(tx, outbox.live_key(builder, number))
+        return self.chat.link(where.channel, where.ts) if self.chat and where else ""
 
     def offered(self, catalog: Catalog) -> frozenset[str]:
         """Return what steps may need and this database, role and configuration have."""

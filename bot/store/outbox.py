@@ -37,7 +37,7 @@ def enqueue(
     broadcast: bool = False,
     priority: int = NORMAL,
 ) -> None:
-    """Queue one message for delivery after this transaction commits.
+    """Queue one message for delivery after this transaction commits; nothing where there is no channel for it.
 
     Args:
         kind: `post` (a live message), `update` (edit it), `reply` (in its thread), `ephemeral` (one person).
@@ -46,6 +46,8 @@ def enqueue(
         thread_key: message key of the thread's first message, when it hangs under one of ours.
         thread_ts: the thread's ts, when it is not ours.
     """
+    if not channel:
+        return
     tx.run(
         SQL["enqueue"],
         kind=kind,
@@ -87,6 +89,34 @@ def enqueue_live(
         priority=priority,
         thread_key=thread_key,
         thread_ts=thread_ts,
+    )
+
+
+def enqueue_reply(
+    tx: Tx,
+    builder: str,
+    number: int | str,
+    channel: str,
+    mark: object,
+    *,
+    priority: int = NORMAL,
+    thread_key: str = "",
+    thread_ts: str = "",
+    broadcast: bool = False,
+    **facts: object,
+) -> None:
+    """Queue a reply under a live card, or in another thread; `mark` tells it from the card's other replies."""
+    key = live_key(builder, number)
+    enqueue(
+        tx,
+        "reply",
+        channel=channel,
+        message_key=f"{key}:{mark}",
+        thread_key=thread_key or key,
+        thread_ts=thread_ts,
+        broadcast=broadcast,
+        render_from={"message": f"{builder}_reply", "id": number, **facts},
+        priority=priority,
     )
 
 

@@ -64,7 +64,8 @@ class Ended:
 
     id: str
     channel: str
-    requester: str = ""
+    alert_id: int | None
+    requester: str
 
 
 def insert(tx: Tx, **values: object) -> None:

@@ -24,7 +24,7 @@ FROM unnest(%(target_ids)s::text[], %(dispositions)s::text[], %(reasons)s::text[
 UPDATE ops.chatops_plan
 SET state = 'superseded', ended_at = %(now)s, superseded_by = %(by)s, version = version + 1
 WHERE step = %(step)s AND params_digest = %(params_digest)s AND requester = %(requester)s AND state = 'issued'
-RETURNING id, channel;
+RETURNING id, channel, alert_id, requester;
 
 -- name: find_plan
 -- One plan.
@@ -94,7 +94,7 @@ UPDATE ops.chatops_plan SET channel = %(channel)s WHERE id = %(id)s AND channel 
 UPDATE ops.chatops_plan
 SET state = 'expired', ended_at = %(now)s, version = version + 1
 WHERE state = 'issued' AND expires_at <= %(now)s
-RETURNING id, channel, requester;
+RETURNING id, channel, alert_id, requester;
 
 -- name: list_targets
 -- A plan's targets in their order; those that act come first, and a run has carried them out up to its `done_to`.
