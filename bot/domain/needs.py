@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot import words
+from bot.domain.catalog import Catalog
 
 _WORDS = words.load("needs")
 _SAID = _WORDS["known"]
@@ -26,6 +27,13 @@ def missing(needs: Iterable[str], offered: Iterable[str], *, role: str) -> tuple
     lacking = [need for need in needs if need not in have]
     columns = {f"updatable:{need}" for need in lacking}
     return tuple(_missing(need, role) for need in lacking if need not in columns)
+
+
+def unseen(catalog: Catalog) -> tuple[Missing, ...]:
+    """Return why the queue and the heartbeats cannot be seen, or nothing."""
+    reasons = [_WORDS["unnamed"].format(need=name) for name in catalog.missing_least()]
+    reasons = reasons or ([_WORDS["hidden"]] if catalog.hidden else [])
+    return tuple(Missing(need="rows", reason=reason, remedy="dragonfly db grants") for reason in reasons)
 
 
 def _missing(need: str, role: str) -> Missing:

@@ -8,7 +8,7 @@ from bot.domain.messages import Message, MigrationLine, MigrationList
 from bot.domain.needs import missing
 from bot.errors import StatementTimedOut, TargetUnavailable
 from bot.operations import sessions
-from bot.operations.kinds.base import cannot_see
+from bot.operations.kinds.base import cannot_see, told
 from bot.operations.services import Services
 from bot.sqlfile import load
 from bot.store.db import Tx
@@ -74,5 +74,4 @@ def _no_access(services: Services, tx: Tx) -> Message:
     if not catalog.history_columns:
         why = "there is no supabase_migrations.schema_migrations: no migration was ever recorded here"
         return cannot_see(services, tx, "migrations", [why])
-    found = missing(["history_readable"], [], role=catalog.role)
-    return cannot_see(services, tx, "migrations", [item.reason for item in found], [item.remedy for item in found])
+    return cannot_see(services, tx, "migrations", *told(missing(["history_readable"], [], role=catalog.role)))

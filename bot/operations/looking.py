@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from bot.domain.catalog import Catalog
+from bot.domain.needs import unseen
 from bot.domain.workers import HeartbeatLook
 from bot.operations.declared import changing_step
 from bot.operations.services import Services
@@ -29,7 +30,7 @@ def look(services: Services, tx: Tx) -> tuple[Catalog, HeartbeatLook]:
 def held_by_the_dead(services: Services, tx: Tx) -> Mapping[str, int]:
     """Return the jobs that a reset would act on now, by job type; nothing where they cannot be judged."""
     catalog = services.catalog.get(tx)
-    if catalog.missing_least() or catalog.hidden:
+    if unseen(catalog):
         return {}
     step, _kind = changing_step(services, "reset-stuck")
     found = rescue.look(tx, step, catalog, services.config, rescue.Params())
@@ -39,7 +40,7 @@ def held_by_the_dead(services: Services, tx: Tx) -> Mapping[str, int]:
 def held_by_the_gone(services: Services, tx: Tx) -> int | None:
     """Return how many jobs are held by workers that do not beat now, whatever their age; None = it cannot be told."""
     catalog, beats = look(services, tx)
-    if catalog.hidden or catalog.missing_least() or not beats.types:
+    if unseen(catalog) or not beats.types:
         return None
     if "worker_id" not in catalog.features:
         return sum(held_by_the_dead(services, tx).values())

@@ -8,10 +8,10 @@ from typing import Any
 
 from bot.domain.catalog import Catalog
 from bot.domain.messages import DoctorLine, DoctorReport, Message
-from bot.domain.needs import CONFIGURED, Missing
+from bot.domain.needs import CONFIGURED
 from bot.domain.runbook import Step
 from bot.operations.declared import UNDO_STEP, changing_steps
-from bot.operations.kinds.base import NEEDS_NO_ROWS, blind
+from bot.operations.kinds.base import readiness, told
 from bot.operations.services import Services
 from bot.store import checks, outbox
 from bot.store.db import Tx
@@ -22,32 +22,21 @@ CHECK = "preflight"
 def lines(services: Services, tx: Tx) -> list[DoctorLine]:
     """Return each changing step with whether it is ready, by which strategy, or what mends it."""
     catalog = services.catalog.get(tx)
-    return [of_step(services, tx, catalog, step) for step in changing_steps(services.runbooks) if step.id != UNDO_STEP]
+    return [of_step(services, catalog, step) for step in changing_steps(services.runbooks) if step.id != UNDO_STEP]
 
 
-def of_step(services: Services, tx: Tx, catalog: Catalog, step: Step) -> DoctorLine:
+def of_step(services: Services, catalog: Catalog, step: Step) -> DoctorLine:
     """Return whether one step will work on this database, under this role, with this configuration."""
-    unseen = blind(services, tx, catalog, step.id) if step.kind not in NEEDS_NO_ROWS else None
-    if unseen is not None:
-        return DoctorLine(name=step.id, verdict="bad", detail="; ".join(unseen.reasons), remedy=unseen.remedy)
-    offered = services.offered(catalog)
-    chosen = step.choose(offered)
-    unmet = [(item, item.unmet(offered, catalog.role)) for item in step.strategies]
-    if chosen is None and unmet:
-        lacking = unmet[-1][1]
+    chosen, lacking = readiness(services, step, catalog)
+    if lacking:
+        reasons, remedies = told(lacking)
         verdict = "off" if all(item.need in CONFIGURED for item in lacking) else "bad"
-        return DoctorLine(name=step.id, verdict=verdict, detail=_reasons(lacking), remedy=_remedies(lacking))
-    before = [_reasons(lacking) for item, lacking in unmet if lacking and chosen is not None and item.id != chosen.id]
-    how = f"ready: {chosen.says}" if chosen else "ready"
-    return DoctorLine(name=step.id, verdict="ok", detail=how + (f" (because {before[0]})" if before else ""))
-
-
-def _reasons(lacking: tuple[Missing, ...]) -> str:
-    return "; ".join(item.reason for item in lacking)
-
-
-def _remedies(lacking: tuple[Missing, ...]) -> tuple[str, ...]:
-    return tuple(item.remedy for item in lacking if item.remedy)
+        return DoctorLine(name=step.id, verdict=verdict, detail="; ".join(reasons), remedy=tuple(remedies))
+    if chosen is None:
+        return DoctorLine(name=step.id, verdict="ok", detail="ready")
+    safer, _ = told(step.strategies[0].unmet(services.offered(catalog), catalog.role))
+    because = f" (because {'; '.join(safer)})" if safer else ""
+    return DoctorLine(name=step.id, verdict="ok", detail=f"ready: {chosen.says}{because}")
 
 
 def watch(services: Services) -> int:

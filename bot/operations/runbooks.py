@@ -63,7 +63,7 @@ def _ready(services: Services, tx: Tx, step: Step) -> str:
         return "ready"
     if step.kind not in KINDS:
         return "by hand"
-    found = preflight.of_step(services, tx, services.catalog.get(tx), step)
+    found = preflight.of_step(services, services.catalog.get(tx), step)
     return {"ok": "ready", "off": f"not set up: {found.detail}"}.get(found.verdict, f"will not work: {found.detail}")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from bot.domain.locks import PREPARED, Session, is_platform, tree, why_not_end
 from bot.domain.messages import LockTree, Message
 from bot.domain.needs import Missing, missing
-from bot.operations.kinds.base import cannot_see
+from bot.operations.kinds.base import cannot_see, told
 from bot.operations.kinds.session import SQL, candidate, look
 from bot.operations.services import Services
 from bot.store.db import Tx
@@ -21,7 +21,7 @@ def locks(services: Services) -> Message:
         waiting = waits(services, tx)
         blind = _missing(services, tx, "sees_sessions")
         if blind and not waiting:
-            return cannot_see(services, tx, "locks", [item.reason for item in blind], [item.remedy for item in blind])
+            return cannot_see(services, tx, "locks", *told(blind))
         holders = _holders(tx, [pid for item in waiting for pid in item.blockers])
         found = tree(waiting, holders)
         endable, why_not = _endable(services, tx, found.roots)

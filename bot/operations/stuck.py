@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 from bot.domain.messages import Message, StuckList
+from bot.domain.needs import unseen
 from bot.domain.rescue import Disposition, counts
 from bot.operations.declared import changing_step
-from bot.operations.kinds.base import impossible
+from bot.operations.kinds.base import cannot, told
 from bot.operations.kinds.rescue import job_line, require_known
 from bot.operations.services import Services
 from bot.steps import rescue
@@ -19,10 +20,9 @@ def read(services: Services, job_type: str = "", older_than: timedelta | None = 
     config = services.config
     with services.db.read() as tx:
         catalog = services.catalog.get(tx)
-        if catalog.missing_least() or catalog.hidden:
-            cannot = impossible(services, tx, step, catalog)
-            assert cannot is not None
-            return cannot
+        lacking = unseen(catalog)
+        if lacking:
+            return cannot(services, tx, step, *told(lacking))
         require_known(config, catalog, job_type, "stuck")
         params = rescue.Params(job_type=job_type, older_than=older_than or timedelta(0))
         found = rescue.look(tx, step, catalog, config, params)

@@ -5,13 +5,14 @@ One mechanism serves all steps; a kind adds only what is its own. A deed is eith
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.catalog import Catalog
 from bot.domain.messages import CannotPlan, Message
-from bot.domain.runbook import Step
+from bot.domain.needs import Missing, unseen
+from bot.domain.runbook import Step, Strategy
 from bot.operations.services import Services
 from bot.store import plans
 from bot.store.db import Tx
@@ -123,28 +124,39 @@ class Kind:
     """Which of the step's statements its details show."""
 
 
-def cannot(services: Services, tx: Tx, step: Step, reasons: Sequence[str], remedy: Sequence[str] = ()) -> CannotPlan:
-    """Return why a step cannot be planned, with what to do about it."""
-    return CannotPlan(
-        env=services.config.env,
-        as_of=tx.now,
-        step=step.id,
-        title=step.title,
-        reasons=tuple(reasons),
-        remedy=tuple(item for item in remedy if item),
-    )
-
-
 NEEDS_NO_ROWS = ("end_session", "repair", "rollback", "set_variable", "allow_release", "undo")
 """Kinds of step that work where neither the queue nor the heartbeats can be seen."""
 
 
+def readiness(services: Services, step: Step, catalog: Catalog) -> tuple[Strategy | None, tuple[Missing, ...]]:
+    """Return by which strategy a step would work now, and what it lacks: nothing = it would."""
+    offered = services.offered(catalog)
+    chosen, lacking = step.choose(offered), () if step.kind in NEEDS_NO_ROWS else unseen(catalog)
+    if not lacking and step.strategies and chosen is None:
+        lacking = step.strategies[-1].unmet(offered, catalog.role)
+    return chosen, lacking
+
+
+def impossible(services: Services, tx: Tx, step: Step, catalog: Catalog) -> CannotPlan | None:
+    """Return why a step cannot work on this database under our role, with what mends it, or None."""
+    _, lacking = readiness(services, step, catalog)
+    return cannot(services, tx, step, *told(lacking)) if lacking else None
+
+
 def blind(services: Services, tx: Tx, catalog: Catalog, what: str) -> CannotPlan | None:
     """Return why the target cannot be seen at all, or None; what cannot be seen is never shown as empty (D6)."""
-    reasons = [f"{name} is missing" for name in catalog.missing_least()]
-    if catalog.hidden and not reasons:
-        reasons = ["row security hides rows from our role: the tables look empty, which is no outage"]
-    return cannot_see(services, tx, what, reasons, ["dragonfly db grants"]) if reasons else None
+    lacking = unseen(catalog)
+    return cannot_see(services, tx, what, *told(lacking)) if lacking else None
+
+
+def told(lacking: Sequence[Missing]) -> tuple[list[str], list[str]]:
+    """Return the reasons of what is lacking, and what mends it, once each."""
+    return [item.reason for item in lacking], list(dict.fromkeys(item.remedy for item in lacking if item.remedy))
+
+
+def cannot(services: Services, tx: Tx, step: Step, reasons: Sequence[str], remedy: Sequence[str] = ()) -> CannotPlan:
+    """Return why a step cannot be planned, with what to do about it."""
+    return replace(cannot_see(services, tx, step.id, reasons, remedy), title=step.title, verb="plan")
 
 
 def cannot_see(services: Services, tx: Tx, what: str, reasons: Sequence[str], remedy: Sequence[str] = ()) -> CannotPlan:
@@ -158,15 +170,3 @@ def cannot_see(services: Services, tx: Tx, what: str, reasons: Sequence[str], re
         reasons=tuple(reasons),
         remedy=tuple(item for item in remedy if item),
     )
-
-
-def impossible(services: Services, tx: Tx, step: Step, catalog: Catalog) -> CannotPlan | None:
-    """Return why a step cannot work on this database under our role, with what mends it, or None."""
-    unseen = blind(services, tx, catalog, step.id) if step.kind not in NEEDS_NO_ROWS else None
-    if unseen is not None:
-        return cannot(services, tx, step, unseen.reasons, unseen.remedy)
-    offered = services.offered(catalog)
-    if not step.strategies or step.choose(offered):
-        return None
-    unmet = step.strategies[-1].unmet(offered, catalog.role)
-    return cannot(services, tx, step, [item.reason for item in unmet], [item.remedy for item in unmet])

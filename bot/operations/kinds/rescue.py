@@ -10,10 +10,11 @@ from bot.domain.catalog import Catalog
 from bot.domain.configuration import Configuration
 from bot.domain.durations import parse_duration, typed
 from bot.domain.messages import JobLine, Message, NothingStuck
+from bot.domain.needs import unseen
 from bot.domain.rescue import Disposition, Verdict, backoff, counts, needs_second_person
 from bot.domain.runbook import Step
 from bot.errors import InvalidCommand
-from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, blind, cannot, impossible
+from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, told
 from bot.operations.services import Services
 from bot.steps import rescue
 from bot.store.db import Tx
@@ -210,9 +211,9 @@ def require_known(config: Configuration, catalog: Catalog, job_type: str, comman
 def _undo_preview(
     services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]
 ) -> Preview | Message:
-    unseen = blind(services, tx, catalog, step.id)
-    if unseen is not None:
-        return cannot(services, tx, step, unseen.reasons, unseen.remedy)
+    lacking = unseen(catalog)
+    if lacking:
+        return cannot(services, tx, step, *told(lacking))
     total, can = rescue.can_put_back(tx, step, catalog, params["run"])
     if not can:
         return cannot(services, tx, step, ["every job was picked up or done since; nothing can be put back"], [])
