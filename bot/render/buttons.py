@@ -206,7 +206,7 @@ def _sure(card: m.PlanCard) -> dict[str, Any]:
     text = labels()["approve_text"].format(title=card.title, env=card.env, target=card.target)
     return {
         "title": limits.plain(labels()["approve_title"], limits.BUTTON),
-        "text": limits.plain(text, limits.HEADER * 2),
+        "text": limits.plain(text, limits.DIALOG),
         "confirm": limits.plain(labels()["approve"], limits.MODAL_TITLE),
         "deny": limits.plain(labels()["go_back"], limits.MODAL_TITLE),
     }

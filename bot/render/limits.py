@@ -3,21 +3,28 @@
 Numbers: Slack's Block Kit reference, checked 2026-11; the total is undocumented (bolt-js issue 2509): we stay far below.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-HEADER = 150
+from bot.render.filters import cut, middle
+
+HEADER = 36
+"""One line on a phone (cards, 0.2); Slack itself takes 150."""
 SECTION = 2900
 BLOCKS = 30
 TOTAL = 9000
 TEXT = 2000
 BUTTON = 75
+DIALOG = 300
 MODAL_TITLE = 24
 
 GIVES_WAY = ("samples", "list", "evidence", "know", "good")
 """Sections that are shortened first, in this order; head, next and foot never are."""
 _LONGEST_ENTITY = 120
 _KEPT = ("head", "next", "foot", "act", "look")
+_ID = re.compile(r"\d{8,}")
+_SHORTEST_ID = 11
 
 
 def cut_text(text: str, most: int) -> str:
@@ -30,6 +37,23 @@ def cut_text(text: str, most: int) -> str:
         if start > kept.rfind(closing) and len(kept) - start < _LONGEST_ENTITY:
             kept = kept[:start]
     return f"{kept}…"
+
+
+def header(text: str) -> str:
+    """Return a card's header in one line of a phone; state word and environment stay.
+
+    A long id of the thing between them gives way in its middle, then whole words at the end (cards, 0.6).
+    """
+    over = len(text) - HEADER
+    if over <= 0:
+        return text
+    said, dot, env = text.rpartition(" · ")
+    state, colon, thing = said.partition(": ") if ": " in said else ("", "", said)
+    room = len(thing) - over
+    thing = _ID.sub(lambda found: middle(found[0], max(_SHORTEST_ID, len(found[0]) - over)), thing)
+    while len(thing) > room and " " in thing:
+        thing = thing.rpartition(" ")[0].rstrip(",")
+    return f"{state}{colon}{cut(thing, room)}{dot}{env}"
 
 
 def fit(parts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -77,7 +77,7 @@ def _pre(text: str) -> str:
 
 def _block(name: str, text: str) -> dict[str, Any]:
     if name == "head":
-        return {"type": "header", "block_id": name, "text": limits.plain(text.replace("\n", " "), limits.HEADER)}
+        return {"type": "header", "block_id": name, "text": limits.plain(limits.header(text.replace("\n", " ")), limits.HEADER)}
     if name == "foot":
         return {"type": "context", "block_id": name, "elements": [limits.mrkdwn(text.replace("\n", " "))]}
     return {"type": "section", "block_id": name, "text": limits.mrkdwn(text)}

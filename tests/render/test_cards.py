@@ -12,6 +12,7 @@ from bot.domain import messages as m
 from bot.domain.workers import SourceVerdict
 from bot.operations.kinds import KINDS
 from bot.render.filters import clean, count, duration, middle
+from bot.render.limits import header
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json
 from bot.sandbox.slack.limits import check_message, check_view
@@ -96,12 +97,21 @@ def test_the_skeleton(message: m.Message) -> None:
 @pytest.mark.parametrize("message", CARDS, ids=name)
 def test_headers_are_plain(message: m.Message) -> None:
     """A header is one line on a phone, without time, person or mention, and ends with the environment."""
-    for block in RENDERER.card(message).blocks:
+    for block in RENDERER.card(dataclasses.replace(message, env="prod")).blocks:
         if block["type"] == "header":
             text = str(dict(block)["text"]["text"])  # type: ignore[index]
-            assert len(text) <= 44, text
+            assert len(text) <= 36, text
             assert not re.search(r"<|@|\d\d:\d\d", text)
-            assert text.endswith(" · dev")
+            assert text.endswith(" · prod")
+
+
+def test_a_long_header_gives_way_by_rule() -> None:
+    """Ids in the middle, then whole words at the end; state word, short numbers and environment never (cards, 0.6)."""
+    assert header("🟡 Plan: roll back 20251226000000 · prod") == "🟡 Plan: roll back 2…226000000 · prod"
+    assert header("⚠️ Second person: end session 48213 · prod") == "⚠️ Second person: end session · prod"
+    assert header("🟢 Done: 12 of 353 reset, recovered · prod") == "🟢 Done: 12 of 353 reset · prod"
+    assert header(f"🔴 Offline: {'x' * 40} · prod") == f"🔴 Offline: {'x' * 17}… · prod"
+    assert header("🟢 All well · prod") == "🟢 All well · prod"
 
 
 @pytest.mark.parametrize("message", CARDS, ids=name)
