@@ -48,19 +48,20 @@ def enqueue(
     """
     if not channel:
         return
-    tx.run(
-        SQL["enqueue"],
-        kind=kind,
-        destination=channel,
-        recipient=recipient,
-        message_key=message_key,
-        thread_key=thread_key,
-        thread_ts=thread_ts,
-        broadcast=broadcast,
-        render_from=json.dumps(render_from),
-        priority=priority,
-        now=tx.now,
-    )
+    values: dict[str, object] = {
+        "kind": kind,
+        "destination": channel,
+        "recipient": recipient,
+        "message_key": message_key,
+        "thread_key": thread_key,
+        "thread_ts": thread_ts,
+        "broadcast": broadcast,
+        "render_from": json.dumps(render_from),
+        "priority": priority,
+    }
+    while not (kind == "update" and tx.record(SQL["share_update"], message_key=message_key)):
+        if tx.record(SQL["enqueue"], **values, now=tx.now):
+            return
 
 
 def live_key(builder: str, number: object) -> str:

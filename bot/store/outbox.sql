@@ -1,12 +1,19 @@
+-- name: share_update
+-- An edit of this message that waits already is enough; nobody may draw it before the change it will show is committed.
+SELECT id FROM ops.chatops_outbox
+WHERE message_key = %(message_key)s AND kind = 'update' AND state = 'pending'
+FOR SHARE;
+
 -- name: enqueue
--- One message to deliver, inserted with the change it announces; a waiting update of the same message is enough.
+-- One message to deliver, inserted with the change it announces; nothing where an edit of it has just come to wait.
 INSERT INTO ops.chatops_outbox
     (kind, destination, recipient, message_key, thread_key, thread_ts, broadcast, render_from, priority,
      next_attempt_at, created_at)
 VALUES
     (%(kind)s, %(destination)s, %(recipient)s, %(message_key)s, %(thread_key)s, %(thread_ts)s, %(broadcast)s,
      %(render_from)s::jsonb, %(priority)s, %(now)s, %(now)s)
-ON CONFLICT DO NOTHING;
+ON CONFLICT DO NOTHING
+RETURNING id;
 
 -- name: whereabouts
 -- Where a message of ours stands in Slack, once it was posted.

@@ -167,3 +167,17 @@ def test_an_edit_waits_for_its_message(sender: Services, slack: SlackServer) -> 
     while due(sender):
         pass
     assert len(slack.workspace.calls_of("chat.update")) == 1
+
+
+def test_an_edit_is_drawn_after_the_change_it_shows(sender: Services, slack: SlackServer) -> None:
+    """A change that finds an edit waiting keeps it waiting until it is committed: its own numbers are not lost."""
+    queue(sender)
+    due(sender)
+    queue(sender, kind="update")
+    with sender.db.write() as tx:
+        outbox.enqueue(
+            tx, "update", channel=INCIDENTS, message_key="status:1", render_from={"message": "status", "by": "cli:a@b"}
+        )
+        assert delivery.deliver_due(sender) == 0
+    assert states(sender) == ["delivered", "pending"]
+    assert delivery.deliver_due(sender) == 1
