@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from bot.domain import ids
 from bot.domain.messages import Message, Working
-from bot.operations import alerts, approvals, pausing, plans, publishing, runbooks
+from bot.operations import alerts, approvals, forms, pausing, plans, publishing, runbooks
 from bot.operations.declared import UNDO_STEP
 from bot.operations.reads import READS, page
 from handlers.answers import Asked, notice
@@ -13,8 +13,22 @@ from handlers.commands import help_card, make_plan
 
 Handler = Callable[[Asked], None]
 
-OPENS_FORM = (ids.READ_PLAN, ids.ASK, ids.RUN, ids.RESOLVE, ids.SETTLE_YES, ids.SETTLE_NO)
-"""Presses that open a modal: the listener opens it empty, because the trigger is good for three seconds only."""
+_FORMS = (ids.READ_PLAN, ids.ASK, ids.RUN, ids.RESOLVE, ids.SETTLE_YES, ids.SETTLE_NO)
+"""Presses that always open a modal."""
+
+
+def opens_form(asked: Asked) -> bool:
+    """Say whether a press opens a modal: the listener opens it empty, because its trigger is good for three seconds.
+
+    Home shows no answer of its own: what is read there is read in a modal.
+    """
+    action, value = asked.envelope.action_id, asked.envelope.value
+    if action in HANDLERS:
+        return action in _FORMS
+    if not asked.envelope.channel_id and ids.asked_of(action, "read"):
+        return True
+    step = asked.services.runbooks.step(ids.asked_of(action, "plan"))
+    return forms.lacks(step, ids.decode_request(value)[1])
 
 
 def handle(asked: Asked) -> None:
@@ -24,22 +38,29 @@ def handle(asked: Asked) -> None:
     if action in HANDLERS:
         HANDLERS[action](asked)
     elif step:
-        alert, params = ids.decode_request(asked.envelope.value)
-        make_plan(asked, step, params, ids.parse_alert_key(alert))
+        _plan(asked, step)
     elif read in READS:
         asked.answer(page(asked.services, read, ids.decode_request(asked.envelope.value)[1]))
     elif not ids.asked_of(action, "open"):
         asked.answer(notice(asked.services, "old-card", command="/dragonfly status"))
 
 
+def _plan(asked: Asked, step: str) -> None:
+    """Plan a step with what its button carries, or ask for what it does not carry."""
+    services, envelope = asked.services, asked.envelope
+    alert, params = ids.decode_request(envelope.value)
+    if not forms.lacks(services.runbooks.step(step), params):
+        make_plan(asked, step, params, ids.parse_alert_key(alert))
+        return
+    place = {"alert": alert, "channel": envelope.channel_id, "thread": envelope.thread_ts}
+    asked.answer(forms.plan_form(services, step, params, asked.actor, place))
+
+
 def working(asked: Asked) -> Message:
     """Return the modal that is opened at once and filled later."""
-    return Working(
-        env=asked.services.config.env,
-        as_of=asked.services.clock.now(),
-        title="Dragonfly",
-        what=asked.envelope.value[:4],
-    )
+    found = ids.decode(asked.envelope.value)
+    what = found.plan if found else ids.decode_request(asked.envelope.value)[0].strip("-")
+    return Working(env=asked.services.config.env, as_of=asked.services.clock.now(), what=what)
 
 
 def _show(asked: Asked, message: Message) -> None:
@@ -89,7 +110,7 @@ def _confirm(asked: Asked) -> None:
 def _run(asked: Asked) -> None:
     found = ids.decode(asked.envelope.value)
     plan = found.plan if found else ""
-    asked.answer(approvals.typed_form(asked.services, plan, asked.actor, asked.envelope.value))
+    asked.answer(forms.typed_form(asked.services, plan, asked.actor, asked.envelope.value))
 
 
 def _undo(asked: Asked) -> None:
@@ -106,11 +127,11 @@ HANDLERS: Mapping[str, Handler] = {
     ids.PLAN_UNDO: _undo,
     ids.CANCEL: lambda asked: _show(asked, plans.cancel(asked.services, asked.envelope.value, asked.actor)),
     ids.WITHDRAW: lambda asked: _show(asked, plans.cancel(asked.services, asked.envelope.value, asked.actor)),
-    ids.ASK: lambda asked: asked.answer(approvals.ask_form(asked.services, asked.envelope.value, asked.actor)),
+    ids.ASK: lambda asked: asked.answer(forms.ask_form(asked.services, asked.envelope.value, asked.actor)),
     ids.APPROVE: lambda asked: _show(asked, approvals.approve(asked.services, asked.envelope.value, asked.actor)),
     ids.DENY: lambda asked: _show(asked, approvals.deny(asked.services, asked.envelope.value, asked.actor)),
-    ids.SETTLE_YES: lambda asked: asked.answer(approvals.settle_form(asked.services, asked.envelope.value, yes=True)),
-    ids.SETTLE_NO: lambda asked: asked.answer(approvals.settle_form(asked.services, asked.envelope.value, yes=False)),
+    ids.SETTLE_YES: lambda asked: asked.answer(forms.settle_form(asked.services, asked.envelope.value, yes=True)),
+    ids.SETTLE_NO: lambda asked: asked.answer(forms.settle_form(asked.services, asked.envelope.value, yes=False)),
     ids.STOP: lambda asked: asked.answer(pausing.stop(asked.services, asked.envelope.value, asked.actor)),
     ids.READ_PLAN: lambda asked: asked.answer(plans.details(asked.services, asked.envelope.value)),
     ids.READ_HELP: lambda asked: asked.answer(help_card(asked, "")),

@@ -29,7 +29,7 @@ def action(body: Mapping[str, Any]) -> Envelope:
     """Return the envelope of a press."""
     pressed = body["actions"][0]
     place = body.get("container") or {}
-    value = pressed.get("value") or (pressed.get("selected_option") or {}).get("value") or ""
+    value = _entered(pressed)
     channel = str((body.get("channel") or {}).get("id") or place.get("channel_id") or "")
     stamp = str(place.get("message_ts") or place.get("view_id") or "")
     team = str((body.get("team") or {}).get("id", ""))
@@ -42,7 +42,7 @@ def action(body: Mapping[str, Any]) -> Envelope:
         user_name=str(body["user"].get("name") or body["user"].get("username") or ""),
         channel_id=channel,
         action_id=str(pressed["action_id"]),
-        value=str(value),
+        value=value,
         message_ts=str(place.get("message_ts") or ""),
         thread_ts=str(place.get("thread_ts") or (body.get("message") or {}).get("thread_ts") or ""),
         is_ephemeral=bool(place.get("is_ephemeral")),
@@ -55,7 +55,7 @@ def submission(body: Mapping[str, Any]) -> Envelope:
     """Return the envelope of a submitted form."""
     view = body["view"]
     fields = (view.get("state") or {}).get("values") or {}
-    inputs = {name: str(field.get("value") or "") for block in fields.values() for name, field in block.items()}
+    inputs = {name: _entered(field) for block in fields.values() for name, field in block.items()}
     return Envelope(
         key=_key("view", str(view["id"]), str(view.get("hash", ""))),
         kind="submission",
@@ -65,8 +65,14 @@ def submission(body: Mapping[str, Any]) -> Envelope:
         view_id=str(view["id"]),
         callback_id=str(view.get("callback_id", "")),
         private_metadata=str(view.get("private_metadata", "")),
+        trigger_id=str(body.get("trigger_id", "")),
         inputs=inputs,
     )
+
+
+def _entered(field: Mapping[str, Any]) -> str:
+    """Return what an input or a button holds: what was typed, or chosen."""
+    return str(field.get("value") or (field.get("selected_option") or {}).get("value") or "")
 
 
 def event(body: Mapping[str, Any]) -> Envelope:

@@ -10,12 +10,13 @@ from slack_bolt import Ack, App, BoltContext, BoltResponse
 
 from bot.domain.ids import COMMAND
 from bot.domain.messages import Message
+from bot.domain.plan import MOST_WRONG
 from bot.errors import BotError, DeliveryError, StoreError
 from bot.http.signature import fingerprint
 from bot.operations import inbox
 from bot.operations.services import Services
 from bot.ports import Envelope
-from handlers import actions, commands, envelopes, grammar
+from handlers import actions, commands, envelopes, grammar, submissions
 from handlers.answers import Asked, notice
 
 LATE_SECONDS = 2.5
@@ -97,9 +98,10 @@ class Listeners:
 
     def _with_form(self, envelope: Envelope) -> Envelope:
         services = self._services
-        if envelope.action_id not in actions.OPENS_FORM or services.chat is None or services.renderer is None:
+        asked = Asked(services=services, envelope=envelope)
+        if services.chat is None or services.renderer is None or not actions.opens_form(asked):
             return envelope
-        view = services.renderer.view(actions.working(Asked(services=services, envelope=envelope)))
+        view = services.renderer.view(actions.working(asked))
         try:
             return replace(envelope, view_id=services.chat.open_view(envelope.trigger_id, view))
         except DeliveryError as error:
@@ -107,11 +109,32 @@ class Listeners:
             return envelope
 
     def submission(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
-        """Take a submitted form."""
+        """Take a submitted form; what cannot be right is said under its field, and a mistyped target is kept too."""
         envelope = envelopes.submission(body)
         if not self._is_ours(envelope):
             return ack()
-        return self._keep(envelope, ack, context)
+        mistyped = submissions.mistyped(envelope)
+        if mistyped is not None:
+            return self._keep_mistyped(envelope, *mistyped, ack, context)
+        faults = submissions.faults(Asked(services=self._services, envelope=envelope))
+        return self._under_fields(ack, faults) if faults else self._keep(envelope, ack, context)
+
+    def _keep_mistyped(
+        self, envelope: Envelope, plan: str, target: str, ack: Ack, context: BoltContext
+    ) -> BoltResponse | None:
+        """Commit and count a wrong entry, then say so under the field; each is a delivery of its own."""
+        signed = self._in_time(replace(envelope, key=f"typed.{envelope.trigger_id}"), context)
+        if signed is None:
+            return BoltResponse(status=503)
+        entries = inbox.receive_wrong(self._services, signed, plan)
+        said = notice(self._services, "wrong-typed", target=target, last=entries >= MOST_WRONG)
+        return self._under_fields(ack, {submissions.TYPED: said})
+
+    def _under_fields(self, ack: Ack, faults: Mapping[str, Message]) -> BoltResponse | None:
+        """Acknowledge a form that stays open, with what is wrong under each field."""
+        assert self._services.renderer is not None
+        said = {field: self._services.renderer.card(message).text for field, message in faults.items()}
+        return ack(response_action="errors", errors=said)
 
     def event(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
         """Take a mention, or somebody opening Home; mentions by bots and in unlisted channels are not for us."""
@@ -127,14 +150,20 @@ class Listeners:
 
     def _keep(self, envelope: Envelope, ack: Ack, context: BoltContext) -> BoltResponse | None:
         """Commit the delivery, then acknowledge; too late, or over Socket Mode not at all, Slack tells its user."""
+        signed = self._in_time(envelope, context)
+        if signed is None:
+            return BoltResponse(status=503)
+        inbox.receive(self._services, signed)
+        return ack()
+
+    def _in_time(self, envelope: Envelope, context: BoltContext) -> Envelope | None:
+        """Return the delivery with its signature's mark, or None when it comes too late to be acknowledged."""
         arrived = context.get("arrived")
         if arrived is not None and self._services.clock.monotonic() - arrived > LATE_SECONDS:
             _LOG.warning("request_too_late kind=%s", envelope.kind)
-            return BoltResponse(status=503)
+            return None
         signature = context.get("signature")
-        signed = replace(envelope, signature=fingerprint(signature)) if signature else envelope
-        inbox.receive(self._services, signed)
-        return ack()
+        return replace(envelope, signature=fingerprint(signature)) if signature else envelope
 
     def _say(self, ack: Ack, message: Message) -> BoltResponse | None:
         """Acknowledge with an answer that only the asker sees."""

@@ -4,9 +4,14 @@ from collections.abc import Callable, Mapping
 
 from bot.domain import ids
 from bot.domain.messages import Message
+from bot.domain.plan import is_target
 from bot.operations import alerts, approvals, plans, runs
+from bot.operations.issuing import Place
+from bot.ports import Envelope
 from handlers.answers import Asked, notice
 
+TYPED = "typed"
+"""The block of the field in which a target is typed."""
 Handler = Callable[[Asked], Message | None]
 
 
@@ -22,12 +27,48 @@ def _ask(asked: Asked) -> Message | None:
     return _refusal(approvals.ask(asked.services, envelope.private_metadata, asked.actor, reason))
 
 
+def mistyped(envelope: Envelope) -> tuple[str, str] | None:
+    """Return the plan and its target where something else was typed; None = it may be right. Pure."""
+    secret, kept = ids.decode_request(envelope.private_metadata)
+    value, target = ids.decode(secret), kept.get("target")
+    if envelope.callback_id != ids.VIEW_TYPED or value is None or target is None:
+        return None
+    return None if is_target(target, envelope.inputs.get(ids.INPUT_TYPED)) else (value.plan, target)
+
+
 def _typed(asked: Asked) -> Message | None:
+    """Confirm; what was mistyped is refused and recorded, and has been said under its field already."""
     envelope = asked.envelope
-    value = ids.decode(envelope.private_metadata)
-    plan = value.plan if value else ""
-    typed = envelope.inputs.get(ids.INPUT_TYPED, "")
-    return _refusal(plans.confirm(asked.services, plan, asked.actor, secret=envelope.private_metadata, typed=typed))
+    secret, _target = ids.decode_request(envelope.private_metadata)
+    value = ids.decode(secret)
+    plan, typed = value.plan if value else "", envelope.inputs.get(ids.INPUT_TYPED, "")
+    answer = plans.confirm(asked.services, plan, asked.actor, secret=secret, typed=typed)
+    return None if mistyped(envelope) else _refusal(answer)
+
+
+def _written(asked: Asked) -> tuple[str, dict[str, str], dict[str, str]]:
+    """Return the step of a form that makes a plan, its parameters as written, and where its card goes."""
+    step, place = ids.decode_request(asked.envelope.private_metadata)
+    return step, {name.removesuffix(":v1"): text for name, text in asked.envelope.inputs.items()}, place
+
+
+def faults(asked: Asked) -> dict[str, Message]:
+    """Return what is wrong with a form that makes a plan, by field. Pure."""
+    if asked.envelope.callback_id != ids.VIEW_STEP:
+        return {}
+    step, written, _place = _written(asked)
+    declared = asked.services.runbooks.step(step)
+    params = declared.typed if declared else ()
+    wrong = [item for item in params if item.name in written and not item.takes(written[item.name])]
+    return {item.name: notice(asked.services, "not-a-value", what=item.what) for item in wrong}
+
+
+def _step(asked: Asked) -> Message | None:
+    """Plan the step with what was written, where its button stood."""
+    step, params, place = _written(asked)
+    alert_id = ids.parse_alert_key(place.get("alert", ""))
+    here = Place(channel=place.get("channel", ""), thread_ts="" if alert_id else place.get("thread", ""))
+    return _refusal(plans.make(asked.services, step, params, asked.actor, here, alert_id))
 
 
 def _resolve(asked: Asked) -> Message | None:
@@ -50,6 +91,7 @@ def _settle(asked: Asked) -> Message | None:
 HANDLERS: Mapping[str, Handler] = {
     ids.VIEW_ASK: _ask,
     ids.VIEW_TYPED: _typed,
+    ids.VIEW_STEP: _step,
     ids.VIEW_RESOLVE: _resolve,
     ids.VIEW_SETTLE_YES: _settle,
     ids.VIEW_SETTLE_NO: _settle,

@@ -65,6 +65,7 @@ INPUT_TYPED = "typed:v1"
 VIEW_PLAN = "plan.all"
 VIEW_ASK = "danger.request"
 VIEW_TYPED = "danger.typed"
+VIEW_STEP = "plan.step"
 VIEW_RESOLVE = "alert.resolve"
 VIEW_SETTLE_YES = "settle.yes"
 VIEW_SETTLE_NO = "settle.no"
@@ -102,6 +103,11 @@ def plan_action(step: str) -> str:
 def read_action(name: str) -> str:
     """Return the action id of the button that answers a read."""
     return f"read.{name}:v1"
+
+
+def input_action(name: str) -> str:
+    """Return the action id of an input."""
+    return f"{name}:v1"
 
 
 def asked_of(action: str, verb: str) -> str:

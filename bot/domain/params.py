@@ -11,6 +11,8 @@ from bot.domain.durations import parse_duration
 from bot.domain.ids import parse_alert_key
 from bot.errors import InvalidCommand
 
+LEAST, MOST = 5, 500
+"""Characters of a text that a person writes."""
 _PATTERNS = {
     "job_type": re.compile(r"[a-z][a-z0-9_]{0,62}"),
     "name": re.compile(r"[a-z][a-z0-9_-]{0,62}", re.IGNORECASE),
@@ -19,7 +21,7 @@ _PATTERNS = {
     "integer": re.compile(r"[0-9]{1,9}"),
     "run": re.compile(r"[0-9A-Za-z]{4,8}"),
     "words": re.compile(r"[a-z]+(?:[, ]+[a-z]+){0,20}", re.IGNORECASE),
-    "text": re.compile(r".{5,500}", re.DOTALL),
+    "text": re.compile(rf".{{{LEAST},{MOST}}}", re.DOTALL),
 }
 TYPES = (*_PATTERNS, "duration", "alert", "choice", "flag")
 _WHAT = {
@@ -30,7 +32,7 @@ _WHAT = {
     "integer": "a whole number",
     "run": "a plan or run such as 7F3K",
     "words": "names with commas or spaces between them",
-    "text": "5 to 500 characters",
+    "text": f"{LEAST} to {MOST} characters",
     "alert": "an alert such as A31",
     "flag": "yes or nothing",
 }

@@ -9,6 +9,9 @@ from datetime import datetime
 
 from bot.domain.audit import canonical
 
+MOST_WRONG = 5
+"""Wrong entries of a target that end its request (cards, section 4)."""
+
 
 def digest(facts: Mapping[str, object]) -> str:
     """Return the digest of all that was previewed; its first eight characters are the seal."""
@@ -49,6 +52,12 @@ class Facts:
     typed_target: str
     step_is_same: bool
     database_is_same: bool
+    wrong_entries: int = 0
+
+
+def is_target(target: str, typed: str | None) -> bool:
+    """Say whether what was typed is the target."""
+    return typed is not None and typed.strip() == target
 
 
 def why_refused(plan: Facts, press: Press) -> str:
@@ -79,4 +88,6 @@ def _not_approved(plan: Facts, press: Press) -> str:
         return ""
     if plan.approval != "approved":
         return "needs-second"
-    return "" if press.typed is not None and press.typed.strip() == plan.typed_target else "wrong-typed"
+    if plan.wrong_entries >= MOST_WRONG:
+        return "wrong-too-often"
+    return "" if is_target(plan.typed_target, press.typed) else "wrong-typed"

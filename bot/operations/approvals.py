@@ -4,37 +4,16 @@ An approval is never given from a shell. The first decision wins; whoever asked 
 """
 
 import secrets
-from dataclasses import replace
 
 from bot.domain.actor import Actor, Role, Surface
-from bot.domain.messages import AskForm, Message, SettleForm, TypedForm
+from bot.domain.messages import Message
 from bot.domain.plan import secret_hash
 from bot.errors import NotAllowed
 from bot.operations import authority, plan_cards
 from bot.operations.issuing import hash_for
-from bot.operations.plan_cards import card_of
 from bot.operations.plans import card, end, how_it_ended, notice, refuse
 from bot.operations.services import Services
 from bot.store import audit, plans
-from bot.store.plans import Plan
-
-
-def ask_form(services: Services, plan_id: str, actor: Actor) -> Message:
-    """Return the form in which the requester says why a second person is needed."""
-    authority.require(services, actor, Role.OPERATOR, f"ask for {plan_id}")
-    with services.db.read() as tx:
-        plan = plans.find(tx, plan_id)
-        if plan is None:
-            return notice(services, tx, "not-found", plan=plan_id)
-        if plan.requester != actor.key:
-            return notice(services, tx, "not-yours", plan=plan_id, **_whose(plan))
-        if plan.state != "issued" or plan.approval != "needed" or plan.expires_at <= tx.now:
-            return notice(services, tx, "expired", plan=plan_id, ended_at=plan.expires_at, **_whose(plan))
-        return AskForm(env=services.config.env, as_of=tx.now, card=card_of(services, tx, plan))
-
-
-def _whose(plan: Plan) -> dict[str, object]:
-    return {"requester": plan.requester, "command": f"/dragonfly {plan.step}"}
 
 
 def ask(services: Services, plan_id: str, actor: Actor, reason: str) -> Message:
@@ -93,27 +72,3 @@ def deny(services: Services, plan_id: str, actor: Actor) -> Message:
     _require_slack(actor)
     authority.require(services, actor, Role.APPROVER, f"deny {plan_id}")
     return end(services, plan_id, actor, state="revoked", event="approval.denied", denied=True)
-
-
-def settle_form(services: Services, run_id: str, *, yes: bool) -> Message:
-    """Return the form in which somebody says what they saw of a call without an answer."""
-    with services.db.read() as tx:
-        plan = plans.find(tx, run_id)
-        if plan is None:
-            return notice(services, tx, "not-found", plan=run_id)
-        return SettleForm(env=services.config.env, as_of=tx.now, card=card_of(services, tx, plan), happened=yes)
-
-
-def typed_form(services: Services, plan_id: str, actor: Actor, secret: str) -> Message:
-    """Return the form in which the requester types the target of an approved plan."""
-    authority.require(services, actor, Role.OPERATOR, f"run {plan_id}")
-    with services.db.read() as tx:
-        plan = plans.find(tx, plan_id)
-        if plan is None:
-            return notice(services, tx, "not-found", plan=plan_id)
-        if plan.requester != actor.key:
-            return notice(services, tx, "not-yours", plan=plan_id, **_whose(plan))
-        if plan.state != "issued" or plan.approval != "approved" or plan.expires_at <= tx.now:
-            return notice(services, tx, "expired", plan=plan_id, ended_at=plan.expires_at, **_whose(plan))
-        card = replace(card_of(services, tx, plan), secret=secret)
-        return TypedForm(env=services.config.env, as_of=tx.now, card=card)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 from bot.operations.services import Services
 from bot.ports import Envelope
@@ -21,12 +22,26 @@ def receive(services: Services, envelope: Envelope) -> bool:
     Raises:
         StoreUnavailable: it could not be written down; it must not be acknowledged as accepted.
     """
-    kept = asdict(envelope)
-    signature = kept.pop("signature")
-    fresh = inbox.receive(services.db, key=envelope.key, signature=signature, kind=envelope.kind, envelope=kept)
+    fresh = inbox.receive(services.db, **_kept(envelope))
     if fresh:
         services.wake("inbox")
     return fresh
+
+
+def receive_wrong(services: Services, envelope: Envelope, plan_id: str) -> int:
+    """Commit a form in which a plan's target was mistyped, and return how many wrong entries the plan has had.
+
+    Raises:
+        StoreUnavailable: it could not be written down; it must not be acknowledged as accepted.
+    """
+    entries = inbox.receive_wrong(services.db, **_kept(envelope), plan=plan_id)
+    services.wake("inbox")
+    return entries
+
+
+def _kept(envelope: Envelope) -> dict[str, Any]:
+    kept = asdict(envelope)
+    return {"key": envelope.key, "signature": kept.pop("signature"), "kind": envelope.kind, "envelope": kept}
 
 
 def work(services: Services, handle: Handle, give_up: GiveUp) -> int:

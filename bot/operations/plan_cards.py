@@ -190,6 +190,7 @@ def _decided(plan: Plan) -> dict[str, Any]:
         "run_before": plan.expires_at if approved else None,
         "ended_by": plan.ended_by or "",
         "ended_at": plan.ended_at,
+        "wrong_entries": plan.wrong_entries,
         "superseded_by": plan.superseded_by or "",
     }
 

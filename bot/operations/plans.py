@@ -107,6 +107,8 @@ def confirm(services: Services, plan_id: str, actor: Actor, *, secret: str | Non
         press = _press(plan, actor, secret, typed, tx.now)
         refused = why_refused(confirmable(services, tx, plan, step, kind), press)
         holder = None if refused else runs.active(tx, plan.preview["resource"])
+        if refused == "wrong-too-often":
+            _revoke(tx, plan)
         if refused or holder:
             return refuse(services, tx, plan, actor, refused or "someone-else", holder)
         _commit_to_run(services, tx, plan, step, kind, actor, press)
@@ -114,6 +116,13 @@ def confirm(services: Services, plan_id: str, actor: Actor, *, secret: str | Non
     services.wake("runs")
     services.wake("delivery")
     return card(services, plan_id)
+
+
+def _revoke(tx: Tx, plan: Plan) -> None:
+    """End a request for which something else was typed too often."""
+    if plans.end(tx, plan.id, state="revoked", actor="dragonfly"):
+        plan_cards.announce_edit(tx, plan)
+        audit.append(tx, "approval.ended", actor="dragonfly", plan=plan.id, wrong_entries=plan.wrong_entries)
 
 
 def _press(plan: Plan, actor: Actor, secret: str | None, typed: str | None, now: datetime) -> Press:
@@ -137,6 +146,7 @@ def confirmable(services: Services, tx: Tx, plan: Plan, step: Step, kind: Kind) 
         typed_target=typed_target(plan),
         step_is_same=plan.step_rev == step.rev(kind.settings(services)),
         database_is_same=plan.database == services.catalog.get(tx).identity,
+        wrong_entries=plan.wrong_entries,
     )
 
 
@@ -194,6 +204,7 @@ def refuse(
         "command": f"/dragonfly {plan.step}",
         "target": typed_target(plan),
         "approval_why": plan.approval_why,
+        "wrong_entries": plan.wrong_entries,
         "holder": holder.id if holder else "",
         "holder_actor": holder.actor if holder else "",
         "holder_step": holder.step if holder else "",

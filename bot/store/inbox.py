@@ -31,6 +31,15 @@ def receive(db: Database, *, key: str, signature: bytes | None, kind: str, envel
     return row is not None
 
 
+def receive_wrong(
+    db: Database, *, key: str, signature: bytes | None, kind: str, envelope: Mapping[str, Any], plan: str
+) -> int:
+    """Commit a delivery with a wrong entry for a plan in one statement, and return how many the plan has had."""
+    kept = json.dumps(dict(envelope))
+    row = db.once(SQL["receive_wrong"], key=key, signature=signature, kind=kind, envelope=kept, plan=plan)
+    return int(row["wrong_entries"]) if row else 0
+
+
 def claim(tx: Tx, most: int) -> list[Delivery]:
     """Take deliveries that wait, for a while."""
     return tx.rows(Delivery, SQL["claim"], now=tx.now, claim_seconds=CLAIM.total_seconds(), most=most)

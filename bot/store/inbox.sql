@@ -5,6 +5,17 @@ VALUES (%(key)s, %(signature)s, %(kind)s, %(envelope)s::jsonb)
 ON CONFLICT DO NOTHING
 RETURNING id;
 
+-- name: receive_wrong
+-- Keep a delivery in which something else than a plan's target was typed, count it, and return the plan's count.
+WITH kept AS (
+    INSERT INTO ops.chatops_inbox (key, signature, kind, envelope)
+    VALUES (%(key)s, %(signature)s, %(kind)s, %(envelope)s::jsonb)
+    ON CONFLICT DO NOTHING
+    RETURNING id)
+UPDATE ops.chatops_plan SET wrong_entries = wrong_entries + (SELECT count(*) FROM kept)
+WHERE id = %(plan)s
+RETURNING wrong_entries;
+
 -- name: claim
 -- Take deliveries that wait, oldest first.
 UPDATE ops.chatops_inbox

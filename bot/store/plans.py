@@ -44,6 +44,8 @@ class Plan:
     decided_by: str | None
     decided_at: datetime | None
     version: int
+    wrong_entries: int
+    """How often something else than its target was typed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ RETURNING id, channel, alert_id, requester;
 -- One plan.
 SELECT id, step, step_rev, params, requester, requester_name, surface, channel, thread_ts, alert_id, state,
        secret_hash, nonce, preview, digest, target_count, database, created_at, expires_at, ended_at, ended_by,
-       superseded_by, approval, approval_why, ask_reason, decided_by, decided_at, version
+       superseded_by, approval, approval_why, ask_reason, decided_by, decided_at, version, wrong_entries
 FROM ops.chatops_plan
 WHERE id = %(id)s;
 
@@ -38,7 +38,7 @@ WHERE id = %(id)s;
 -- One plan, locked until the transaction ends.
 SELECT id, step, step_rev, params, requester, requester_name, surface, channel, thread_ts, alert_id, state,
        secret_hash, nonce, preview, digest, target_count, database, created_at, expires_at, ended_at, ended_by,
-       superseded_by, approval, approval_why, ask_reason, decided_by, decided_at, version
+       superseded_by, approval, approval_why, ask_reason, decided_by, decided_at, version, wrong_entries
 FROM ops.chatops_plan
 WHERE id = %(id)s
 FOR UPDATE;

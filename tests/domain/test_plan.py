@@ -42,6 +42,8 @@ APPROVED = replace(PLAN, approval="approved")
         (APPROVED, PRESS, "wrong-typed"),
         (APPROVED, replace(PRESS, typed="341"), "wrong-typed"),
         (APPROVED, replace(PRESS, typed=" 340 "), ""),
+        (replace(APPROVED, wrong_entries=4), replace(PRESS, typed="340"), ""),
+        (replace(APPROVED, wrong_entries=5), replace(PRESS, typed="340"), "wrong-too-often"),
     ],
 )
 def test_each_refusal(plan: Facts, press: Press, kind: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from bot.domain.ids import SecretValue
 from bot.domain.messages import AskForm, Message, Notice, PlanCard, PlanFace, TypedForm
 from bot.errors import NotAllowed
-from bot.operations import approvals, audit, plans, runs
+from bot.operations import approvals, audit, forms, plans, runs
 from bot.operations.issuing import Place
 from bot.operations.services import Services
 from tests.support.jobs import Target
@@ -211,13 +211,13 @@ def test_a_large_plan_takes_two_people_and_a_typed_count(careful: Services, targ
     card = make(careful)
     assert card.face is PlanFace.NEEDS_SECOND
     assert not card.secret
-    assert isinstance(approvals.ask_form(careful, card.key, ADA), AskForm)
+    assert isinstance(forms.ask_form(careful, card.key, ADA), AskForm)
     approvals.ask(careful, card.key, ADA, "the night is long and the queue is full")
     assert kind(plans.confirm(careful, card.key, SHELL, secret=None)) == "needs-second"
     approved = approvals.approve(careful, card.key, DANA)
     assert isinstance(approved, PlanCard)
     assert approved.face is PlanFace.APPROVED
-    form = approvals.typed_form(careful, card.key, ADA, approved.secret)
+    form = forms.typed_form(careful, card.key, ADA, approved.secret)
     assert isinstance(form, TypedForm)
     assert kind(plans.confirm(careful, card.key, ADA, secret=form.card.secret, typed="4")) == "wrong-typed"
     assert isinstance(plans.confirm(careful, card.key, ADA, secret=form.card.secret, typed=form.card.target), PlanCard)

@@ -11,7 +11,7 @@ import pytest
 import bot.targets.railway
 from bot.domain.messages import CannotPlan, Message, Notice, PlanCard, PlanFace, SettleForm
 from bot.errors import InvalidCommand, NotAllowed
-from bot.operations import approvals, audit, plans, proofs, runs
+from bot.operations import audit, forms, plans, proofs, runs
 from bot.operations.issuing import Place
 from bot.operations.kinds.restart import SIGN_IN_FAILS
 from bot.operations.services import Services
@@ -383,7 +383,7 @@ def test_a_person_settles_with_what_they_saw(
 ) -> None:
     """An operator says what they saw; it is recorded, once, and nothing is sent."""
     railway.processes.beats = False
-    form = approvals.settle_form(here, unanswered.key, yes=happened)
+    form = forms.settle_form(here, unanswered.key, yes=happened)
     assert isinstance(form, SettleForm)
     assert "What did you see?" in repr(SlackRenderer().view(form))
     with pytest.raises(NotAllowed):

@@ -100,7 +100,7 @@ def test_every_template_has_its_message() -> None:
     }
     for surface in ("slack", "terminal"):
         found = {path.stem for path in (ROOT / "templates" / surface).glob("*.j2")}
-        assert found - classes - {"views"} == set()
+        assert found - classes - {"views", "forms"} == set()
     assert faults() == ()
 
 

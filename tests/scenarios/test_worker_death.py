@@ -1,15 +1,12 @@
 """The story of worker death, from the kill to the proof, as people see it in Slack."""
 
-import json
-
 from bot.domain import ids
 from bot.operations import audit
 from bot.process import Bot
-from bot.sandbox.slack.entities import Message
 from bot.sandbox.slack.server import SlackServer
+from tests.support.cards import CHANNEL, card, head, written
 from tests.support.jobs import Target
 
-CHANNEL = "C0INCIDENTS"
 STORY = (
     "alert.fired",
     "alert.acked",
@@ -20,33 +17,6 @@ STORY = (
     "proof.proved",
     "alert.resolved",
 )
-
-
-def written(message: Message) -> str:
-    """Return everything a message shows, as one text."""
-    return json.dumps(message.blocks, ensure_ascii=False)
-
-
-def head(slack: SlackServer, ts: str) -> str:
-    """Return the header of a message as it stands now."""
-    found = slack.workspace.find(CHANNEL, ts)
-    assert found is not None
-    return str(found.blocks[0]["text"]["text"]) if found.blocks else ""
-
-
-def card(slack: SlackServer, beginning: str) -> Message:
-    """Wait for a message whose header begins with some words."""
-
-    def found() -> Message | None:
-        messages = [item for item in slack.workspace.messages(CHANNEL) if item.blocks]
-        return next(
-            (item for item in messages if str(item.blocks[0].get("text", {}).get("text", "")).startswith(beginning)),
-            None,
-        )
-
-    message = slack.workspace.wait_for(found, 15)
-    assert message is not None
-    return message
 
 
 def test_from_the_kill_to_the_proof(bot: Bot, slack: SlackServer, target: Target) -> None:

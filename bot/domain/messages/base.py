@@ -63,5 +63,21 @@ class Notice(Message):
 class Working(Message):
     """Modal: opened at once, filled within three seconds."""
 
-    title: str
     what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One input of a form; its words are in `templates/slack/forms.j2`."""
+
+    name: str = ""
+    least: int = 1
+    """Characters."""
+    most: int = 500
+    lines: bool = False
+    """Several lines may be written."""
+    choices: tuple[str, ...] = ()
+    """One of these is chosen, where there are some."""
+    value: str = ""
+    """What it begins with."""
+    example: str = ""

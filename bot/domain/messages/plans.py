@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from bot.domain.messages.base import Link, Message
+from bot.domain.messages.base import Field, Link, Message
 
 
 class PlanFace(StrEnum):
@@ -85,6 +85,8 @@ class PlanCard(Message):
     ended_by: str = ""
     ended_at: datetime | None = None
     superseded_by: str = ""
+    wrong_entries: int = 0
+    """How often something else than the target was typed."""
     record_n: int | None = None
     proof: Mapping[str, Any] = field(default_factory=dict)
     proof_took: timedelta | None = None
@@ -183,6 +185,18 @@ class AskForm(Message):
     """Modal: says why a second person is asked."""
 
     card: PlanCard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanForm(Message):
+    """Modal: asks what a step needs before it can be planned."""
+
+    step: str
+    title: str
+    why: str
+    fields: tuple[Field, ...]
+    place: str
+    """The step, and where its plan's card goes: what the submission brings back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

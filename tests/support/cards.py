@@ -1,0 +1,40 @@
+"""What people see in the simulated Slack: a card by the words its header begins with, and how it stands now."""
+
+import json
+
+from bot.sandbox.slack.entities import Json, Message
+from bot.sandbox.slack.server import SlackServer
+
+CHANNEL = "C0INCIDENTS"
+
+
+def typed(**fields: str) -> Json:
+    """Return what is written into the text fields of a form."""
+    return {name: {f"{name}:v1": {"value": text}} for name, text in fields.items()}
+
+
+def written(message: Message) -> str:
+    """Return everything a message shows, as one text."""
+    return json.dumps(message.blocks, ensure_ascii=False)
+
+
+def head(slack: SlackServer, ts: str) -> str:
+    """Return the header of a message as it stands now."""
+    found = slack.workspace.find(CHANNEL, ts)
+    assert found is not None
+    return str(found.blocks[0]["text"]["text"]) if found.blocks else ""
+
+
+def card(slack: SlackServer, beginning: str) -> Message:
+    """Wait for a message whose header begins with some words."""
+
+    def found() -> Message | None:
+        messages = [item for item in slack.workspace.messages(CHANNEL) if item.blocks]
+        return next(
+            (item for item in messages if str(item.blocks[0].get("text", {}).get("text", "")).startswith(beginning)),
+            None,
+        )
+
+    message = slack.workspace.wait_for(found, 15)
+    assert message is not None
+    return message
