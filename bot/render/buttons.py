@@ -45,11 +45,20 @@ def _asked(read: str, **params: str) -> str:
 
 
 def _locks(card: m.LockTree) -> list[Button]:
-    found = [button(ids.REFRESH, "refresh", "locks", style="primary")]
+    found = [button(ids.REFRESH, "refresh", "locks")]
     if card.endable:
         value = ids.encode_request("-", {"pid": str(card.endable)})
         found.append(button(ids.PLAN_UNLOCK, "unlock", value, style="danger", pid=card.endable))
     return found
+
+
+def _migrations(card: m.MigrationList) -> list[Button]:
+    """Return a look at the locks first; what is pending or differs may be repaired, beginning with the first of them."""
+    found = [button(ids.READ_LOCKS, "show_locks", "-", style="primary")]
+    wrong = next((line.version for line in card.lines if line.verdict != "applied"), "")
+    if wrong:
+        found.append(button(ids.PLAN_REPAIR, "repair", _asked("-", version=wrong), style="danger"))
+    return [*found, button(ids.REFRESH, "refresh", "migrations")]
 
 
 def _pause(card: m.PauseCard) -> list[Button]:
@@ -266,7 +275,7 @@ _ROWS: Mapping[type, Callable[[Any], list[tuple[str, list[Button]]]]] = {
     m.StuckList: _row(_status_button),
     m.CannotPlan: _row(_status_button),
     m.LockTree: _row(_locks),
-    m.MigrationList: _row(lambda _message: [button(ids.READ_LOCKS, "show_locks", "-", style="primary")]),
+    m.MigrationList: _row(_migrations),
     m.PauseCard: _row(_pause),
     m.LogReport: _row(lambda r: [button(ids.OPEN_RAILWAY, "railway", "-", url=r.url)] if r.url else []),
     m.ProbeReport: _row(lambda card: [button(ids.REFRESH, "try_again", _asked("probe", vendor=card.vendor))]),

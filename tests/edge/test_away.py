@@ -14,7 +14,7 @@ from bot.sandbox.target import schema
 from bot.store.db import Database
 from bot.store.migrate import migrate
 from tests.scenarios.conftest import LIVELY
-from tests.scenarios.test_worker_death import card
+from tests.support.cards import card
 from tests.support.running import running_bot
 from tests.support.waiting import eventually
 
