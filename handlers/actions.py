@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 
 from bot.domain import ids
 from bot.domain.messages import Message, Working
-from bot.operations import alerts, approvals, forms, pausing, plans, publishing, runbooks
+from bot.operations import alerts, approvals, forms, gate_runs, pausing, plans, publishing, runbooks
 from bot.operations.declared import UNDO_STEP
 from bot.operations.reads import READS, page
 from handlers.answers import Asked, notice
-from handlers.commands import help_card, make_plan
+from handlers.commands import help_card, make_plan, run_gate
 
 Handler = Callable[[Asked], None]
 
@@ -132,6 +132,8 @@ HANDLERS: Mapping[str, Handler] = {
     ids.DENY: lambda asked: _show(asked, approvals.deny(asked.services, asked.envelope.value, asked.actor)),
     ids.SETTLE_YES: lambda asked: asked.answer(forms.settle_form(asked.services, asked.envelope.value, yes=True)),
     ids.SETTLE_NO: lambda asked: asked.answer(forms.settle_form(asked.services, asked.envelope.value, yes=False)),
+    ids.GATE: lambda asked: run_gate(asked, {"mode": asked.envelope.value}),
+    ids.STOP_GATE: lambda asked: asked.answer(gate_runs.stop(asked.services, asked.envelope.value, asked.actor)),
     ids.STOP: lambda asked: asked.answer(pausing.stop(asked.services, asked.envelope.value, asked.actor)),
     ids.READ_PLAN: lambda asked: asked.answer(plans.details(asked.services, asked.envelope.value)),
     ids.READ_HELP: lambda asked: asked.answer(help_card(asked, "")),

@@ -54,7 +54,7 @@ def _resolve(asked: Asked, args: Mapping[str, str]) -> None:
     asked.answer(alerts.resolve(asked.services, number, asked.actor, args["reason"]))
 
 
-def _gate(asked: Asked, args: Mapping[str, str]) -> None:
+def run_gate(asked: Asked, args: Mapping[str, str]) -> None:
     """Run the gate; the one for prod stands in the channel for everyone, as it goes."""
     channel = asked.envelope.channel_id if args["mode"] == "prod" else ""
     report = gate_runs.run(asked.services, args["mode"], args.get("skip", ""), asked.actor, channel=channel)
@@ -78,7 +78,7 @@ def help_card(asked: Asked, word: str) -> Message:
     return Help(env=env, as_of=asked.services.clock.now(), topic=word, found=found)
 
 
-HANDLERS: Mapping[str, Handler] = {"status": _status, "ack": _ack, "resolve": _resolve, "gate": _gate, "help": _help}
+HANDLERS: Mapping[str, Handler] = {"status": _status, "ack": _ack, "resolve": _resolve, "gate": run_gate, "help": _help}
 """Commands that do more than answer a read."""
 
 WITHOUT_DATABASE: Mapping[str, Handler] = {

@@ -223,6 +223,11 @@ class Configuration:
         wanted = word.strip().lower() or (self.vendors[0].name if self.vendors else "")
         return next((item for item in self.vendors if item.name == wanted), None)
 
+    def service_of(self, worker_type: str) -> str:
+        """Return what people call the service that runs a worker type, or an empty string."""
+        found = [item for item in self.services if worker_type in item.worker_types]
+        return (*found[0].aliases, found[0].name)[0] if found else ""
+
     @property
     def expected_types(self) -> tuple[str, ...]:
         """Return the worker types whose absence is an alert, in their order."""

@@ -152,8 +152,8 @@ def word(check: GateCheck) -> str:
 
 
 def is_pass(report: GateReport) -> bool:
-    """Say whether the gate is open: nothing failed, and something was looked at."""
-    return not report.failed and any(item.passed for item in report.checks)
+    """Say whether the gate is open: nothing failed, something was looked at, and nobody stopped it before its end."""
+    return not report.has_findings
 
 
 def _quoted(text: object) -> str:

@@ -48,6 +48,9 @@ SETTLE_NO = "settle.no:v1"
 
 STOP = "stop:v1"
 """Stop what goes on by itself: the resume whose pause is the value."""
+STOP_GATE = "stop.gate:v1"
+GATE = "gate:v1"
+"""Run the gate of the mode that is the value."""
 
 CONFIRM = "confirm:v1"
 CANCEL = "cancel:v1"

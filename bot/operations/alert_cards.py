@@ -80,18 +80,11 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         steps=tuple(_step(services, item) for item in alerts.runs_of(tx, alert.id)),
         open_plan=_open_plan(services, tx, alert.id),
         scenario=alert.scenario,
-        service=_service(services, alert),
+        service=services.config.service_of(alert.labels.get("worker_type", "")),
         sources=evidence.get("sources"),
         **_held_by(services, alert),
         **_ends(services, alert),
     )
-
-
-def _service(services: Services, alert: Alert) -> str:
-    """Return what people call the service that runs an alert's worker type, or an empty string."""
-    worker_type = alert.labels.get("worker_type", "")
-    found = [item for item in services.config.services if worker_type and worker_type in item.worker_types]
-    return (found[0].aliases or (found[0].name,))[0] if found else ""
 
 
 def _face(alert: Alert, chain: list[Escalation], now: datetime) -> AlertFace:

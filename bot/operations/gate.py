@@ -4,7 +4,7 @@ A check answers for itself: what goes wrong in one of them never ends the others
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +29,10 @@ _COMMIT_DEADLINE = timedelta(seconds=5)
 _POOL_WAIT = timedelta(seconds=5)
 
 
+def _nothing() -> None:
+    """Nobody can stop this run but whoever began it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """What one check is given."""
@@ -38,6 +42,8 @@ class Look:
     kind: judging.Kind
     tell: Callable[[str], None]
     """Takes a line that a command writes."""
+    still: Callable[[], None] = _nothing
+    """Is called while a command runs; what it raises stops the gate."""
 
     @property
     def deadline(self) -> timedelta:
@@ -50,10 +56,17 @@ class Look:
         return min(self.deadline, _POOL_WAIT)
 
 
-def read(services: Services, mode: str, skip: str = "", progress: Progress | None = None) -> GateReport:
+def read(
+    services: Services,
+    mode: str,
+    skip: str = "",
+    progress: Progress | None = None,
+    still: Callable[[], None] = _nothing,
+) -> GateReport:
     """Return every check of a mode.
 
-    `progress` is told of each beginning, end and line of output; what it raises stops the gate and kills what runs.
+    `progress` is told of each beginning, end and line of output, `still` is called while a command runs; what one of them
+    raises stops the gate and kills what runs.
 
     Raises:
         InvalidCommand: no such mode or check, or a dev gate where no checkout is configured.
@@ -69,7 +82,7 @@ def read(services: Services, mode: str, skip: str = "", progress: Progress | Non
             continue
         now = Moment(names=names, done=tuple(done), running=kind.name)
         tell(now)
-        done.append(_one(Look(services=services, mode=mode, kind=kind, tell=_lines(tell, now))))
+        done.append(_one(Look(services=services, mode=mode, kind=kind, tell=_lines(tell, now), still=still)))
     tell(Moment(names=names, done=tuple(done)))
     return GateReport(
         env=services.config.env,
@@ -120,17 +133,23 @@ def _command(look: Look) -> GateCheck:
     if not argv:
         return judging.skipped(look.kind.name, say("no_command", word=look.kind.word))
     try:
-        ended = checkout.run(argv, config.checkout, mode=look.mode, deadline=look.deadline, tell=look.tell)
+        ended = _run(look, argv)
     except TargetError as error:
         return judging.unknown(look.kind.name, error.message, say("cannot_start_do", word=look.kind.word))
     return judging.command(look.kind.name, ended.code, ended.lines, ended.took)
+
+
+def _run(look: Look, argv: Sequence[str]) -> checkout.Ended:
+    """Run a command in the checkout for as long as its check may take."""
+    folder = look.services.config.gate.checkout
+    return checkout.run(argv, folder, mode=look.mode, deadline=look.deadline, tell=look.tell, still=look.still)
 
 
 def _evaluator(look: Look) -> GateCheck:
     config = look.services.config.gate
     argv = config.commands.get("evaluator")
     if argv:
-        ended = checkout.run(argv, config.checkout, mode=look.mode, deadline=look.deadline, tell=look.tell)
+        ended = _run(look, argv)
         return judging.evaluator(judging.score_in(ended.said), config.evaluator_least, ended.code)
     if not config.evaluator_result:
         return judging.skipped(look.kind.name, say("no_evaluator"))

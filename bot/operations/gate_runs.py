@@ -1,19 +1,24 @@
 """Runs of the gate that are kept: shown in the channel as they go, recorded, and allowed by two people or not."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
 from bot.domain.actor import Actor, Role
 from bot.domain.gate import Moment, Progress, is_pass
-from bot.domain.messages import GateCheck, GateReport, Message
+from bot.domain.messages import GateCheck, GateReport, Message, Notice
 from bot.errors import StoreError
 from bot.operations import authority
 from bot.operations import gate as reading
+from bot.operations.kinds.release import announce_edit
 from bot.operations.services import Services
 from bot.store import audit, gate, outbox
 from bot.store.db import Tx
+
+_KEY = re.compile(r"G\d{1,12}")
+_LOOK_SECONDS = 1.0
 
 
 def run(
@@ -38,18 +43,65 @@ def run(
         return reading.read(services, mode, skip, tell)
 
     def progress(moment: Moment) -> None:
-        if not moment.line:
-            _keep(services, kept, channel, _report(moment))
+        if not moment.line and not _keep(services, kept, channel, _report(moment)):
+            raise _Stopped
         if tell is not None:
             tell(moment)
 
-    report = replace(reading.read(services, mode, skip, progress), key=f"G{kept}")
     try:
+        report = reading.read(services, mode, skip, progress, _watch(services, kept))
+        report = replace(report, key=f"G{kept}", service=_service(services, report.checks))
         _end(services, kept, channel, actor, report)
+    except _Stopped:
+        return _as_kept(services, kept)
     except StoreError:
         services.log.warning("gate_not_kept id=%s", kept)
     services.wake("delivery")
     return report
+
+
+class _Stopped(Exception):
+    """Somebody stopped this run."""
+
+
+def _watch(services: Services, kept: int) -> Callable[[], None]:
+    """Return what looks, once a second, whether somebody stopped this run, in this process or another."""
+    looked = services.clock.monotonic()
+
+    def look() -> None:
+        nonlocal looked
+        if services.clock.monotonic() - looked < _LOOK_SECONDS:
+            return
+        looked = services.clock.monotonic()
+        try:
+            stopped = _as_kept(services, kept).stopped_by
+        except StoreError:
+            return
+        if stopped:
+            raise _Stopped
+
+    return look
+
+
+def _as_kept(services: Services, kept: int) -> GateReport:
+    with services.db.read() as tx:
+        found = gate.find(tx, kept)
+        assert found is not None
+        return _build(services, tx, found)
+
+
+def _service(services: Services, checks: Sequence[GateCheck]) -> str:
+    """Return the service of the first workers that a check missed, or an empty string."""
+    told = next(
+        (item.details for item in checks if item.details and "expected" in item.details and not item.passed), {}
+    )
+    missed = [name for name in _listed(told, "expected") if name not in _listed(told, "online")]
+    return next((found for name in missed if (found := services.config.service_of(name))), "")
+
+
+def _listed(details: Mapping[str, object] | None, name: str) -> Sequence[str]:
+    found = (details or {}).get(name)
+    return found if isinstance(found, list) else ()
 
 
 def _begin(services: Services, mode: str, actor: Actor, channel: str) -> int:
@@ -61,16 +113,18 @@ def _begin(services: Services, mode: str, actor: Actor, channel: str) -> int:
     return kept
 
 
-def _keep(services: Services, kept: int, channel: str, report: Mapping[str, Any]) -> None:
-    """Keep how far it is; a database that is away is what the gate itself will say."""
+def _keep(services: Services, kept: int, channel: str, report: Mapping[str, Any]) -> bool:
+    """Keep how far it is; False = somebody stopped it. A database that is away is what the gate itself will say."""
     try:
         with services.db.write() as tx:
-            gate.progress(tx, kept, report)
+            if not gate.progress(tx, kept, report):
+                return False
             if channel:
                 outbox.enqueue_live(tx, "update", "gate", kept, channel, priority=outbox.RESULT)
     except StoreError:
-        return
+        return True
     services.wake("delivery")
+    return True
 
 
 def _end(services: Services, kept: int, channel: str, actor: Actor, report: GateReport) -> None:
@@ -81,7 +135,8 @@ def _end(services: Services, kept: int, channel: str, actor: Actor, report: Gate
         "commit": report.commit,
     }
     with services.db.write() as tx:
-        gate.end(tx, kept, passed=is_pass(report), failed=failed, report=whole)
+        if not gate.end(tx, kept, passed=is_pass(report), failed=failed, report=whole):
+            raise _Stopped
         if channel:
             outbox.enqueue_live(tx, "update", "gate", kept, channel, priority=outbox.RESULT)
         event = "gate.passed" if is_pass(report) else "gate.failed"
@@ -94,24 +149,62 @@ def _report(moment: Moment) -> dict[str, Any]:
     return {"checks": [asdict(item) for item in moment.done], "running": moment.running, "waits": waits}
 
 
+def stop(services: Services, key: str, actor: Actor) -> Message:
+    """Stop a run by hand, whichever process runs it: its commands are killed, and it says nothing.
+
+    Raises:
+        NotAllowed: the actor is no operator.
+    """
+    authority.require(services, actor, Role.OPERATOR, "stop the gate")
+    number = int(key[1:]) if _KEY.fullmatch(key) else 0
+    with services.db.write() as tx:
+        done = gate.stop(tx, number, actor=actor.key)
+        if done:
+            announce_edit(tx, number)
+            audit.append(tx, "gate.stopped", actor=actor.key, gate=number)
+        kind = "gate-stopped" if done else "gate-ended"
+        answer = Notice(env=services.config.env, as_of=tx.now, kind=kind, facts={"gate": key})
+    services.wake("delivery")
+    return answer
+
+
+def outdate(services: Services) -> int:
+    """Say on each card whose pass is not true any more since when, and return how many there were."""
+    with services.db.write() as tx:
+        old = gate.outdate(tx, services.config.timing.gate_fresh)
+        for number in old:
+            announce_edit(tx, number)
+    if old:
+        services.wake("delivery")
+    return len(old)
+
+
 def gate_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:
     """Build the card an outbox row asks for."""
     found = gate.find(tx, int(facts["id"]))
-    if found is None:
-        return None
+    return _build(services, tx, found) if found else None
+
+
+def _build(services: Services, tx: Tx, found: gate.GateRun) -> GateReport:
     report = found.report
-    took = timedelta(seconds=report["took"]) if "took" in report else tx.now - found.at
+    running, waits = report.get("running", ""), tuple(report.get("waits", ()))
+    checks = tuple(GateCheck(**item) for item in report.get("checks", ()))
+    if found.stopped_by and running:
+        running, waits = "", (running, *waits)
     return GateReport(
         env=services.config.env,
         as_of=found.ended_at or tx.now,
         mode=found.mode,
-        checks=tuple(GateCheck(**item) for item in report.get("checks", ())),
-        took=took,
+        checks=checks,
+        took=timedelta(seconds=report["took"]) if "took" in report else (found.ended_at or tx.now) - found.at,
         commit=report.get("commit", ""),
         key=f"G{found.id}",
-        running=report.get("running", "") if found.ended_at is None else "",
-        waits=tuple(report.get("waits", ())),
+        running=running,
+        waits=waits,
         in_progress=found.ended_at is None,
         allowed_until=found.allowed_until if found.allowed_until and found.allowed_until > tx.now else None,
         allowed_why=found.allowed_why,
+        stopped_by=found.stopped_by or "",
+        outdated_at=found.outdated_at,
+        service=_service(services, checks),
     )

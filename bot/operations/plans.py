@@ -7,6 +7,7 @@ together with the run's intent, the record and the card's edit. Nothing here car
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from bot.domain.actor import Actor, Role
 from bot.domain.ids import decode

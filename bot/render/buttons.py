@@ -74,13 +74,23 @@ def _pause(card: m.PauseCard) -> list[Button]:
     return [*probe, resume, button(ids.PLAN_PAUSE, "keep", keep)]
 
 
-def _gate(card: m.GateReport) -> list[Button]:
+def _gate(card: m.GateReport) -> list[tuple[str, list[Button]]]:
+    """Return what mends a failed gate first; what allows it all the same stands in a row of its own."""
     if card.in_progress:
-        return []
-    again = button(ids.read_action("gate"), "run_again", _asked("-", mode=card.mode))
-    if not card.failed or card.mode != "prod":
-        return [again]
-    return [again, button(ids.READ_STATUS, "status", "-")]
+        return [("act", [button(ids.STOP_GATE, "stop", card.key)] if card.key else [])]
+    again = button(ids.GATE, "run_again", card.mode)
+    if not card.failed or card.mode != "prod" or card.stopped_by:
+        return [("act", [again])]
+    restart = _restart(card.service) if card.service else []
+    anyway = (
+        [button(ids.PLAN_ALLOW, "deploy_anyway", "-", style="danger")] if card.key and not card.allowed_until else []
+    )
+    return [("act", [*restart, again]), ("look", [*anyway, button(ids.READ_STATUS, "status", "-")])]
+
+
+def _restart(service: str) -> list[Button]:
+    value = ids.encode_request("-", {"service": service})
+    return [button(ids.PLAN_RESTART, "restart", value, style="primary", service=service)]
 
 
 def _choice(item: m.Choice) -> Button:
@@ -279,7 +289,7 @@ _ROWS: Mapping[type, Callable[[Any], list[tuple[str, list[Button]]]]] = {
     m.PauseCard: _row(_pause),
     m.LogReport: _row(lambda r: [button(ids.OPEN_RAILWAY, "railway", "-", url=r.url)] if r.url else []),
     m.ProbeReport: _row(lambda card: [button(ids.REFRESH, "try_again", _asked("probe", vendor=card.vendor))]),
-    m.GateReport: _row(_gate),
+    m.GateReport: _gate,
     m.DoctorReport: _row(lambda _report: [button(ids.REFRESH, "run_again", "doctor", style="primary")]),
     m.Help: _row(lambda _help: [button(ids.READ_STATUS, "status", "-"), button(ids.READ_RUNBOOK, "runbook", "-")]),
     m.Notice: _row(lambda notice: [_choice(item) for item in notice.choices]),

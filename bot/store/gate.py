@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.sqlfile import load
@@ -28,6 +28,9 @@ class GateRun:
     allowed_by: str | None
     allowed_until: datetime | None
     allowed_why: str
+    stopped_by: str | None
+    outdated_at: datetime | None
+    """Since when its pass is not true any more."""
 
 
 def begin(tx: Tx, *, mode: str, actor: str) -> int:
@@ -37,15 +40,26 @@ def begin(tx: Tx, *, mode: str, actor: str) -> int:
     return int(row["id"])
 
 
-def progress(tx: Tx, gate_id: int, report: Mapping[str, object]) -> None:
-    """Keep how far it is."""
-    tx.run(SQL["progress_gate"], id=gate_id, report=json.dumps(report))
+def progress(tx: Tx, gate_id: int, report: Mapping[str, object]) -> bool:
+    """Keep how far it is; False = it was stopped."""
+    return tx.record(SQL["progress_gate"], id=gate_id, report=json.dumps(report)) is not None
 
 
-def end(tx: Tx, gate_id: int, *, passed: bool, failed: Sequence[str], report: Mapping[str, object]) -> None:
-    """Keep what it came to."""
+def end(tx: Tx, gate_id: int, *, passed: bool, failed: Sequence[str], report: Mapping[str, object]) -> bool:
+    """Keep what it came to; False = it was stopped."""
     values = {"id": gate_id, "passed": passed, "failed": list(failed), "report": json.dumps(report)}
-    tx.run(SQL["end_gate"], **values, now=tx.now)
+    return tx.record(SQL["end_gate"], **values, now=tx.now) is not None
+
+
+def stop(tx: Tx, gate_id: int, *, actor: str) -> bool:
+    """End a run that goes on, without an answer; False = it has ended."""
+    return tx.record(SQL["stop_gate"], id=gate_id, actor=actor, now=tx.now) is not None
+
+
+def outdate(tx: Tx, true_for: timedelta) -> list[int]:
+    """Mark the passes that are not true any more, and return their numbers."""
+    rows = tx.records(SQL["outdate"], true_seconds=true_for.total_seconds(), now=tx.now)
+    return [int(row["id"]) for row in rows]
 
 
 def find(tx: Tx, gate_id: int) -> GateRun | None:

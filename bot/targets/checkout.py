@@ -45,6 +45,10 @@ class Ended:
     took: timedelta
 
 
+def _nothing(*_: object) -> None:
+    """Nobody wants to know."""
+
+
 def environment(mode: str) -> dict[str, str]:
     """Return the environment of a command, built from nothing; `mode` is the one thing of ours it is told."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
@@ -52,32 +56,29 @@ def environment(mode: str) -> dict[str, str]:
 
 
 def run(
-    argv: Sequence[str], directory: str, *, mode: str, deadline: timedelta, tell: Callable[[str], None] | None = None
+    argv: Sequence[str],
+    directory: str,
+    *,
+    mode: str,
+    deadline: timedelta,
+    tell: Callable[[str], None] = _nothing,
+    still: Callable[[], None] = _nothing,
 ) -> Ended:
     """Run a command to its end and pass its lines on as they come.
+
+    Args:
+        tell: takes each line.
+        still: is called again and again while it runs. What one of the two raises ends the command and all that it started.
 
     Raises:
         TargetRefused: it cannot be started.
         TargetUnavailable: its time was up; it and all that it started were killed.
     """
     began = time.monotonic()
+    process = _start(argv, directory, mode)
+    output = _Output(process, tell)
     try:
-        process = subprocess.Popen(
-            list(argv),
-            cwd=directory or None,
-            env=environment(mode),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-    except (OSError, ValueError, IndexError) as error:
-        why = getattr(error, "strerror", None) or "not a command"
-        message = f"`{argv[0] if argv else ''}` cannot be started: {why}"
-        raise TargetRefused(message) from error
-    output = _Output(process, tell or (lambda _line: None))
-    try:
-        in_time = _follow(process, output, began + deadline.total_seconds())
+        in_time = _follow(process, output, began + deadline.total_seconds(), still)
     finally:
         _kill_group(process)
         process.wait()
@@ -93,10 +94,28 @@ def run(
     )
 
 
-def _follow(process: subprocess.Popen[bytes], output: "_Output", until: float) -> bool:
+def _start(argv: Sequence[str], directory: str, mode: str) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            list(argv),
+            cwd=directory or None,
+            env=environment(mode),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError, IndexError) as error:
+        why = getattr(error, "strerror", None) or "not a command"
+        message = f"`{argv[0] if argv else ''}` cannot be started: {why}"
+        raise TargetRefused(message) from error
+
+
+def _follow(process: subprocess.Popen[bytes], output: "_Output", until: float, still: Callable[[], None]) -> bool:
     """Read until the command has ended; return False when its time is up before that."""
     ended = False
     while True:
+        still()
         left = until - time.monotonic()
         if left <= 0 or (ended and not output.is_open):
             return ended

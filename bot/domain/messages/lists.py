@@ -262,6 +262,12 @@ class GateReport(Message):
     allowed_until: datetime | None = None
     """Two people said yes to its no, until then."""
     allowed_why: str = ""
+    stopped_by: str = ""
+    """Who stopped it before its end; it then says nothing."""
+    outdated_at: datetime | None = None
+    """Since when its pass is not true any more."""
+    service: str = ""
+    """The service of the workers that it missed, as people call it."""
 
     @property
     def failed(self) -> tuple[GateCheck, ...]:
@@ -271,7 +277,7 @@ class GateReport(Message):
     @property
     def has_findings(self) -> bool:
         """Say whether the gate failed."""
-        return bool(self.failed) or not any(item.passed for item in self.checks)
+        return bool(self.failed) or bool(self.stopped_by) or not any(item.passed for item in self.checks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

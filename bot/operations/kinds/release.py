@@ -46,10 +46,15 @@ def _act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Do
     facts = work.plan.preview
     until = datetime.fromisoformat(facts["until"])
     done = gate.allow(tx, facts["gate"], run=work.run.id, until=until, why=facts["reason"])
-    where = outbox.whereabouts(tx, outbox.live_key("gate", facts["gate"]))
-    if where is not None:
-        outbox.enqueue_live(tx, "update", "gate", facts["gate"], where.channel, priority=outbox.RESULT)
+    announce_edit(tx, facts["gate"])
     return Done(result={"allowed": int(done)}, rows=int(done), refused="" if done else "the gate has changed")
+
+
+def announce_edit(tx: Tx, gate_id: int) -> None:
+    """Queue an edit of the gate's card, where it stands."""
+    where = outbox.whereabouts(tx, outbox.live_key("gate", gate_id))
+    if where is not None:
+        outbox.enqueue_live(tx, "update", "gate", gate_id, where.channel, priority=outbox.RESULT)
 
 
 def _undo_preview(
