@@ -40,6 +40,7 @@ def _observe(services: Services, check: str, look: Look) -> None:
     with services.db.write() as tx:
         for item in seen:
             alerts.observe(services, tx, item)
+        checks.note(tx, check, {str(item.evidence["label"]): item.status.value for item in seen})
         if not unseen:
             checks.saw(tx, check, services.config.timing.dead_after)
             blindness.see_again(services, tx, check, _LABELS[check])

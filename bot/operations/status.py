@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.domain.catalog import Catalog
-from bot.domain.messages import Message, QueueLine, SourceLine, StatusCard, WorkersLine
+from bot.domain.messages import CannotPlan, Message, QueueLine, SourceLine, StatusCard, WorkersLine
 from bot.domain.rescue import counts
 from bot.domain.rotation import on_call
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
@@ -14,11 +14,12 @@ from bot.errors import StoreError, TargetError
 from bot.operations import alerts as alert_operations
 from bot.operations import changes, history, looking
 from bot.operations.declared import changing_step
+from bot.operations.detection import VENDOR
 from bot.operations.kinds.base import impossible
 from bot.operations.services import Services
 from bot.steps import rescue
 from bot.steps.pause import BY_NEXT_RUN
-from bot.store import alerts, pauses
+from bot.store import alerts, checks, pauses
 from bot.store.db import Tx
 from bot.targets import heartbeats, queue
 
@@ -60,15 +61,19 @@ def _card(
     judged = judge(look, config.expected_types, config.timing)
     hidden = catalog.hidden and not look.types
     view = heartbeats.view_verdicts(tx, catalog)
-    step, _kind = changing_step(services, "reset-stuck")
-    cannot = impossible(services, tx, step, catalog)
+    cannot = _cannot(services, tx, "reset-stuck", catalog)
     off = changes.why_off(services, tx)
     return StatusCard(
         env=config.env,
         as_of=tx.now,
         workers=_workers(services, look, judged, view, api),
         queue=_NOTHING if hidden or catalog.missing_least() else _queue(services, tx, catalog),
-        elsewhere=(*_api_line(api), SourceLine(name="database", verdict="ok"), *_held_up(services, tx)),
+        elsewhere=(
+            *_vendors(services, tx),
+            *_api_line(api),
+            SourceLine(name="database", verdict="ok"),
+            *_held_up(services, tx),
+        ),
         alerts=tuple(alert_operations.line(services, tx, alert) for alert in alerts.list_open(tx)),
         oncall=on_call(config.rotation, tx.now),
         gate_verdict=_gate(look, judged, config.gate.worker_window),
@@ -77,8 +82,36 @@ def _card(
         changes_why=off.reason if off else "",
         reset_possible=cannot is None,
         reset_why_not=cannot.reasons[0] if cannot else "",
+        restart=_restart(services, tx, judged, catalog),
         shared_by=shared_by,
         took=timedelta(seconds=services.clock.monotonic() - began),
+    )
+
+
+def _cannot(services: Services, tx: Tx, step_id: str, catalog: Catalog) -> CannotPlan | None:
+    """Return why a step cannot work here now, or None."""
+    step, _kind = changing_step(services, step_id)
+    return impossible(services, tx, step, catalog)
+
+
+def _restart(services: Services, tx: Tx, judged: tuple[Judgement, ...], catalog: Catalog) -> str:
+    """Return the service of the first workers that are offline, or an empty string where none can be restarted."""
+    offline = [services.config.service_of(item.worker_type) for item in judged if item.status is Status.BAD]
+    service = next(filter(None, offline), "")
+    return "" if not service or _cannot(services, tx, "restart", catalog) else service
+
+
+def _vendors(services: Services, tx: Tx) -> tuple[SourceLine, ...]:
+    """Return what the check of each vendor saw last; no vendor is asked for a card."""
+    seen, at = checks.last(tx, VENDOR)
+    words = {"ok": "ok", "bad": "failing", "unknown": "could not tell"}
+    return tuple(
+        SourceLine(
+            name=vendor.title,
+            verdict=words.get(seen.get(vendor.title, ""), "not known"),
+            age=tx.now - at if at else None,
+        )
+        for vendor in services.config.vendors
     )
 
 

@@ -158,19 +158,18 @@ def _reply(card: m.AlertReply) -> list[tuple[str, list[Button]]]:
     return [("act", buttons)]
 
 
-def _status(card: m.StatusCard) -> list[Button]:
+def _status(card: m.StatusCard) -> list[tuple[str, list[Button]]]:
+    """Return what helps now in a row of its own, above what only looks."""
     if card.blind == "unreachable":
-        return [
-            button(ids.REFRESH, "try_again", "status", style="primary"),
-            button(ids.READ_ONCALL, "who_to_call", "-"),
-        ]
-    found = []
-    if card.queue.stuck_dead and card.reset_possible:
-        found.append(button(ids.PLAN_RESET, "reset_stuck", "-", style="primary"))
-    found.append(button(ids.REFRESH, "refresh", "status"))
+        again = button(ids.REFRESH, "try_again", "status", style="primary")
+        return [("act", [again, button(ids.READ_ONCALL, "who_to_call", "-")])]
+    act = _restart(card.restart) if card.restart and card.changes_on else []
+    if card.queue.stuck_dead and card.reset_possible and card.changes_on:
+        act.append(button(ids.PLAN_RESET, "reset_stuck", "-", style="" if act else "primary"))
+    look = [button(ids.REFRESH, "refresh", "status")]
     if not card.shared_by:
-        found.append(button(ids.SHARE, "share", "status"))
-    return found
+        look.append(button(ids.SHARE, "share", "status"))
+    return [("act", act), ("look", look)]
 
 
 _NOT_DONE = (
@@ -277,7 +276,7 @@ def _status_button(_message: m.Message) -> list[Button]:
 _ROWS: Mapping[type, Callable[[Any], list[tuple[str, list[Button]]]]] = {
     m.AlertCard: _alert,
     m.AlertReply: _reply,
-    m.StatusCard: _row(_status),
+    m.StatusCard: _status,
     m.PlanCard: _row(_plan),
     m.RunbookCard: lambda card: [("act", _runbook(card)[:2]), ("look", _runbook(card)[2:])],
     m.AlertList: _row(_alerts),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.sqlfile import load
@@ -41,6 +41,17 @@ def swap_detail(tx: Tx, check: str, detail: Mapping[str, Any]) -> Mapping[str, A
     tx.run(SQL["keep_detail"], check=check, detail=json.dumps(dict(detail)), now=tx.now)
     kept: Mapping[str, Any] = before["detail"] if before else {}
     return kept
+
+
+def note(tx: Tx, check: str, detail: Mapping[str, Any]) -> None:
+    """Keep what this look saw."""
+    tx.run(SQL["note_detail"], check=check, detail=json.dumps(dict(detail)))
+
+
+def last(tx: Tx, check: str) -> tuple[Mapping[str, Any], datetime | None]:
+    """Return what was kept of the last look, and when that was; None = there was none."""
+    row = tx.record(SQL["last_look"], check=check)
+    return (row["detail"], row["observed_at"]) if row else ({}, None)
 
 
 def make_due(tx: Tx, check: str) -> None:

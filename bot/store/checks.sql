@@ -34,6 +34,14 @@ UPDATE ops.chatops_check SET due_at = %(now)s WHERE check_id = %(check)s;
 -- What was kept of the last look.
 SELECT detail FROM ops.chatops_check WHERE check_id = %(check)s FOR UPDATE;
 
+-- name: note_detail
+-- Keep what this look saw, for those who do not look themselves.
+UPDATE ops.chatops_check SET detail = %(detail)s::jsonb WHERE check_id = %(check)s;
+
+-- name: last_look
+-- What was kept of the last look, and when that was.
+SELECT detail, observed_at FROM ops.chatops_check WHERE check_id = %(check)s;
+
 -- name: keep_detail
 -- Keep something of this look.
 UPDATE ops.chatops_check SET detail = %(detail)s::jsonb, observed_at = %(now)s, seen_at = %(now)s WHERE check_id = %(check)s;

@@ -158,7 +158,12 @@ STATUS = m.StatusCard(
         stuck_slow=2,
         stuck_unknown=1,
     ),
-    elsewhere=(m.SourceLine(name="API", verdict="ok"), m.SourceLine(name="database", verdict="ok")),
+    elsewhere=(
+        m.SourceLine(name="Simplicity API", verdict="ok", age=timedelta(seconds=18)),
+        m.SourceLine(name="API", verdict="ok"),
+        m.SourceLine(name="database", verdict="ok"),
+        m.SourceLine(name="migrations", verdict="0 pending"),
+    ),
     alerts=(
         m.AlertLine(
             key="A31",
@@ -659,6 +664,7 @@ def examples() -> list[m.Message]:
         )
     found += [
         STATUS,
+        replace(STATUS, restart="enforcement"),
         replace(STATUS, alerts=(), workers=STATUS.workers[1:], queue=replace(STATUS.queue, stuck=0, stuck_dead=0)),
     ]
     found += [

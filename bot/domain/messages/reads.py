@@ -51,7 +51,8 @@ class SourceLine:
     verdict: str
     """`ok`, `failing`, `could not tell`."""
     detail: str = ""
-    age: timedelta | None = None
+    age: timedelta | None = timedelta(0)
+    """How long ago it was looked at; 0 = for this card, None = never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,8 @@ class StatusCard(Message):
     last_seen_at: datetime | None = None
     reset_possible: bool = False
     reset_why_not: str = ""
+    restart: str = ""
+    """The service whose workers are offline, as people call it, where it may be restarted."""
     shared_by: str = ""
     recorded: bool = True
 
