@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from bot.domain import ids
 from bot.domain.messages import Message, Working
-from bot.operations import alerts, approvals, forms, gate_runs, pausing, plans, publishing, runbooks
+from bot.operations import alerts, approvals, forms, gate_runs, home, pausing, plans, publishing, runbooks
 from bot.operations.declared import UNDO_STEP
 from bot.operations.reads import READS, page
 from handlers.answers import Asked, notice
@@ -77,6 +77,22 @@ def _ack(asked: Asked) -> None:
     asked.answer(alerts.acknowledge(asked.services, _alert_id(asked) or 0, asked.actor))
 
 
+def show_home(asked: Asked) -> None:
+    """Build somebody's Home anew; Slack keeps it until the next time."""
+    services = asked.services
+    if services.chat is not None and services.renderer is not None:
+        view = services.renderer.view(home.read(services, asked.actor))
+        services.chat.publish_home(asked.envelope.user_id, view)
+
+
+def answer_from_memory(asked: Asked) -> None:
+    """Answer a press that cannot be written down: Home says what it cannot see, all else is refused."""
+    if asked.envelope.channel_id:
+        asked.refuse("storage-away")
+    else:
+        show_home(asked)
+
+
 def _share(asked: Asked) -> None:
     found = publishing.status(asked.services, asked.actor, asked.envelope.channel_id, uuid.uuid4().hex, always=True)
     if found is not None:
@@ -84,9 +100,12 @@ def _share(asked: Asked) -> None:
 
 
 def _refresh(asked: Asked) -> None:
-    """Read again what the value names (`status`, or `locks`), in the place of what is shown."""
+    """Read again what the value names (`status`, `locks` or `home`), in the place of what is shown."""
     name, params = ids.decode_request(asked.envelope.value)
-    asked.answer(page(asked.services, name if name in READS else "status", params), replace=True)
+    if name == "home":
+        show_home(asked)
+    else:
+        asked.answer(page(asked.services, name if name in READS else "status", params), replace=True)
 
 
 def _again(asked: Asked) -> None:

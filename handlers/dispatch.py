@@ -4,7 +4,7 @@ from bot.domain.actor import Role
 from bot.domain.messages import Message
 from bot.domain.rotation import on_call
 from bot.errors import ChangesOff, ConflictError, InvalidCommand, NotAllowed, OutcomeUnknown, StoreError, TargetError
-from bot.operations import authority, home, refusals
+from bot.operations import authority, refusals
 from bot.operations.services import Services
 from bot.ports import Envelope
 from handlers import actions, commands, submissions
@@ -65,9 +65,8 @@ def _event(asked: Asked) -> None:
     envelope = asked.envelope
     if envelope.event_type == "app_mention":
         _command(asked)
-    elif envelope.event_type == "app_home_opened" and asked.services.chat and asked.services.renderer:
-        view = asked.services.renderer.view(home.read(asked.services, asked.actor))
-        asked.services.chat.publish_home(envelope.user_id, view)
+    elif envelope.event_type == "app_home_opened":
+        actions.show_home(asked)
 
 
 def give_up(services: Services, envelope: Envelope, report: str) -> None:

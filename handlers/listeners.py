@@ -93,7 +93,7 @@ class Listeners:
             return self._keep(self._with_form(envelope), ack, context)
         except StoreError:
             asked = Asked(services=self._services, envelope=envelope)
-            self._spawn(lambda: asked.refuse("storage-away"))
+            self._spawn(lambda: actions.answer_from_memory(asked))
             return ack()
 
     def _with_form(self, envelope: Envelope) -> Envelope:
@@ -139,11 +139,18 @@ class Listeners:
     def event(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
         """Take a mention, or somebody opening Home; mentions by bots and in unlisted channels are not for us."""
         envelope = envelopes.event(body)
-        from_bot = bool(body["event"].get("bot_id"))
-        here = envelope.event_type == "app_home_opened" or self._services.config.is_listed(envelope.channel_id)
+        from_bot, is_home = bool(body["event"].get("bot_id")), envelope.event_type == "app_home_opened"
+        here = is_home or self._services.config.is_listed(envelope.channel_id)
         if from_bot or not here or not self._is_ours(envelope):
             return ack()
-        return self._keep(envelope, ack, context)
+        try:
+            return self._keep(envelope, ack, context)
+        except StoreError:
+            if not is_home:
+                raise
+            asked = Asked(services=self._services, envelope=envelope)
+            self._spawn(lambda: actions.show_home(asked))
+            return ack()
 
     def _is_ours(self, envelope: Envelope) -> bool:
         return self._team() in ("", envelope.team_id)

@@ -46,9 +46,11 @@ def watch(services: Services) -> int:
             return 0
     with services.db.read() as tx:
         services.catalog.get(tx, fresh=True)
-        bad = [line for line in lines(services, tx) if line.verdict == "bad"]
+        steps = [line for line in lines(services, tx) if line.verdict != "off"]
+    bad = [line for line in steps if line.verdict == "bad"]
+    detail = {"bad": [line.name for line in bad], "steps": len(steps)}
     with services.db.write() as tx:
-        before = checks.swap_detail(tx, CHECK, {"bad": [line.name for line in bad]}).get("bad")
+        before = checks.swap_detail(tx, CHECK, detail).get("bad")
         worse = [line for line in bad if before is not None and line.name not in before]
         if worse and services.config.alert_channel:
             _tell(tx, services.config.alert_channel, worse)

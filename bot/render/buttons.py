@@ -260,9 +260,17 @@ def _alerts(card: m.AlertList) -> list[Button]:
 
 
 def _home(card: m.Home) -> list[Button]:
-    found = [button(ids.READ_STATUS, "status", "-", style="primary")]
-    found += [button(ids.OPEN_CARD, "open_card", line.key, url=line.url) for line in card.alerts[:1] if line.url]
-    return found
+    """Return what the reader may press: whoever may not read has nothing."""
+    if card.role in ("", "nobody"):
+        return []
+    plans = [(item.card.key, item.url) for item in card.waiting if item.url][:1]
+    alerts = [(line.key, line.url) for line in card.alerts if line.url][:1]
+    return [
+        button(ids.READ_STATUS, "status", "-"),
+        *(button(ids.OPEN_PLAN, "plan", key, url=url, key=key) for key, url in plans),
+        *(button(ids.OPEN_CARD, "open_alert", key, url=url, key=key) for key, url in alerts),
+        button(ids.REFRESH, "refresh", "home"),
+    ]
 
 
 def _row(draw: Callable[[Any], list[Button]]) -> Callable[[Any], list[tuple[str, list[Button]]]]:

@@ -58,6 +58,7 @@ class Engine:
             capitalize=filters.capitalize,
             age=filters.age,
             clock=lambda value: safe(clock(value, zone)),
+            day=lambda value, now: safe(clock(value, zone, day=filters.is_long_ago(value, now))),
             moment=lambda text: safe(clock(datetime.fromisoformat(text), zone)),
             code=lambda text, width=120: safe(_escape(code(text, width)) if escape else code(text, width)),
             mention=lambda key: safe(filters.mention(key)) if escape else filters.person(key, known),

@@ -57,17 +57,23 @@ def age(value: timedelta | None) -> str:
     return NOT_KNOWN if value is None else duration(timedelta(seconds=max(1, round(value.total_seconds()))))
 
 
-def clock(value: datetime | None, zone: str = "UTC") -> str:
-    """Return a clock time that each reader of Slack sees in their own zone."""
+def clock(value: datetime | None, zone: str = "UTC", *, day: bool = False) -> str:
+    """Return a clock time, or a day with its time, that each reader of Slack sees in their own zone."""
     if value is None:
         return NOT_KNOWN
-    local = value.astimezone(ZoneInfo(zone)).strftime("%H:%M:%S")
-    return f"<!date^{int(value.timestamp())}^{{time_secs}}|{local}>"
+    shown = "{date_short_pretty} {time}" if day else "{time_secs}"
+    return f"<!date^{int(value.timestamp())}^{shown}|{local_time(value, zone, day=day)}>"
 
 
-def local_time(value: datetime | None, zone: str = "UTC") -> str:
-    """Return a clock time in one zone, for a terminal."""
-    return value.astimezone(ZoneInfo(zone)).strftime("%H:%M:%S") if value else NOT_KNOWN
+def local_time(value: datetime | None, zone: str = "UTC", *, day: bool = False) -> str:
+    """Return a clock time, or a day with its time, in one zone, for a terminal."""
+    written = "%Y-%m-%d %H:%M" if day else "%H:%M:%S"
+    return value.astimezone(ZoneInfo(zone)).strftime(written) if value else NOT_KNOWN
+
+
+def is_long_ago(value: datetime, now: datetime) -> bool:
+    """Say whether a moment needs its day to be understood."""
+    return abs(now - value) > timedelta(hours=12)
 
 
 def clean(text: str) -> str:

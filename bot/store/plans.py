@@ -157,6 +157,17 @@ def targets(tx: Tx, plan_id: str, *, after: int = 0, most: int = 5000) -> list[T
     return tx.rows(Target, SQL["list_targets"], plan=plan_id, after=after, most=most)
 
 
+def waiting_for(tx: Tx, actor: str, *, approves: bool, most: int) -> list[str]:
+    """Return the plans that wait for somebody, the first to end first."""
+    rows = tx.records(SQL["list_waiting"], actor=actor, approves=approves, most=most, now=tx.now)
+    return [str(row["id"]) for row in rows]
+
+
+def ran_by(tx: Tx, actor: str, *, most: int) -> list[str]:
+    """Return the plans that somebody carried out, the newest first."""
+    return [str(row["id"]) for row in tx.records(SQL["list_ran"], actor=actor, most=most)]
+
+
 def open_for_alert(tx: Tx, alert_id: int) -> str | None:
     """Return the newest plan of an alert that is issued or still running."""
     row = tx.record(SQL["open_for_alert"], alert_id=alert_id)

@@ -106,6 +106,18 @@ WHERE t.plan_id = %(plan)s AND t.ordinal > %(after)s
 ORDER BY t.ordinal
 LIMIT %(most)s;
 
+-- name: list_waiting
+-- What waits for one person, the first to end first: their own plans, and for an approver those that were asked.
+SELECT id FROM ops.chatops_plan
+WHERE state = 'issued' AND expires_at > %(now)s
+  AND (requester = %(actor)s OR %(approves)s AND approval = 'asked')
+ORDER BY expires_at, id
+LIMIT %(most)s;
+
+-- name: list_ran
+-- The newest plans that one person carried out.
+SELECT id FROM ops.chatops_run WHERE actor = %(actor)s ORDER BY confirmed_at DESC, id LIMIT %(most)s;
+
 -- name: open_for_alert
 -- The newest plan of an alert that is issued or still running.
 SELECT p.id

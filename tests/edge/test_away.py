@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain import ids
 from bot.process import Bot
 from bot.sandbox.postgres import PostgresServer
 from bot.sandbox.slack.server import SlackServer
@@ -14,7 +15,7 @@ from bot.sandbox.target import schema
 from bot.store.db import Database
 from bot.store.migrate import migrate
 from tests.scenarios.conftest import LIVELY
-from tests.support.cards import card
+from tests.support.cards import card, shows_home
 from tests.support.running import running_bot
 from tests.support.waiting import eventually
 
@@ -60,12 +61,17 @@ def test_away_and_back(bot: Bot, postgres: PostgresServer, place: Path, slack: S
     assert "Cannot see" in str(ada.is_told("Cannot see", timeout_seconds=15).blocks)
     told = card(slack, "🔴 Cannot reach: database")
     assert "<@U0ADA>" in str(told.blocks)
+    ada.opens_home()
+    blind = shows_home(slack, ada, "⚪ Cannot see: database")
+    assert "not known now" in str(blind.blocks)
 
     again = PostgresServer.start(place, fast=True, port=postgres.port)
     try:
         eventually(lambda: "Recovered" in str(slack.workspace.find("C0INCIDENTS", told.ts)), 20)
         ada.types("/dragonfly alerts")
         assert "0 alerts" in str(ada.is_told("0 alerts", timeout_seconds=15).blocks)
+        ada.presses(blind, ids.REFRESH)
+        shows_home(slack, ada, "🟢 All well")
     finally:
         again.stop()
 

@@ -2,7 +2,8 @@
 
 import json
 
-from bot.sandbox.slack.entities import Json, Message
+from bot.sandbox.slack.entities import Json, Message, View
+from bot.sandbox.slack.person import Person
 from bot.sandbox.slack.server import SlackServer
 
 CHANNEL = "C0INCIDENTS"
@@ -38,3 +39,12 @@ def card(slack: SlackServer, beginning: str) -> Message:
     message = slack.workspace.wait_for(found, 15)
     assert message is not None
     return message
+
+
+def shows_home(slack: SlackServer, person: Person, containing: str) -> View:
+    """Wait until somebody's Home shows some words."""
+    view = slack.workspace.wait_for(
+        lambda: person.home if person.home and containing in str(person.home.blocks) else None, 15
+    )
+    assert view is not None
+    return view

@@ -449,6 +449,24 @@ PAUSE = m.PauseCard(
     why_stopped="5 of 8 calls failed in the last batch",
     contact="vendor support +1 555 0100",
 )
+HOME = m.Home(
+    env="dev",
+    as_of=NOW,
+    reader="slack:T0DRAGON/U0ADA",
+    role="operator",
+    oncall=STATUS.oncall,
+    ask="U0BEN",
+    waiting=(m.LinkedPlan(card=PLAN, url="https://example.org/x"), m.LinkedPlan(card=replace(PLAN, key="2H6V"))),
+    alerts=(replace(STATUS.alerts[0], url="https://example.org/y"),) * 7,
+    held=(PAUSE,),
+    mine=tuple(
+        m.LinkedPlan(card=replace(PLAN, face=face, **RAN))  # type: ignore[arg-type]
+        for face in (m.PlanFace.WORKING, m.PlanFace.RECOVERED, m.PlanFace.NO_EFFECT)
+    ),
+    checked_ago=timedelta(minutes=12),
+    steps=15,
+    ready=14,
+)
 CHECK = m.GateCheck(name="API Health", passed=True, skipped=False, message="200, 84 ms")
 GATE = m.GateReport(
     env="dev",
@@ -769,16 +787,10 @@ def examples() -> list[m.Message]:
         ),
         m.Help(env="dev", as_of=NOW),
         m.Help(env="dev", as_of=NOW, topic="stuck", found=(("/dragonfly stuck", "jobs"),)),
-        m.Home(
-            env="dev",
-            as_of=NOW,
-            role="operator",
-            oncall=STATUS.oncall,
-            on_call_self=False,
-            waiting=(),
-            alerts=STATUS.alerts,
-            mine=(),
-        ),
+        HOME,
+        replace(HOME, reader="slack:T0DRAGON/U0BEN", role="viewer", alerts=(), waiting=(), held=(), mine=()),
+        replace(HOME, blind="the database cannot be reached", alerts=(), waiting=(), held=(), mine=()),
+        *(replace(HOME, role=role, alerts=(), waiting=(), held=(), mine=()) for role in ("nobody", "")),
     ]
     found += [m.Notice(env="dev", as_of=NOW, kind=kind, facts=FACTS) for kind in NOTICES]
     return found

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.domain.messages.alerts import AlertLine, OnCallNow, StepLine
+from bot.domain.messages.alerts import AlertLine, OnCallNow
 from bot.domain.messages.base import Call, Link, Message
+from bot.domain.messages.lists import PauseCard
 from bot.domain.messages.plans import JobLine, PlanCard
 from bot.domain.workers import SourceVerdict
 
@@ -207,13 +208,38 @@ class AuditVerdict(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedPlan:
+    """A plan as it stands, and where its card is."""
+
+    card: PlanCard
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Home(Message):
     """App Home, per person."""
 
+    reader: str
+    """Whose Home it is."""
     role: str
+    """`approver`, `operator`, `viewer`, `nobody`, or empty: the directory cannot be asked."""
     oncall: OnCallNow | None
-    on_call_self: bool
-    waiting: tuple[PlanCard, ...]
-    alerts: tuple[AlertLine, ...]
-    mine: tuple[StepLine, ...]
+    ask: str = ""
+    """Whom to ask for a change, where the reader may make none."""
+    waiting: tuple[LinkedPlan, ...] = ()
+    """The reader's own plans that are issued, and those that wait for their approval."""
+    alerts: tuple[AlertLine, ...] = ()
+    held: tuple[PauseCard, ...] = ()
+    mine: tuple[LinkedPlan, ...] = ()
+    """What the reader carried out last."""
+    checked_ago: timedelta | None = None
+    """How long ago every step was looked at; None = never."""
+    steps: int = 0
+    ready: int = 0
     blind: str = ""
+    """Why the database cannot be seen, or empty."""
+
+    @property
+    def on_call_self(self) -> bool:
+        """Say whether the reader is on call."""
+        return self.oncall is not None and self.oncall.who == self.reader.rpartition("/")[2]
