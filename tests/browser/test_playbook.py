@@ -79,6 +79,10 @@ def test_a_migration_block_needs_a_second_person(page: Page, pictures: Path | No
     expect(page.locator(MODAL)).to_contain_text("to go on")
     asked = re.search(r"Type (\d+) to go on", page.locator(MODAL).inner_text())
     assert asked is not None
+    page.locator(f"{MODAL} input").last.fill("1")
+    page.click("[data-testid=modal-submit]")
+    expect(page.locator(f"{MODAL} .field-error")).to_have_text(f"That is not {asked[1]}. Nothing was done.")
+    take(page, pictures, "mistyped")
     page.locator(f"{MODAL} input").last.fill(asked[1])
     page.click("[data-testid=modal-submit]")
     shows(page, f"Done: session {asked[1]} ended")
@@ -119,6 +123,31 @@ def test_the_gate_says_what_to_do(page: Page, pictures: Path | None) -> None:
     take(page, pictures, "gate")
     say(page, "doctor")
     shows(page, "doctor")
+    say(page, "migrations")
+    shows(page, "Repair…")
+    take(page, pictures, "migrations")
+    act(page, "plan.repair:v1")
+    expect(page.locator(f"{MODAL} select option")).to_have_text(["Choose", "applied", "reverted"])
+    take(page, pictures, "repair-form")
+    page.click("[data-testid=modal-close]")
+
+
+def test_home_shows_what_waits(page: Page, pictures: Path | None) -> None:
+    """A gate that said no is allowed by a plan that waits in Home; what is read there is shown in a modal."""
+    say(page, "gate prod --skip evaluator")
+    shows(page, "Failed: gate")
+    act(page, "plan.allow-release:v1")
+    page.locator(f"{MODAL} textarea").fill("the fix for the incident is in it")
+    page.click("[data-testid=modal-submit]")
+    shows(page, "Plan: allow the release")
+    page.click("#home-entry")
+    home = page.locator("[data-testid=home]")
+    expect(home).to_contain_text("allow the release, ends")
+    take(page, pictures, "home")
+    home.locator('[data-action-id="read.status:v1"]').click()
+    expect(page.locator(MODAL)).to_contain_text("Simplicity API ok")
+    take(page, pictures, "home-status")
+    page.click("[data-testid=modal-close]")
 
 
 def test_new_cards_fit_a_phone(phone: Page) -> None:
