@@ -10,7 +10,7 @@
     ├─ DeliveryError             Slack
     │    RateLimited  DeliveryTransient  DeliveryAmbiguous  DeliveryPermanent
     ├─ StoreError                the database                           exit 3
-    │    StoreUnavailable  ConstraintViolated  StatementTimedOut  MigrationPending
+    │    StoreUnavailable  StatementTimedOut  StatementRefused (4)  MigrationPending (4)
     └─ ConfigurationError        every fault found, each with what to write instead     exit 2
 
 Anything else that escapes is a bug: exit 70.
@@ -173,6 +173,7 @@ class StatementRefused(StoreError):
     """The server refused a statement; only SQLSTATE, constraint and table are kept."""
 
     code = "store.refused"
+    exit_code = EXIT_REFUSED
 
     def __init__(self, message: str, *, sqlstate: str, constraint: str = "", table: str = "") -> None:
         """Keep what may be shown of a server error (specification §17, G4)."""

@@ -2,38 +2,26 @@
 
 import argparse
 
-from bot.cli.session import actor, services, show
+from bot.cli.session import actor, given, services, show
 from bot.domain.ids import parse_alert_key
-from bot.domain.messages import Notice
-from bot.errors import EXIT_OK, EXIT_REFUSED, InvalidCommand
+from bot.errors import InvalidCommand
 from bot.operations import alerts
-
-_DONE = ("acknowledged", "resolved", "late-acknowledge")
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out one command about alerts."""
     with services() as made:
-        if args.command == "alerts" and not args.verb:
-            return show(alerts.list_open(made), args, made)
-        number = _number(args.alert)
-        match args.command:
-            case "alerts":
-                return show(alerts.why(made, number), args, made)
-            case "timeline":
-                return show(alerts.timeline(made, number), args, made)
-            case "ack":
-                answer = alerts.acknowledge(made, number, actor())
-            case _:
-                answer = alerts.resolve(made, number, actor(), args.reason)
-        show(answer, args, made)
-        done = isinstance(answer, Notice) and answer.kind in _DONE
-        return EXIT_OK if done else EXIT_REFUSED
+        if args.command == "alerts":
+            return show(alerts.why(made, _number(args.alert)) if args.verb else alerts.list_open(made), args, made)
+        values = given(args)
+        if args.command == "ack":
+            return show(alerts.acknowledge(made, _number(values["alert"]), actor()), args, made)
+        return show(alerts.resolve(made, _number(values["alert"]), actor(), values["reason"]), args, made)
 
 
 def _number(text: str) -> int:
     number = parse_alert_key(text)
     if number is None:
-        message = f"{text!r} is no alert"
-        raise InvalidCommand(message, hint="dragonfly ack A31")
+        message = f"{text!r} is not an alert such as A31" if text else "which alert?"
+        raise InvalidCommand(message, hint="dragonfly alerts why A31")
     return number

@@ -1,25 +1,36 @@
 """The bot's own tables, and the least-privilege role that it runs as."""
 
 import argparse
-import json
 import sys
 
 from bot.cli.session import services
-from bot.errors import EXIT_FINDINGS, EXIT_OK
+from bot.cli.words import tell
+from bot.errors import EXIT_FINDINGS, EXIT_OK, NotAllowed, StatementRefused
 from bot.operations import tables
+
+_NO_PRIVILEGE = "42501"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry out one command about our tables."""
+    """Carry out one command about our tables.
+
+    Raises:
+        NotAllowed: the role may not make them.
+    """
     if args.verb == "grants":
         sys.stdout.write(tables.grants(args.role, dba=args.dba))
         return EXIT_OK
     with services(needs_mode=args.verb == "migrate") as made:
         if args.verb == "migrate":
-            done = tables.migrate(made)
-            sys.stdout.write("".join(f"applied {name}\n" for name in done) or "nothing to apply\n")
+            try:
+                done = tables.migrate(made)
+            except StatementRefused as error:
+                if error.sqlstate != _NO_PRIVILEGE:
+                    raise
+                message = "this role may not make tables"
+                raise NotAllowed(message, hint=f"Set {tables.OWNER_VARIABLE} to the address of their owner") from error
+            tell(args, {"applied": done}, [f"applied {name}" for name in done] or ["nothing to apply"])
             return EXIT_OK
         waiting, lines = tables.status(made)
-        facts = json.dumps({"waiting": waiting, "migrations": lines})
-        sys.stdout.write(f"{facts}\n" if args.json else "".join(f"{line}\n" for line in lines))
+        tell(args, {"waiting": waiting, "migrations": lines}, lines)
         return EXIT_FINDINGS if waiting else EXIT_OK

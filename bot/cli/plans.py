@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from bot.cli.session import actor, named, services, show, text
-from bot.domain.messages import Message, NothingStuck, Notice, PlanCard, PlanFace
+from bot.domain.messages import Message, Notice, PlanCard, PlanFace
 from bot.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNKNOWN, InvalidCommand
 from bot.operations import handing_over, plans, runs
 from bot.operations.issuing import Place
@@ -27,8 +27,7 @@ def run(args: argparse.Namespace) -> int:
 def _plan(args: argparse.Namespace, step: str, values: dict[str, str]) -> int:
     with services(needs_mode=True) as made:
         card = plans.make(made, step, values, actor(), Place())
-        show(card, args, made)
-        return EXIT_OK if plans.is_card(card) or isinstance(card, NothingStuck) else EXIT_REFUSED
+        return show(card, args, made)
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -92,7 +91,8 @@ def _ask(card: PlanCard, wanted: str) -> str:
     """
     if not sys.stdin.isatty():
         message = "nobody can be asked here"
-        raise InvalidCommand(message, hint=f"dragonfly apply {card.key} --yes")
+        how = "in a terminal" if card.approval_why else "--yes"
+        raise InvalidCommand(message, hint=f"dragonfly apply {card.key} {how}")
     sys.stderr.write(f"Apply? Type {wanted}: ")
     sys.stderr.flush()
     typed = sys.stdin.readline().strip()

@@ -1,36 +1,34 @@
 """Commands that look and change nothing."""
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
 
-from bot.cli.session import actor, named, services, show
-from bot.clock import SystemClock
+from bot.cli.session import actor, given, named, services, show
+from bot.cli.words import tell
 from bot.domain.escalation import chain
 from bot.domain.gate import Moment, as_json
-from bot.domain.messages import CannotPlan, Help, Message, Notice, StatusCard
-from bot.domain.params import checked
-from bot.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, InvalidCommand
+from bot.domain.messages import Message
+from bot.errors import EXIT_FINDINGS, EXIT_OK, InvalidCommand
 from bot.operations import checks, doctor, gate_runs, history, logs, queues, runbooks, team_reads
 from bot.operations.alerts import SCENARIOS
+from bot.operations.declared import changing_steps
 from bot.operations.reads import READS, Read
 from bot.operations.services import Services
 from bot.operations.table import OPERATIONS
-from runbooks import faults
-
-_FINDS = ("status", "gate", "verify")
-"""Reads that exit with 1 on findings; others exit with 0 if they could read."""
+from runbooks import faults, load
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out one read."""
-    if args.command == "doctor":
-        return _doctor(args)
+    if args.command == "doctor" and args.offline:
+        return show(doctor.offline(), args)
     if args.command == "help":
         return _help(args)
     if args.command == "runbook" and args.verb == "lint":
-        return _lint(args)
+        found = faults(args.folder)
+        tell(args, found, found or ["every runbook is well"])
+        return EXIT_FINDINGS if found else EXIT_OK
     with services() as made:
         return _look(args, made)
 
@@ -38,40 +36,28 @@ def run(args: argparse.Namespace) -> int:
 def _look(args: argparse.Namespace, made: Services) -> int:
     match args.command:
         case "check":
-            report = checks.run_all(made)
-            show(report, args, made)
-            return EXIT_FINDINGS if any(line.status != "ok" for line in report.lines) else EXIT_OK
+            return show(checks.run_all(made), args, made)
         case "route":
             return _route(args, made)
         case "runbook":
             return _runbook(args, made)
-    if args.command == "gate":
-        return _gate(args, made)
-    if args.command == "failed" and args.show_errors:
-        return _raw_errors(args, made)
-    operation = next(item for item in OPERATIONS if item.name == args.command)
-    values = {param.name: getattr(args, param.name) or "" for param in operation.params}
-    given = checked(args.command, operation.params, values)
-    found = _READ_HERE.get(args.command, READS[args.command])(made, given)
-    show(found, args, made)
-    if isinstance(found, Notice):
-        return EXIT_REFUSED
-    if isinstance(found, StatusCard) and found.blind == "unreachable":
-        return EXIT_UNREACHABLE
-    return EXIT_FINDINGS if args.command in _FINDS and getattr(found, "has_findings", False) else EXIT_OK
+        case "gate":
+            return _gate(args, made)
+        case "failed" if args.show_errors:
+            for row in queues.raw_errors(made, args.since, actor()):
+                sys.stdout.write(f"{' '.join(map(str, row))}\n")
+            return EXIT_OK
+    return show(_READ_HERE.get(args.command, READS[args.command])(made, given(args)), args, made)
 
 
 def _gate(args: argparse.Namespace, made: Services) -> int:
     """Run the gate; its lines go to the error stream, so that `--json` stays whole."""
-    operation = next(item for item in OPERATIONS if item.name == "gate")
-    skip = " ".join(args.skip or ())
-    given = checked("gate", operation.params, {"mode": args.mode, **({"skip": skip} if skip else {})})
+    values = given(args)
     channel = made.config.alert_channel if args.post else ""
-    report = gate_runs.run(made, given["mode"], given.get("skip", ""), actor(), channel=channel, tell=_told)
-    if args.json:
-        sys.stdout.write(json.dumps(as_json(report), indent=2, default=str) + "\n")
-    else:
-        show(report, args, made)
+    report = gate_runs.run(made, values["mode"], values.get("skip", ""), actor(), channel=channel, tell=_told)
+    if not args.json:
+        return show(report, args, made)
+    tell(args, as_json(report), ())
     return EXIT_FINDINGS if report.has_findings else EXIT_OK
 
 
@@ -82,68 +68,40 @@ def _told(moment: Moment) -> None:
         sys.stderr.write(f"{said}\n")
 
 
-def _raw_errors(args: argparse.Namespace, made: Services) -> int:
-    for job, job_type, text in queues.raw_errors(made, args.since, actor()):
-        sys.stdout.write(f"{job} {job_type} {text}\n")
-    return EXIT_OK
-
-
-def _logs(made: Services, given: Mapping[str, str]) -> Message:
+def _logs(made: Services, values: Mapping[str, str]) -> Message:
     """Whole lines go to a terminal, and nowhere else."""
-    return logs.read(made, given["service"], given.get("lines", ""), oom=bool(given.get("oom")), raw=True)
+    return logs.read(made, values["service"], values.get("lines", ""), oom=bool(values.get("oom")), raw=True)
 
 
-def _migrations(made: Services, given: Mapping[str, str]) -> Message:
-    return history.read(made, {"most": str(history.NEWEST), **given})
+def _migrations(made: Services, values: Mapping[str, str]) -> Message:
+    return history.read(made, {"most": str(history.NEWEST), **values})
 
 
 _READ_HERE: Mapping[str, Read] = {"logs": _logs, "migrations": _migrations}
 """Reads that are others in a shell: whole lines, and the twenty newest migrations instead of pages."""
 
 
-def _doctor(args: argparse.Namespace) -> int:
-    report = doctor.offline() if args.offline else None
-    if report is None:
-        with services() as made:
-            report = doctor.examine(made)
-    show(report, args)
-    return EXIT_FINDINGS if any(line.verdict in ("bad", "unknown") for line in report.lines) else EXIT_OK
-
-
 def _help(args: argparse.Namespace) -> int:
-    found = tuple(
-        (f"dragonfly {item.shell}", item.sentence)
-        for item in OPERATIONS
-        if item.shell and (args.word in item.name or args.word in item.sentence)
-    )
-    return show(Help(env="", as_of=SystemClock().now(), topic=args.word, found=found), args)
-
-
-def _lint(args: argparse.Namespace) -> int:
-    """Name every fault of ours and of a team's folder; nothing is asked for over the network."""
-    found = faults(args.folder)
-    if args.json:
-        sys.stdout.write(json.dumps(found) + "\n")
-    else:
-        sys.stdout.write("".join(f"{fault}\n" for fault in found) or "every runbook is well\n")
-    return EXIT_FINDINGS if found else EXIT_OK
+    """Name the commands and the steps to plan; those that a word finds, where one is given."""
+    known = [(f"dragonfly {item.shell}", item.sentence) for item in OPERATIONS]
+    known += [(step.shell, step.title) for step in changing_steps(load())]
+    found = [(usage, said) for usage, said in known if args.word.lower() in f"{usage} {said}".lower()]
+    lines = [f"{usage:<46} {said}" for usage, said in found]
+    tell(args, found, lines or [f"no command speaks of {args.word!r}; all of them: dragonfly help"])
+    return EXIT_OK
 
 
 def _runbook(args: argparse.Namespace, made: Services) -> int:
-    if args.verb == "show":
-        return show(runbooks.read(made, args.name), args, made)
-    if args.verb == "run":
-        found = team_reads.read(made, args.step, named(args.values))
-        show(found, args, made)
-        return EXIT_REFUSED if isinstance(found, CannotPlan) else EXIT_OK
+    match args.verb:
+        case "show":
+            return show(runbooks.read(made, args.name), args, made)
+        case "run":
+            return show(team_reads.read(made, args.step, named(args.values)), args, made)
     known = made.runbooks.runbooks
-    if args.json:
-        facts = [
-            {"scenario": item.scenario, "title": item.title, "steps": [s.id for s in item.steps]} for item in known
-        ]
-        sys.stdout.write(json.dumps(facts, indent=2) + "\n")
-        return EXIT_OK
-    sys.stdout.write("".join(f"{item.scenario:<18} {item.title}: {len(item.steps)} steps\n" for item in known))
+    facts = [
+        {"scenario": book.scenario, "title": book.title, "steps": [step.id for step in book.steps]} for book in known
+    ]
+    tell(args, facts, [f"{book.scenario:<18} {book.title}: {len(book.steps)} steps" for book in known])
     return EXIT_OK
 
 
@@ -156,6 +114,5 @@ def _route(args: argparse.Namespace, made: Services) -> int:
         raise InvalidCommand(message, hint="dragonfly route test check=worker_heartbeat --expect U0ADA")
     dues = chain(made.config, scenario, made.clock.now())
     who = dues[0].who if dues else ()
-    facts = json.dumps({"scenario": scenario, "who": who, "expected": args.expect in who})
-    sys.stdout.write(f"{facts if args.json else ' '.join(who) or 'nobody'}\n")
+    tell(args, {"scenario": scenario, "who": who, "expected": args.expect in who}, [" ".join(who) or "nobody"])
     return EXIT_OK if args.expect in who else EXIT_FINDINGS

@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 
 from bot.errors import EXIT_OK, ConfigurationError
+from runbooks import faults
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the sandbox until it is stopped.
 
     Raises:
-        ConfigurationError: its packages are not installed, or the database did not start.
+        ConfigurationError: its packages are not installed, a team's runbook has a fault, or it did not start.
     """
     try:
         from bot.sandbox import launcher
@@ -19,6 +20,8 @@ def run(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         message = f"the sandbox needs the package {error.name}: pip install 'dragonfly-bot[sandbox]'"
         raise ConfigurationError([message]) from error
+    if found := faults(args.runbooks):
+        raise ConfigurationError(found)
     place = None if args.ephemeral else Path(args.data_dir).resolve()
     options = launcher.Options(
         port=args.port,
@@ -32,4 +35,7 @@ def run(args: argparse.Namespace) -> int:
         launcher.run(options)
     except PostgresError as error:
         raise ConfigurationError([str(error)]) from error
+    except (OSError, OverflowError) as error:
+        message = f"the sandbox cannot start: {error}; name another --port or --data-dir"
+        raise ConfigurationError([message]) from error
     return EXIT_OK

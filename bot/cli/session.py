@@ -12,13 +12,21 @@ from rich.text import Text
 from tzlocal import get_localzone_name
 
 from bot.bootstrap import build
+from bot.cli.words import in_a_shell
 from bot.domain.actor import Actor, cli_actor
-from bot.domain.messages import Message, Notice
-from bot.errors import EXIT_OK, EXIT_REFUSED, InvalidCommand
+from bot.domain.messages import CannotPlan, LogReport, Message, Notice, StatusCard
+from bot.domain.params import checked
+from bot.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, InvalidCommand
 from bot.logs import set_up
 from bot.operations.services import Services
+from bot.operations.table import OPERATIONS
 from bot.render.terminal import TerminalRenderer, colour, to_json
 from bot.settings import load
+
+_DONE = ("acknowledged", "resolved", "late-acknowledge")
+"""Notices that say what was done; every other one is a refusal."""
+_FINDS = ("status", "verify", "gate", "check", "doctor", "audit")
+"""Commands that exit with 1 on findings; others exit with 0 if they could read."""
 
 
 @contextmanager
@@ -42,33 +50,73 @@ def actor() -> Actor:
     return cli_actor(getpass.getuser(), socket.gethostname())
 
 
+def given(args: argparse.Namespace) -> dict[str, str]:
+    """Return the declared parameters of a command, as they were typed.
+
+    Raises:
+        InvalidCommand: one is of another type than it is declared.
+    """
+    params = next(item.params for item in OPERATIONS if item.name == args.command)
+    typed = {param.name: getattr(args, param.name) or "" for param in params}
+    return checked(args.command, params, {name: " ".join(v) if isinstance(v, list) else v for name, v in typed.items()})
+
+
 def named(values: Sequence[str]) -> dict[str, str]:
     """Return what was written as `name=value`.
 
     Raises:
-        InvalidCommand: a value has no name.
+        InvalidCommand: a value has no name, or a name has two values.
     """
-    wrong = [value for value in values if "=" not in value]
-    if wrong:
-        message = f"{wrong[0]!r} has no name; write name=value"
-        raise InvalidCommand(message, hint="dragonfly plan reset-stuck type=ingest older_than=10m")
-    return {name.replace("-", "_"): value for name, value in (item.split("=", 1) for item in values)}
+    found: dict[str, str] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        key = name.replace("-", "_")
+        if not equals or key in found:
+            message = f"two values for {name}: {found[key]!r} and {value!r}" if equals else f"{text!r} has no name"
+            raise InvalidCommand(
+                message, hint="Write name=value: dragonfly plan reset-stuck type=ingest older_than=10m"
+            )
+        found[key] = value
+    return found
 
 
 def text(message: Message, made: Services | None = None) -> str:
     """Return a message as a terminal shows it."""
     names = made.config.people.names if made else {}
-    return TerminalRenderer(zone=get_localzone_name() or "UTC", names=names).text(message)
+    return in_a_shell(TerminalRenderer(zone=get_localzone_name() or "UTC", names=names).text(message))
 
 
 def show(message: Message, args: argparse.Namespace, made: Services | None = None) -> int:
-    """Print a message and return its exit code: a refusal is 4."""
-    if getattr(args, "json", False):
+    """Print a message and return its exit code; a refusal goes to the error stream, with its reason."""
+    code = _code(message, args.command)
+    if args.json:
         sys.stdout.write(to_json(message) + "\n")
+    elif code == EXIT_REFUSED and isinstance(message, Notice):
+        sys.stderr.write(f"dragonfly: {text(message, made)}\n")
     else:
-        first, _, rest = text(message, made).partition("\n")
-        console = Console(soft_wrap=True, highlight=False)
-        console.print(Text(first, style=colour(message)))
-        if rest:
-            console.print(Text(rest))
-    return EXIT_REFUSED if isinstance(message, Notice) else EXIT_OK
+        said = text(message, made)
+        if code == EXIT_FINDINGS:
+            said += f"\nexit {code} ({'gate failed' if args.command == 'gate' else 'findings'})"
+        sys.stdout.write(_coloured(said, colour(message)))
+    return code
+
+
+def _coloured(said: str, style: str) -> str:
+    """Return a text whose first line has a colour, where a terminal shows it."""
+    first, line_end, rest = said.partition("\n")
+    console = Console(soft_wrap=True, highlight=False)
+    with console.capture() as shown:  # rich's own answer to a closed pipe would be exit code 1
+        console.print(Text(first, style=style) + Text(f"{line_end}{rest}"))
+    return shown.get()
+
+
+def _code(message: Message, command: str) -> int:
+    if isinstance(message, Notice):
+        return EXIT_OK if message.kind in _DONE else EXIT_REFUSED
+    if isinstance(message, CannotPlan):
+        return EXIT_REFUSED
+    if isinstance(message, StatusCard) and message.blind == "unreachable":
+        return EXIT_UNREACHABLE
+    if isinstance(message, LogReport) and message.why_unknown:
+        return EXIT_UNREACHABLE
+    return EXIT_FINDINGS if command in _FINDS and getattr(message, "has_findings", False) else EXIT_OK

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bot.domain.configuration import Gate, Level, Migrations, People, Queue, Rotation, Service, Vendor, WorkerType
 from bot.domain.timing import Timing
-from bot.domain.written import Duration, SlackId, Zone
+from bot.domain.written import Duration, SlackId, Zone, between
 
 UNSET = SecretStr("")
 IN_BRACKETS = ("workers", "services", "vendors")
@@ -59,7 +59,7 @@ class Environment(BaseSettings):
     railway_api_url: str = "https://backboard.railway.com/graphql/v2"
     railway_project_id: str = ""
     railway_environment_id: str = ""
-    port: int | None = None
+    port: Annotated[int, between(0, 65_535)] | None = None
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:

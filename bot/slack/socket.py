@@ -4,12 +4,18 @@ Measured 2026-11 (runtime facts, section 2): with `ping_interval=2` a hung-up se
 never ponged is not noticed at all; after a `disconnect` the client is deaf for the old socket's 3 s read time-out.
 """
 
+import logging
 import time
+from http.client import HTTPException
 from typing import Any
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk.errors import SlackApiError
 
+from bot.slack.chat import classify
+
+_LOG = logging.getLogger("dragonfly")
 PING_SECONDS = 2
 DEAF_AFTER_SECONDS = 3 * PING_SECONDS
 _READ_SECONDS = 0.2
@@ -27,9 +33,13 @@ class Socket:
         self._since = time.monotonic()
 
     def start(self) -> None:
-        """Connect; returns when the first connection stands or is being tried."""
+        """Connect; a Slack that is away or refuses is tried again at the next look."""
         self._since = time.monotonic()
-        self._handler.connect()  # type: ignore[no-untyped-call]  # slack_bolt has no types here
+        try:
+            self._handler.connect()  # type: ignore[no-untyped-call]  # slack_bolt has no types here
+        except (SlackApiError, OSError, HTTPException) as error:
+            _LOG.warning("slack_away error=%s", classify(error).slack_error)
+            self._since -= 4 * DEAF_AFTER_SECONDS
 
     def stop(self) -> None:
         """Close the connection and its threads."""

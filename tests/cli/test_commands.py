@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -31,10 +33,12 @@ def dragonfly(target_dsn: str, tmp_path: Path) -> Run:
         "DRAGONFLY_ONCALL": "U0ADA,U0BEN",
     }
 
-    def run(*words: str, **changes: str) -> "subprocess.CompletedProcess[str]":
+    def run(*words: str, stdout: IO[str] | int = subprocess.PIPE, **changes: str) -> "subprocess.CompletedProcess[str]":
         env = {name: value for name, value in {**environment, **changes}.items() if value}
         command = [sys.executable, "-m", "bot", *words]
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        return subprocess.run(
+            command, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
+        )
 
     return run
 
@@ -80,6 +84,7 @@ def test_every_read_has_json(dragonfly: Run, target: Target, words: str) -> None
     assert "secret" not in done.stdout
 
 
+@pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -89,9 +94,20 @@ def test_every_read_has_json(dragonfly: Run, target: Target, words: str) -> None
         ("plan reset-stuck older_than=5", 2, "no unit"),
         ("plan reset-stuck older_than=1s", 2, "too short"),
         ("plan reset-stuck colour=red", 2, "no option 'colour'"),
-        ("plan show ZZZZ", 4, ""),
-        ("apply ZZZZ --yes", 4, ""),
-        ("ack everything", 2, "is no alert"),
+        ("plan restart", 2, "dragonfly plan restart service=ingest"),
+        ("plan reset-stuck type=a type=b", 2, "two values for type: 'a' and 'b'"),
+        ("plan show ZZZZ", 4, "dragonfly: Nothing was done: I know no ZZZZ. Open ones: dragonfly alerts."),
+        ("apply ZZZZ --yes", 4, "I know no ZZZZ"),
+        ("ack A31", 4, "I know no A31"),
+        ("ack everything", 2, "'everything' is not an alert such as A31"),
+        ("timeline everything", 2, "'everything' is not an alert such as A31"),
+        ("alerts why", 2, "which alert?"),
+        ("resolve A31 --reason x", 2, "reason 'x' is not 5 to 500 characters"),
+        ("logs nothing", 2, "dragonfly logs api"),
+        ("failed --since 24", 2, "dragonfly failed [--since 24h]"),
+        ("gate --mode prod --skip nothing", 2, "dragonfly gate --mode dev|prod [--skip NAME …]"),
+        ("audit list --most 0", 2, "--most is 1 or more"),
+        ("sandbox --runbooks /nowhere", 2, "is no directory"),
         ("runbook show nothing", 2, "no runbook"),
         ("db grants --role x;y", 2, "is no role name"),
     ],
@@ -99,8 +115,9 @@ def test_every_read_has_json(dragonfly: Run, target: Target, words: str) -> None
 def test_wrong_words_have_their_exit_code(dragonfly: Run, words: str, code: int, said: str) -> None:
     """What is wrong is one sentence on the error stream; nothing is written to the output."""
     done = dragonfly(*words.split())
-    assert done.returncode == code
+    assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
+    assert "/dragonfly" not in done.stderr
 
 
 @pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
@@ -178,5 +195,39 @@ def test_every_listing_has_json(dragonfly: Run) -> None:
         assert json.loads(dragonfly(*words.split(), "--json").stdout) is not None
     nonsense = dragonfly("route", "test", "check=nonsense", "--expect", "U0ADA")
     assert (nonsense.returncode, "no alert has the labels" in nonsense.stderr) == (2, True)
-    hinted = dragonfly("plan", "restart", "service=nope")
-    assert "/dragonfly" not in hinted.stderr
+
+
+@pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
+def test_a_reader_that_leaves_is_no_finding(dragonfly: Run, target: Target) -> None:
+    """Into a pipe that nobody reads any more the command ends quietly and well."""
+    target.worker()
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        done = dragonfly("workers", stdout=closed)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
+def test_railway_is_away(dragonfly: Run) -> None:
+    """Logs that cannot be read are no reading: the card says why, and the exit code that something was away."""
+    done = dragonfly("logs", "ingest", RAILWAY_TOKEN="token", RAILWAY_API_URL="http://127.0.0.1:1/")
+    assert (done.returncode, "Railway cannot be reached" in done.stdout) == (3, True)
+
+
+@pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
+def test_help_by_a_word(dragonfly: Run) -> None:
+    """A word finds commands and steps, as a shell takes them; with none it says so."""
+    assert "dragonfly plan reset-stuck" in dragonfly("help", "stuck").stdout
+    assert "no command speaks of 'zzz'" in dragonfly("help", "zzz").stdout
+    assert "/dragonfly" not in dragonfly("help").stdout
+
+
+@pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
+def test_a_bot_whose_port_is_taken(dragonfly: Run) -> None:
+    """It is a setting to change, not a bug."""
+    slack = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "secret", "SLACK_API_URL": "http://127.0.0.1:1/"}
+    with socket.create_server(("0.0.0.0", 0)) as taken:  # noqa: S104  # where the bot listens
+        port = str(taken.getsockname()[1])
+        done = dragonfly("bot", **slack, DRAGONFLY_ALERT_CHANNEL="C0INCIDENTS", PORT=port)
+    assert (done.returncode, f"port {port} cannot be listened on" in done.stderr) == (2, True)

@@ -16,7 +16,7 @@ from bot.store.db import Database
 from bot.store.migrate import migrate
 from tests.scenarios.conftest import LIVELY
 from tests.support.cards import card, shows_home
-from tests.support.running import running_bot
+from tests.support.running import running_bot, settings
 from tests.support.waiting import eventually
 
 
@@ -74,6 +74,21 @@ def test_away_and_back(bot: Bot, postgres: PostgresServer, place: Path, slack: S
         shows_home(slack, ada, "🟢 All well")
     finally:
         again.stop()
+
+
+def test_slack_is_away_at_the_start(bot_dsn: str, slack: SlackServer) -> None:
+    """Over Socket Mode too a bot starts without Slack, and is there as soon as Slack is."""
+    slack.workspace.faults.set(down=True)
+    bot = Bot(settings(bot_dsn, slack, LIVELY, "socket"))
+    bot.start()
+    try:
+        slack.workspace.faults.clear()
+        slack.wait_connected(timeout_seconds=20)
+        ada = slack.person("U0ADA")
+        ada.types("/dragonfly oncall")
+        assert ada.is_told("On call", timeout_seconds=15)
+    finally:
+        bot.stop()
 
 
 def test_a_card_of_an_earlier_process_is_closed(postgres: PostgresServer, place: Path, slack: SlackServer) -> None:

@@ -158,6 +158,11 @@ class CheckReport(Message):
 
     lines: tuple[CheckLine, ...]
 
+    @property
+    def has_findings(self) -> bool:
+        """Say whether something is not well."""
+        return any(line.status != "ok" for line in self.lines)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorLine:
@@ -176,6 +181,11 @@ class DoctorReport(Message):
 
     lines: tuple[DoctorLine, ...]
     took: timedelta
+
+    @property
+    def has_findings(self) -> bool:
+        """Say whether something will not work, or could not be told."""
+        return any(line.verdict in ("bad", "unknown") for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +215,11 @@ class AuditVerdict(Message):
     broken_at: int | None
     fault: str
     copied_to: int | None = None
+
+    @property
+    def has_findings(self) -> bool:
+        """Say whether it does not add up."""
+        return self.broken_at is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
