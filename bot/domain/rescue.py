@@ -55,6 +55,20 @@ class StuckJob:
     """How often it was reset before."""
     since: datetime | None = None
     """When it began to be stuck, where its lock does not say."""
+    started_at: datetime | None = None
+    next_run_at: datetime | None = None
+    """The next try it had: kept for the way back, as its start is."""
+    types: tuple[str, ...] = ()
+    """Worker types that serve the job type."""
+
+    @property
+    def seen_at(self) -> datetime | None:
+        """Return the newest heartbeat by which its worker is judged."""
+        return self.owner_seen_at if self.worker_id else self.type_seen_at
+
+    def stuck_for(self, now: datetime) -> timedelta:
+        """Return how long it has been stuck."""
+        return now - (self.since or self.locked_at or now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from bot.domain.catalog import Catalog
 from bot.domain.needs import unseen
 from bot.domain.workers import HeartbeatLook
 from bot.operations.declared import changing_step
+from bot.operations.kinds import rescue
 from bot.operations.services import Services
-from bot.steps import rescue
 from bot.store.db import Tx
 from bot.targets import heartbeats
 
@@ -33,7 +33,7 @@ def held_by_the_dead(services: Services, tx: Tx) -> Mapping[str, int]:
     if unseen(catalog):
         return {}
     step, _kind = changing_step(services, "reset-stuck")
-    found = rescue.look(tx, step, catalog, services.config, rescue.Params())
+    found = rescue.look(tx, step, catalog, services.config)
     return Counter(item.job.job_type for item in found.verdicts if item.disposition.acts)
 
 

@@ -13,9 +13,9 @@ from bot.domain.configuration import Vendor
 from bot.domain.messages import Message, Notice, PauseCard, PauseReply
 from bot.domain.vendor import GOOD_IN_A_ROW, combined
 from bot.operations import authority, escalations, vendors
+from bot.operations.kinds import pause as steps
 from bot.operations.kinds.pause import good_answers
 from bot.operations.services import Services
-from bot.steps import pause as steps
 from bot.store import audit, outbox, pauses
 from bot.store.db import Tx
 from bot.store.pauses import Pause
@@ -105,11 +105,11 @@ def _let_go(services: Services, tx: Tx, pause: Pause) -> bool:
     assert step is not None
     vendor = _vendor(services, pause)
     last = pause.batch_at - timing.resume_interval * 2
-    since = steps.since_release(tx, step, catalog, pause, last, vendor.patterns if vendor else ())
-    seen = since.completed + since.failed
+    completed, failed = steps.since_release(tx, step, catalog, pause, last, vendor.patterns if vendor else ())
+    seen = completed + failed
     failing = bool(pause.probes) and pause.probes[-1][1] == "failing"
-    if failing or (since.failed and since.failed * 2 > seen):
-        why = "the API fails again" if failing else f"{since.failed} of {seen} calls failed in the last batch"
+    if failing or failed * 2 > seen:
+        why = "the API fails again" if failing else f"{failed} of {seen} calls failed in the last batch"
         stop_for(tx, pause, "dragonfly", why)
         return True
     left = pauses.counts(tx, pause.id)

@@ -15,10 +15,10 @@ from bot.operations import alerts as alert_operations
 from bot.operations import changes, history, looking
 from bot.operations.declared import changing_step
 from bot.operations.detection import VENDOR
+from bot.operations.kinds import rescue
 from bot.operations.kinds.base import impossible
+from bot.operations.kinds.pause import BY_NEXT_RUN
 from bot.operations.services import Services
-from bot.steps import rescue
-from bot.steps.pause import BY_NEXT_RUN
 from bot.store import alerts, checks, pauses
 from bot.store.db import Tx
 from bot.targets import heartbeats, queue
@@ -175,7 +175,7 @@ def _queue(services: Services, tx: Tx, catalog: Catalog) -> QueueLine:
         by[row.status] += row.jobs
     oldest = min((row.oldest for row in rows if row.status == "pending" and row.oldest), default=None)
     step, _kind = changing_step(services, "reset-stuck")
-    found = rescue.look(tx, step, catalog, services.config, rescue.Params())
+    found = rescue.look(tx, step, catalog, services.config)
     stuck = counts(found.verdicts)
     acting = sum(number for disposition, number in stuck.items() if disposition.acts)
     slow = sum(number for disposition, number in stuck.items() if disposition.value == "leave_slow")

@@ -7,9 +7,8 @@ from bot.domain.needs import unseen
 from bot.domain.rescue import Disposition, counts
 from bot.operations.declared import changing_step
 from bot.operations.kinds.base import cannot, told
-from bot.operations.kinds.rescue import job_line, require_known
+from bot.operations.kinds.rescue import job_line, look, require_known
 from bot.operations.services import Services
-from bot.steps import rescue
 
 _SHOWN = 50
 
@@ -24,15 +23,14 @@ def read(services: Services, job_type: str = "", older_than: timedelta | None = 
         if lacking:
             return cannot(services, tx, step, *told(lacking))
         require_known(config, catalog, job_type, "stuck")
-        params = rescue.Params(job_type=job_type, older_than=older_than or timedelta(0))
-        found = rescue.look(tx, step, catalog, config, params)
+        found = look(tx, step, catalog, config, job_type, older_than or timedelta(0))
     by = counts(found.verdicts)
     return StuckList(
         env=config.env,
         as_of=found.scene.now,
         total=len(found.verdicts),
         stuck_after=max(config.timing.stuck_after, older_than or timedelta(0)),
-        jobs=tuple(job_line(item, found, found.scene.now) for item in found.verdicts[:_SHOWN]),
+        jobs=tuple(job_line(item, found.scene.now) for item in found.verdicts[:_SHOWN]),
         dead=sum(count for disposition, count in by.items() if disposition.acts),
         slow=by.get(Disposition.LEAVE_SLOW, 0),
         unknown=by.get(Disposition.LEAVE_UNKNOWN, 0),

@@ -9,8 +9,8 @@ from bot.domain.messages import PlanCard, PlanFace, VerifyReport
 from bot.errors import ConflictError
 from bot.operations import alerts, checks, doctor, plans, runs, stuck_jobs, verifying
 from bot.operations.issuing import Place
+from bot.operations.kinds import pause as steps
 from bot.operations.services import Services
-from bot.steps import pause as steps
 from tests.support.jobs import ALIVE, Target
 from tests.support.product import ADA, CONFIG, INCIDENTS, product
 

@@ -4,26 +4,79 @@ Confirming a pause begins a lease that `operations.pausing` tends: it holds new 
 a resume lets the first batch go; the lease's tending lets the others go, and stops when errors return.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.catalog import Catalog
 from bot.domain.durations import parse_duration, typed
 from bot.domain.messages import Message
+from bot.domain.platform import matches
 from bot.domain.runbook import Step
 from bot.domain.timing import Timing
 from bot.domain.vendor import GOOD_IN_A_ROW, good_in_a_row
 from bot.errors import InvalidCommand
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
 from bot.operations.services import Services
-from bot.steps import pause as steps
 from bot.store import pauses
 from bot.store.db import Tx
 from bot.store.pauses import Pause
 from bot.targets.queue import SQL as QUEUE
 
 THING = "ingest"
+BY_NEXT_RUN = "next-run-at"
+"""The strategy that holds a job by its next try."""
+MOST = 5000
+"""Jobs held or let go by one transaction; the next follows at once."""
+
+
+def _features(catalog: Catalog, strategy: str) -> frozenset[str]:
+    return catalog.features | ({"by_next_run_at"} if strategy == BY_NEXT_RUN else set())
+
+
+def hold(tx: Tx, step: Step, catalog: Catalog, pause: Pause, most: int = MOST) -> int:
+    """Hold what is pending and not held yet, and return how many jobs that were."""
+    rows = tx.records(
+        step.statements["hold"],
+        _features(catalog, pause.strategy),
+        pause=pause.id,
+        job_types=pause.job_types,
+        held_until=pause.held_until,
+        most=most,
+        now=tx.now,
+    )
+    return len(rows)
+
+
+def release(tx: Tx, step: Step, catalog: Catalog, pause: Pause, most: int) -> Counter[str]:
+    """Let the oldest of a pause's own jobs go, and return how many were `released` and how many had `moved on`."""
+    rows = tx.records(
+        step.statements["release"],
+        _features(catalog, pause.strategy),
+        pause=pause.id,
+        held_until=pause.held_until,
+        most=most,
+        now=tx.now,
+    )
+    return Counter(row["outcome"] for row in rows)
+
+
+def since_release(
+    tx: Tx, step: Step, catalog: Catalog, pause: Pause, since: datetime, patterns: Sequence[str]
+) -> tuple[int, int]:
+    """Return how many jobs that were let go since a moment were completed, and failed with an error of the vendor's kind."""
+    rows = tx.records(step.statements["since_release"], catalog.features, pause=pause.id, since=since)
+    completed = sum(row["jobs"] for row in rows if row["status"] == "completed")
+    tried = [row for row in rows if row["status"] in ("pending", "failed")]
+    failed = sum(row["jobs"] for row in tried if matches(patterns, [row["last_error"]]))
+    return completed, failed
+
+
+def foreign(tx: Tx, step: Step, job_types: Sequence[str]) -> int:
+    """Return how many jobs somebody else paused."""
+    row = tx.record(step.statements["foreign"], job_types=list(job_types))
+    return int(row["jobs"]) if row else 0
 
 
 def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
@@ -51,7 +104,7 @@ def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: M
             "ignored": [name for name in wanted if name not in types],
             "pending": counts.get("pending", 0),
             "processing": counts.get("processing", 0),
-            "foreign": steps.foreign(tx, step, types),
+            "foreign": foreign(tx, step, types),
             "strategy": strategy.id,
             "says": strategy.says,
             "ends_at": ends.isoformat(),
@@ -121,7 +174,7 @@ def _act(services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Don
     pause = pauses.find(tx, work.run.id) if begun else None
     if pause is None:
         return Done(result={}, rows=0, refused="ingest is paused already")
-    held = steps.hold(tx, work.step, work.catalog, pause)
+    held = hold(tx, work.step, work.catalog, pause)
     return Done(result={"held": held, "paused": 1}, rows=held or 1)
 
 
@@ -171,7 +224,7 @@ def _resume_preview(
         "good": good,
         "asked": asked,
         "watch_seconds": _watched(services, -(-held // queue.resume_batch)).total_seconds(),
-        "foreign": steps.foreign(tx, step, found.job_types),
+        "foreign": foreign(tx, step, found.job_types),
         "paused_seconds": (tx.now - found.started_at).total_seconds(),
         "way_back": "each job, until it is picked up: pause again",
     }
@@ -199,7 +252,7 @@ def _resume_act(services: Services, tx: Tx, work: Work, _after: int, _upto: int)
     good, asked = good_answers(services, found, tx.now)
     if asked and good < GOOD_IN_A_ROW:
         return Done(result={}, rows=0, refused=f"the API gave {good} of {GOOD_IN_A_ROW} good answers by now")
-    freed = steps.release(tx, work.step, work.catalog, found, services.config.queue.resume_batch)
+    freed = release(tx, work.step, work.catalog, found, services.config.queue.resume_batch)
     pauses.set_state(
         tx,
         found.id,
@@ -240,7 +293,7 @@ def _undo_preview(
         return cannot(services, tx, step, ["the pause has ended; there is nothing to put back"], [])
     counts = pauses.counts(tx, found.id)
     held = counts.held + counts.held_later
-    if held > steps.MOST:
+    if held > MOST:
         return cannot(services, tx, step, [f"it holds {held} jobs, too many at once"], ["dragonfly plan resume"])
     facts = {"of": params["step"], "run": found.id, "thing": "paused jobs", "can": held, "cannot": counts.moved}
     return Preview(params=dict(params), facts=facts, sealed={"run": found.id}, acting=held, resource=f"pause:{THING}")
@@ -250,10 +303,10 @@ def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) 
     found = pauses.find(tx, work.plan.params["run"], lock=True)
     if found is None or found.state == "ended":
         return Done(result={}, rows=0, refused="the pause has ended")
-    freed = steps.release(tx, work.step, work.catalog, found, steps.MOST)
+    freed = release(tx, work.step, work.catalog, found, MOST)
     left = pauses.counts(tx, found.id)
     if left.held + left.held_later:
-        return Done(result={}, rows=0, refused=f"it holds more than {steps.MOST} jobs by now; resume instead")
+        return Done(result={}, rows=0, refused=f"it holds more than {MOST} jobs by now; resume instead")
     pauses.set_state(tx, found.id, "ended")
     return Done(result={"put_back": freed["released"], "moved_on": freed["moved on"]}, rows=max(freed["released"], 1))
 

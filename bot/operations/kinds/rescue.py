@@ -1,8 +1,15 @@
-"""The rescue of stuck jobs as the engine sees it: preview facts for the card, batches, and the proof."""
+"""The rescue of stuck jobs (specification §12): whose jobs they are, what would be done, the batches, and the proof.
+
+Preview and effect share their selection: the preview pins ids with the facts it judged by, and the effect touches only
+rows for which every one of these facts still holds. It never touches a row that was not shown.
+"""
 
 import difflib
+import json
+import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,42 +18,152 @@ from bot.domain.configuration import Configuration
 from bot.domain.durations import parse_duration, typed
 from bot.domain.messages import JobLine, Message, NothingStuck
 from bot.domain.needs import unseen
-from bot.domain.rescue import Disposition, Verdict, backoff, counts, needs_second_person
+from bot.domain.rescue import (
+    Disposition,
+    Scene,
+    StuckJob,
+    Verdict,
+    backoff,
+    counts,
+    judge,
+    needs_second_person,
+    too_much_moved,
+)
 from bot.domain.runbook import Step
 from bot.errors import InvalidCommand
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, told
 from bot.operations.services import Services
-from bot.steps import rescue
 from bot.store.db import Tx
 from bot.store.plans import Target
 
 _SHOWN = 50
+_LOOK_AT_MOST = 20_000
+"""Stuck jobs read by one look; more are counted by the next."""
+_FIRST_JITTER, _JITTER = 0.9, 0.2
 
 
-def read_params(services: Services, params: Mapping[str, str]) -> rescue.Params:
-    """Return typed parameters.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Every stuck job with its verdict, and the scene in which it was judged."""
+
+    scene: Scene
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Beat:
+    worker_type: str
+    newest: datetime
+
+
+def look(
+    tx: Tx,
+    step: Step,
+    catalog: Catalog,
+    config: Configuration,
+    job_type: str = "",
+    older_than: timedelta = timedelta(0),
+) -> Look:
+    """Return every stuck job with what a plan would do with it, oldest first."""
+    timing, queue = config.timing, config.queue
+    scene = _scene(tx, step, config)
+    beats = {beat.worker_type: beat.newest for beat in tx.rows(_Beat, step.statements["type_beats"])}
+    rows = tx.rows(
+        StuckJob,
+        step.statements["find_stuck"],
+        catalog.features,
+        now=tx.now,
+        job_type=job_type,
+        stuck_seconds=timing.stuck_after.total_seconds(),
+        older_seconds=older_than.total_seconds(),
+        limits=json.dumps({name: limit.total_seconds() for name, limit in queue.stuck_limits.items()}),
+        max_attempts=queue.max_attempts,
+        most=_LOOK_AT_MOST,
+    )
+    jobs = (_with_types(row, beats, config) for row in rows)
+    judged = (judge(job, scene, queue, timing, listed=config.is_listed_job(job.job_type)) for job in jobs)
+    return Look(scene=scene, verdicts=tuple(judged))
+
+
+def _scene(tx: Tx, step: Step, config: Configuration) -> Scene:
+    dead, mass = config.timing.dead_after.total_seconds(), config.timing.mass_window.total_seconds()
+    row = tx.record(step.statements["scene"], now=tx.now, dead_seconds=dead, mass_seconds=mass)
+    assert row is not None
+    return Scene(now=tx.now, **row)
+
+
+def _with_types(job: StuckJob, beats: Mapping[str, datetime], config: Configuration) -> StuckJob:
+    types = config.serving_types(job.job_type, tuple(beats))
+    seen = max((beats[name] for name in types if name in beats), default=None)
+    return replace(job, types=types, type_seen_at=seen)
+
+
+def _capped(found: Look, cap: int) -> tuple[Look, int]:
+    """Return a look with at most `cap` jobs to act on, the oldest, and how many were left over."""
+    acting = [verdict for verdict in found.verdicts if verdict.disposition.acts]
+    left_over = {verdict.job.id for verdict in acting[cap:]}
+    kept = tuple(verdict for verdict in found.verdicts if verdict.job.id not in left_over)
+    return replace(found, verdicts=kept), len(left_over)
+
+
+def _pin(found: Look, catalog: Catalog, config: Configuration) -> list[Target]:
+    """Return the plan's targets: each job with every fact it was judged by."""
+    ordered = sorted(found.verdicts, key=lambda verdict: not verdict.disposition.acts)
+    return [
+        Target(
+            ordinal=ordinal,
+            target_id=verdict.job.id,
+            disposition=verdict.disposition.value,
+            reason=verdict.reason,
+            guard=_guard(verdict, catalog, config),
+        )
+        for ordinal, verdict in enumerate(ordered, start=1)
+    ]
+
+
+def _guard(verdict: Verdict, catalog: Catalog, config: Configuration) -> dict[str, object]:
+    job = verdict.job
+    guard: dict[str, object] = {
+        "job_type": job.job_type,
+        "locked_at": job.locked_at.isoformat() if job.locked_at else None,
+        "attempts": job.attempts,
+        "max_attempts": job.max_attempts,
+        **({"worker_id": job.worker_id} if job.worker_id else {"types": list(job.types)}),
+    }
+    for name in ("since", "next_run_at", "started_at", "seen_at"):
+        moment = getattr(job, name)
+        guard |= {name: moment.isoformat()} if moment else {}
+    if "next_run_at" in catalog.features and verdict.disposition is Disposition.RESET:
+        wait = backoff(job.attempts, config.timing).total_seconds()
+        guard["wait_seconds"] = round(wait * (_FIRST_JITTER + _JITTER * random.random()), 3)  # jitter, no secret
+    return guard
+
+
+def _older_than(services: Services, params: Mapping[str, str]) -> timedelta:
+    """Return how old a job must be.
 
     Raises:
         InvalidCommand: a duration without a unit, or less than the configured limit.
     """
-    older = parse_duration(params["older_than"]) if params.get("older_than") else timedelta(0)
-    least = services.config.timing.stuck_after
-    if params.get("older_than") and older < least:
+    if not params.get("older_than"):
+        return timedelta(0)
+    older, least = parse_duration(params["older_than"]), services.config.timing.stuck_after
+    if older < least:
         message = f"older-than {params['older_than']!r} is too short: least {typed(least)}"
         raise InvalidCommand(message, hint="dragonfly plan reset-stuck older_than=10m")
-    return rescue.Params(job_type=params.get("type", ""), older_than=older)
+    return older
 
 
 def preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
     """Return what a reset would do now, or why there is nothing to plan."""
-    asked = read_params(services, params)
+    job_type, older_than = params.get("type", ""), _older_than(services, params)
     unavailable = impossible(services, tx, step, catalog)
     if unavailable is not None:
         return unavailable
     config = services.config
-    require_known(config, catalog, asked.job_type, "reset-stuck")
-    whole = rescue.look(tx, step, catalog, config, asked)
-    found, left_over = rescue.capped(whole, config.queue.plan_cap)
+    require_known(config, catalog, job_type, "reset-stuck")
+    whole = look(tx, step, catalog, config, job_type, older_than)
+    found, left_over = _capped(whole, config.queue.plan_cap)
     by = counts(found.verdicts)
     acting = sum(count for disposition, count in by.items() if disposition.acts)
     if acting == 0:
@@ -63,7 +180,7 @@ def preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Ma
         "waits": _waits(services, found, catalog),
         "reaper": catalog.reapers[0] if catalog.reapers else "",
     }
-    targets = rescue.pin(found, catalog, config)
+    targets = _pin(found, catalog, config)
     jobs = [
         [item.target_id, item.disposition, item.guard["locked_at"] or "", item.guard["attempts"]] for item in targets
     ]
@@ -77,7 +194,7 @@ def preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Ma
     )
 
 
-def _nothing(services: Services, tx: Tx, found: rescue.Look) -> NothingStuck:
+def _nothing(services: Services, tx: Tx, found: Look) -> NothingStuck:
     by = counts(found.verdicts)
     return NothingStuck(
         env=services.config.env,
@@ -87,17 +204,17 @@ def _nothing(services: Services, tx: Tx, found: rescue.Look) -> NothingStuck:
         unknown=by.get(Disposition.LEAVE_UNKNOWN, 0),
         unlisted=by.get(Disposition.LEAVE_UNLISTED, 0),
         guard_until=found.scene.guard_until(services.config.timing),
-        jobs=tuple(job_line(verdict, found, tx.now) for verdict in found.verdicts[:_SHOWN]),
+        jobs=tuple(job_line(verdict, tx.now) for verdict in found.verdicts[:_SHOWN]),
     )
 
 
-def job_line(verdict: Verdict, found: rescue.Look, now: datetime) -> JobLine:
+def job_line(verdict: Verdict, now: datetime) -> JobLine:
     """Return one stuck job as a list shows it."""
     job = verdict.job
     return JobLine(
         id=job.id,
         job_type=job.job_type,
-        locked_for=now - found.since[job.id],
+        locked_for=job.stuck_for(now),
         attempts=job.attempts,
         max_attempts=job.max_attempts,
         worker_id=job.worker_id or "",
@@ -106,7 +223,7 @@ def job_line(verdict: Verdict, found: rescue.Look, now: datetime) -> JobLine:
     )
 
 
-def _groups(found: rescue.Look, idempotent: Mapping[str, bool]) -> list[dict[str, Any]]:
+def _groups(found: Look, idempotent: Mapping[str, bool]) -> list[dict[str, Any]]:
     grouped: dict[tuple[Disposition, str, str], list[Verdict]] = defaultdict(list)
     for verdict in found.verdicts:
         grouped[verdict.disposition, verdict.reason, verdict.job.job_type].append(verdict)
@@ -118,8 +235,8 @@ def _groups(found: rescue.Look, idempotent: Mapping[str, bool]) -> list[dict[str
             "reason": reason,
             "job_type": job_type,
             "count": len(items),
-            "locked_least": min(int((now - found.since[item.job.id]).total_seconds()) for item in items),
-            "locked_most": max(int((now - found.since[item.job.id]).total_seconds()) for item in items),
+            "locked_least": min(int(item.job.stuck_for(now).total_seconds()) for item in items),
+            "locked_most": max(int(item.job.stuck_for(now).total_seconds()) for item in items),
             "attempts_least": min(item.job.attempts for item in items),
             "attempts_most": max(item.job.attempts for item in items),
             "max_attempts": max(item.job.max_attempts for item in items),
@@ -129,18 +246,14 @@ def _groups(found: rescue.Look, idempotent: Mapping[str, bool]) -> list[dict[str
     ]
 
 
-def _silent_seconds(found: rescue.Look, now: datetime) -> int | None:
+def _silent_seconds(found: Look, now: datetime) -> int | None:
     """Return how long the dead workers have been silent at least."""
-    seen = [
-        item.job.owner_seen_at if item.job.worker_id else item.job.type_seen_at
-        for item in found.verdicts
-        if item.disposition.acts
-    ]
+    seen = [item.job.seen_at for item in found.verdicts if item.disposition.acts]
     silent = [int((now - moment).total_seconds()) for moment in seen if moment is not None]
     return min(silent) if silent else None
 
 
-def _waits(services: Services, found: rescue.Look, catalog: Catalog) -> list[int] | None:
+def _waits(services: Services, found: Look, catalog: Catalog) -> list[int] | None:
     """Return the least and most wait before the next try, where the queue keeps one."""
     attempts = [item.job.attempts for item in found.verdicts if item.disposition is Disposition.RESET]
     if "next_run_at" not in catalog.features or not attempts:
@@ -161,28 +274,34 @@ def _settings(services: Services) -> Mapping[str, object]:
 
 
 def _why_not_now(services: Services, tx: Tx, step: Step) -> str:
-    until = rescue.guarded_until(tx, step, services.config)
+    until = _scene(tx, step, services.config).guard_until(services.config.timing)
     return "the database or the bot was away: nobody is judged dead yet" if until else ""
 
 
 def _act(_services: Services, tx: Tx, work: Work, after: int, upto: int) -> Done:
-    done = rescue.act(tx, work.step, work.catalog, plan_id=work.plan.id, after=after, upto=upto)
-    moved = len(done.moved)
-    refused = f"too much has moved on ({moved} of {done.done + moved})" if done.done and done.too_much_moved else ""
-    result = {"reset": done.reset, "failed": done.failed, "moved_on": moved}
-    return Done(result=result, rows=done.done, moved=done.moved, refused=refused)
+    values = {"plan": work.plan.id, "after": after, "upto": upto, "now": tx.now}
+    row = tx.record(work.step.statements["reset_batch"], work.catalog.features, **values)
+    assert row is not None
+    done, moved = row["reset"] + row["failed"], len(row["moved"])
+    refused = (
+        f"too much has moved on ({moved} of {done + moved})" if done and too_much_moved(done + moved, done) else ""
+    )
+    result = {"reset": row["reset"], "failed": row["failed"], "moved_on": moved}
+    return Done(result=result, rows=done, moved=row["moved"], refused=refused)
 
 
 def _prove(services: Services, work: Work) -> Proof:
     with services.db.read() as tx:
-        total, left = rescue.waiting(tx, work.step, work.catalog, work.plan.id)
-    return Proof(left=left, total=total)
+        row = tx.record(work.step.statements["count_waiting"], work.catalog.features, plan=work.plan.id)
+    assert row is not None
+    return Proof(left=row["waiting"], total=row["total"])
 
 
 def _not_before(services: Services, targets: Sequence[Target], made_at: datetime) -> datetime | None:
-    if not rescue.needs_second_look(targets):
-        return None
-    return made_at + services.config.timing.second_look
+    """Look twice where an owner vanished: it never wrote a heartbeat."""
+    guards = [item.guard for item in targets if Disposition(item.disposition).acts]
+    vanished = any("worker_id" in guard and "seen_at" not in guard for guard in guards)
+    return made_at + services.config.timing.second_look if vanished else None
 
 
 def _proof_for(services: Services, result: Mapping[str, int], facts: Mapping[str, Any]) -> timedelta | None:
@@ -214,7 +333,9 @@ def _undo_preview(
     lacking = unseen(catalog)
     if lacking:
         return cannot(services, tx, step, *told(lacking))
-    total, can = rescue.can_put_back(tx, step, catalog, params["run"])
+    row = tx.record(step.statements["can_put_back"], catalog.features, run=params["run"])
+    assert row is not None
+    total, can = row["total"], row["can"]
     if not can:
         return cannot(services, tx, step, ["every job was picked up or done since; nothing can be put back"], [])
     facts = {"of": params["step"], "run": params["run"], "thing": "jobs", "can": can, "cannot": total - can}
@@ -225,7 +346,8 @@ def _undo_preview(
 
 
 def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Done:
-    done = rescue.put_back(tx, work.step, work.catalog, work.plan.params["run"])
+    values = {"run": work.plan.params["run"], "now": tx.now}
+    done = len(tx.records(work.step.statements["put_back"], work.catalog.features, **values))
     return Done(result={"put_back": done, "moved_on": max(0, work.plan.preview["can"] - done)}, rows=done)
 
 
