@@ -12,7 +12,6 @@ import bot.targets.railway
 from bot.domain.messages import CannotPlan, Message, Notice, PlanCard, PlanFace, SettleForm
 from bot.errors import InvalidCommand, NotAllowed
 from bot.operations import audit, forms, plans, proofs, runs
-from bot.operations import audit, forms, plans, proofs, runs
 from bot.operations.issuing import Place
 from bot.operations.kinds.restart import SIGN_IN_FAILS
 from bot.operations.services import Services
