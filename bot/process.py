@@ -68,6 +68,7 @@ class Bot:
             chat=self.chat,
             directory=SlackDirectory(web, SystemClock(), settings.config.timing),
             plan_key=plan_key(token),
+            beside=lambda work: threading.Thread(target=work, name="beside", daemon=True).start(),
         )
         self.rejected: Counter[str] = Counter()
         self._spawner = ThreadPoolExecutor(2, thread_name_prefix="unrecorded")

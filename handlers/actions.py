@@ -151,6 +151,7 @@ HANDLERS: Mapping[str, Handler] = {
     ids.DENY: lambda asked: _show(asked, approvals.deny(asked.services, asked.envelope.value, asked.actor)),
     ids.SETTLE_YES: lambda asked: asked.answer(forms.settle_form(asked.services, asked.envelope.value, yes=True)),
     ids.SETTLE_NO: lambda asked: asked.answer(forms.settle_form(asked.services, asked.envelope.value, yes=False)),
+    ids.read_action("gate"): lambda asked: run_gate(asked, ids.decode_request(asked.envelope.value)[1]),
     ids.GATE: lambda asked: run_gate(asked, {"mode": asked.envelope.value}),
     ids.STOP_GATE: lambda asked: asked.answer(gate_runs.stop(asked.services, asked.envelope.value, asked.actor)),
     ids.STOP: lambda asked: asked.answer(pausing.stop(asked.services, asked.envelope.value, asked.actor)),

@@ -55,11 +55,17 @@ def _resolve(asked: Asked, args: Mapping[str, str]) -> None:
 
 
 def run_gate(asked: Asked, args: Mapping[str, str]) -> None:
-    """Run the gate; the one for prod stands in the channel for everyone, as it goes."""
-    channel = asked.envelope.channel_id if args["mode"] == "prod" else ""
-    report = gate_runs.run(asked.services, args["mode"], args.get("skip", ""), asked.actor, channel=channel)
-    if not channel:
-        asked.answer(report)
+    """Run the gate, which may take minutes; the one for prod stands in the channel for everyone, as it goes."""
+    services, mode, skip = asked.services, args["mode"], args.get("skip", "")
+    channel = asked.envelope.channel_id if mode == "prod" else ""
+    gate_runs.require(services, mode, skip, asked.actor)
+
+    def run() -> None:
+        report = gate_runs.run(services, mode, skip, asked.actor, channel=channel)
+        if not channel:
+            asked.answer(report)
+
+    services.beside(run)
 
 
 def _help(asked: Asked, args: Mapping[str, str]) -> None:

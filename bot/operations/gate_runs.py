@@ -31,12 +31,9 @@ def run(
         tell: is told of every moment too; output lines are for a shell only.
 
     Raises:
-        InvalidCommand: no such mode or check, or a dev gate where no checkout is configured.
-        NotAllowed: a dev gate runs commands, which needs an operator.
+        InvalidCommand, NotAllowed: as `require` says.
     """
-    if mode == "dev":
-        authority.require(services, actor, Role.OPERATOR, "the dev gate")
-    reading.require(services, mode, skip)
+    require(services, mode, skip, actor)
     try:
         kept = _begin(services, mode, actor, channel)
     except StoreError:
@@ -58,6 +55,18 @@ def run(
         services.log.warning("gate_not_kept id=%s", kept)
     services.wake("delivery")
     return report
+
+
+def require(services: Services, mode: str, skip: str, actor: Actor) -> None:
+    """Return when this gate may be run.
+
+    Raises:
+        InvalidCommand: no such mode or check, or a dev gate where no checkout is configured.
+        NotAllowed: a dev gate runs commands, which needs an operator.
+    """
+    if mode == "dev":
+        authority.require(services, actor, Role.OPERATOR, "the dev gate")
+    reading.require(services, mode, skip)
 
 
 class _Stopped(Exception):

@@ -22,6 +22,11 @@ def _nothing(_what: str) -> None:
     """No loop runs in this process: another one finds the work."""
 
 
+def _at_once(work: Callable[[], None]) -> None:
+    """A shell waits for it."""
+    work()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Ports and configuration; a shell has no chat and no directory."""
@@ -41,6 +46,8 @@ class Services:
     vendor_probe: VendorProbe | None = None
     clock: Clock = field(default_factory=SystemClock)
     wake: Wake = _nothing
+    beside: Callable[[Callable[[], None]], None] = _at_once
+    """Does work that may take minutes where it holds up nothing else: handling a press must end within its claim."""
     plan_key: bytes = b""
     """From which the secrets of plans are derived; empty in a shell."""
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("dragonfly"))

@@ -63,3 +63,20 @@ def test_a_running_gate_is_stopped_from_its_card(bot: Bot, slack: SlackServer) -
     ben.presses(again, ids.STOP_GATE)
     slack.workspace.wait_for(lambda: head(slack, again.ts).startswith("🔴 Stopped"), 10)
     assert bot.services.config.env == "dev"
+
+
+def test_long_gates_hold_nothing_up(bot: Bot, slack: SlackServer) -> None:
+    """As many as there are hands for presses run at once: each can still be stopped."""
+    ada = slack.person("U0ADA")
+    for _ in range(4):
+        ada.types("/dragonfly gate prod")
+    heads = slack.workspace.messages
+
+    def going() -> list[Message]:
+        return [item for item in heads(CHANNEL) if head(slack, item.ts).startswith("🟡 Working: release gate")]
+
+    slack.workspace.wait_for(lambda: len(going()) == 4, 10)
+    for item in going():
+        ada.presses(item, ids.STOP_GATE)
+    slack.workspace.wait_for(lambda: not going(), 10)
+    assert bot.services.config.env == "dev"
