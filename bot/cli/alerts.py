@@ -22,6 +22,6 @@ def run(args: argparse.Namespace) -> int:
 def _number(text: str) -> int:
     number = parse_alert_key(text)
     if number is None:
-        message = f"{text!r} is not an alert such as A31" if text else "which alert?"
+        message = f"{text!r} is not an alert such as A31" if text else "no alert is named"
         raise InvalidCommand(message, hint="dragonfly alerts why A31")
     return number

@@ -106,7 +106,7 @@ def _coloured(said: str, style: str) -> str:
     first, line_end, rest = said.partition("\n")
     console = Console(soft_wrap=True, highlight=False)
     with console.capture() as shown:  # rich's own answer to a closed pipe would be exit code 1
-        console.print(Text(first, style=style) + Text(f"{line_end}{rest}"))
+        console.print(Text.assemble((first, style), line_end, rest))
     return shown.get()
 
 

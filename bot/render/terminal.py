@@ -64,7 +64,7 @@ def colour(message: Message) -> str:
     """Return the colour of a message's first line: who has to act? (cards, 0.5)."""
     match message:
         case m.StatusCard():
-            bad = message.has_findings and not all(line.acked_by for line in message.alerts or ())
+            bad = message.has_findings and not (message.alerts and all(line.acked_by for line in message.alerts))
             return "bold red" if bad and not message.blind else "dim" if message.blind else "green"
         case m.AlertCard():
             return "bold red" if not message.acked_by and not message.resolved_at else "yellow"

@@ -101,10 +101,10 @@ def test_every_read_has_json(dragonfly: Run, target: Target, words: str) -> None
         ("ack A31", 4, "I know no A31"),
         ("ack everything", 2, "'everything' is not an alert such as A31"),
         ("timeline everything", 2, "'everything' is not an alert such as A31"),
-        ("alerts why", 2, "which alert?"),
+        ("alerts why", 2, "no alert is named. dragonfly alerts why A31"),
         ("resolve A31 --reason x", 2, "reason 'x' is not 5 to 500 characters"),
         ("logs nothing", 2, "dragonfly logs api"),
-        ("failed --since 24", 2, "dragonfly failed [--since 24h]"),
+        ("failed --since 24", 2, "since '24' has no unit"),
         ("gate --mode prod --skip nothing", 2, "dragonfly gate --mode dev|prod [--skip NAME …]"),
         ("audit list --most 0", 2, "--most is 1 or more"),
         ("sandbox --runbooks /nowhere", 2, "is no directory"),
@@ -158,10 +158,16 @@ def test_who_would_be_called(dragonfly: Run) -> None:
     assert dragonfly("route", "test", "scenario=worker-death", "--expect", "U0GIL").returncode == 1
 
 
+@pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
 def test_a_pipe_has_no_colour(dragonfly: Run, target: Target) -> None:
-    """What is piped is plain text."""
-    target.worker()
+    """What is piped is plain text; in a terminal that can show it the first line alone has a colour."""
+    target.stuck(1)
     assert "\x1b[" not in dragonfly("status").stdout
+    ours, its = os.openpty()
+    for terminal, is_coloured in (("xterm", True), ("dumb", False)):
+        dragonfly("status", stdout=its, TERM=terminal)
+        first, _, rest = os.read(ours, 65_536).decode().partition("\n")
+        assert (";31m" in first, "\x1b[" in rest) == (is_coloured, False)
 
 
 def test_a_teams_runbook_from_a_shell(dragonfly: Run, target: Target, tmp_path: Path) -> None:
