@@ -12,25 +12,11 @@ from bot.domain.params import TYPES, Param
 from runbooks.lint_sql import GIVEN, lint_statement
 from runbooks.reading import FOR_TEAMS, KINDS, MOST_ROWS, Folder
 
-READS = [
-    "status",
-    "workers",
-    "queue",
-    "failed",
-    "stuck",
-    "ingest",
-    "migrations",
-    "locks",
-    "logs",
-    "probe",
-    "verify",
-    "gate",
-    "alerts",
-    "timeline",
-    "runbook",
-    "oncall",
-    "doctor",
-]
+_READS = (
+    "status workers queue failed stuck ingest migrations locks logs probe verify gate "
+    "alerts timeline runbook oncall doctor"
+)
+READS = _READS.split()
 """Operations that a step of kind `read` may name."""
 _OTHERS = (
     "incidents ack resolve help check plan show apply audit route db bot sandbox "
@@ -129,12 +115,10 @@ def lint(folder: Folder) -> Iterator[str]:
 
 def _mistaken(place: str, item: Mapping[str, Any], shape: Mapping[str, str]) -> tuple[str, ...]:
     """Return each key that nobody knows, and each value that is of another type than its key wants."""
-    unknown = [f"{place}: unknown key {key}" for key in item if key not in shape]
-    return (*unknown, *(f"{place}: {key} is {shape[key]}" for key in item if not _fits(item[key], shape.get(key))))
-
-
-def _fits(value: object, wanted: str | None) -> bool:
-    return wanted is None or _IS[wanted](value)
+    return (
+        *(f"{place}: unknown key {key}" for key in item if key not in shape),
+        *(f"{place}: {key} is {shape[key]}" for key in item if key in shape and not _IS[shape[key]](item[key])),
+    )
 
 
 def _queries(item: Mapping[str, Any]) -> tuple[str, ...]:
@@ -210,11 +194,8 @@ def _lint_param(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
 
 def _lint_strategy(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"{where} has no {key}" for key in ("id", "says") if not entry.get(key))
-    yield from (f"{where}: need {need!r} is not known" for need in entry.get("needs", ()) if not _is_need(need))
-
-
-def _is_need(need: str) -> bool:
-    return is_known(need) or need in FEATURES
+    unknown = [need for need in entry.get("needs", ()) if not is_known(need) and need not in FEATURES]
+    yield from (f"{where}: need {need!r} is not known" for need in unknown)
 
 
 def _lint_sql(place: str, item: Mapping[str, Any], folder: Folder) -> Iterator[str]:

@@ -15,28 +15,19 @@ from bot.domain.runbook import Runbook, Step, Strategy
 from bot.sqlfile import Statement, parse
 
 SHIPPED = ("worker_death", "migration_block", "vendor_outage", "release_gate", "quick_reference")
+FOR_TEAMS = ("sql_read", "sql_change", "read", "manual")
+"""Kinds that a team's runbook may have: of the others, the SQL is sent without the rails."""
+_NO_STATEMENTS = ("restart", "set_variable", "end_session", "repair", "rollback", "allow_release", "undo", *FOR_TEAMS)
 KINDS: Mapping[str, tuple[str, ...]] = {
     "rescue": ("find_stuck", "scene", "type_beats", "reset_batch", "count_waiting", "can_put_back", "put_back"),
     "pause": ("hold", "release", "foreign"),
     "resume": ("release", "since_release", "foreign"),
-    "restart": (),
-    "set_variable": (),
-    "end_session": (),
-    "repair": (),
-    "rollback": (),
-    "allow_release": (),
-    "undo": (),
-    "sql_read": (),
-    "sql_change": (),
-    "read": (),
-    "manual": (),
+    **dict.fromkeys(_NO_STATEMENTS, ()),
 }
 """Each kind of step and the statements it sends; the SQL kinds name theirs in `[step.sql]`."""
-FOR_TEAMS = ("sql_read", "sql_change", "read", "manual")
-"""Kinds that a team's runbook may have: of the others, the SQL is sent without the rails."""
 MOST_ROWS = 500
 """No SQL step of a team touches more rows than this, whatever it declares."""
-_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+_WRITABLE_BY_NO_STATEMENTS = stat.S_IWGRP | stat.S_IWOTH
 _MOST_BYTES = 200_000
 
 
@@ -72,25 +63,25 @@ def team(folder: str) -> tuple[Folder, ...]:
     try:
         inner = sorted(item for item in place.iterdir() if item.is_dir() and not item.name.startswith((".", "__")))
     except OSError as error:
-        return _unreadable(place, f"runbooks.folder: {folder} is no directory that can be read: {error.strerror}")
+        return (_unread(place, f"runbooks.folder: {folder} is no directory that can be read: {error.strerror}"),)
     if unsafe := _unsafe(place):
-        return _unreadable(place, *unsafe)
+        return (_unread(place, *unsafe),)
     if (place / "runbook.toml").exists():
-        return _unreadable(place, f"runbooks.folder: {folder} is one runbook; name the directory that holds it")
+        return (_unread(place, f"runbooks.folder: {folder} is one runbook; name the directory that holds it"),)
     if not inner:
-        return _unreadable(place, f"runbooks.folder: {folder} holds no runbook")
+        return (_unread(place, f"runbooks.folder: {folder} holds no runbook"),)
     return tuple(_team_folder(item) for item in inner)
 
 
-def _unreadable(place: Path, *faults: str) -> tuple[Folder, ...]:
-    return (Folder(name=place.name, is_team=True, faults=faults),)
+def _unread(place: Path, *faults: str) -> Folder:
+    return Folder(name=place.name, is_team=True, faults=faults)
 
 
 def _team_folder(place: Path) -> Folder:
     paths = [place / "runbook.toml", *sorted(place.glob("*.sql"))]
     unsafe = tuple(fault for path in (place, *paths) for fault in _unsafe(path))
     if unsafe:
-        return Folder(name=place.name, is_team=True, faults=unsafe)
+        return _unread(place, *unsafe)
     statements: dict[str, Statement] = {}
     path = paths[0]
     try:
@@ -100,17 +91,15 @@ def _team_folder(place: Path) -> Folder:
             _require_new(statements, found)
             statements |= found
     except OSError as error:
-        return _unreadable(place, f"{place.name}/{path.name} cannot be read: {error.strerror}")[0]
+        return _unread(place, f"{place.name}/{path.name} cannot be read: {error.strerror}")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError) as error:
-        return _unreadable(place, f"{place.name}/{path.name}: {error}")[0]
+        return _unread(place, f"{place.name}/{path.name}: {error}")
     return Folder(name=place.name, declared=declared, statements=statements, is_team=True)
 
 
 def _require_new(known: Mapping[str, Statement], found: Mapping[str, Statement]) -> None:
-    twice = sorted(set(known) & set(found))
-    if twice:
-        message = f"SQL block {twice[0]!r} stands in another file of the folder too"
-        raise ValueError(message)
+    if twice := sorted(set(known) & set(found)):
+        raise ValueError(f"SQL block {twice[0]!r} stands in another file of the folder too")
 
 
 def _unsafe(path: Path) -> tuple[str, ...]:
@@ -125,7 +114,7 @@ def _unsafe(path: Path) -> tuple[str, ...]:
         found.append(f"{where} is a link; put the file itself there")
     if seen.st_uid not in (0, os.getuid()):
         found.append(f"{where} belongs to somebody else; chown it to the bot's user or root")
-    if not stat.S_ISLNK(seen.st_mode) and seen.st_mode & _WRITABLE_BY_OTHERS:
+    if not stat.S_ISLNK(seen.st_mode) and seen.st_mode & _WRITABLE_BY_NO_STATEMENTS:
         found.append(f"{where} may be written by others; chmod go-w")
     if path.is_file() and seen.st_size > _MOST_BYTES:
         found.append(f"{where} is larger than {_MOST_BYTES} bytes")
