@@ -52,7 +52,7 @@ _WORDS: Mapping[str, Words] = {
     },
     "gate": {
         "--mode": {"required": True, "choices": ["dev", "prod"]},
-        "--skip": {"nargs": "*", "default": [], "metavar": "NAME", "help": "checks to leave out"},
+        "--skip": {"action": "extend", "nargs": "*", "default": [], "metavar": "NAME", "help": "checks to leave out"},
         "--post": _flag("show it in the alert channel too"),
     },
     "doctor": {"--offline": _flag("only what needs no network")},
@@ -115,7 +115,8 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for item in OPERATIONS:
-        made = commands.add_parser(item.name, help=item.sentence, description=item.sentence)
+        made = commands.add_parser(item.name, aliases=item.aliases, help=item.sentence, description=item.sentence)
+        made.set_defaults(command=item.name)
         if item.name in _VERBS:
             verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
             for verb, words in _VERBS[item.name].items():

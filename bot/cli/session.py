@@ -25,7 +25,7 @@ from bot.settings import load
 
 _DONE = ("acknowledged", "resolved", "late-acknowledge")
 """Notices that say what was done; every other one is a refusal."""
-_FINDS = ("status", "verify", "gate", "check", "doctor", "audit")
+_FINDS = ("status", "gate", "check", "doctor", "audit")
 """Commands that exit with 1 on findings; others exit with 0 if they could read."""
 
 

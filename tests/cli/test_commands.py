@@ -73,7 +73,7 @@ def test_the_story_from_a_shell(dragonfly: Run, target: Target) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["status", "stuck", "oncall", "check", "doctor", "alerts", "audit list", "audit verify"]
+    "words", ["status", "stuck", "oncall", "check", "doctor", "incidents", "audit list", "audit verify"]
 )
 def test_every_read_has_json(dragonfly: Run, target: Target, words: str) -> None:
     """`--json` gives facts that a program can read, and no secret."""
