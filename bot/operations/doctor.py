@@ -66,7 +66,9 @@ def _off(name: str, detail: str, remedy: str) -> DoctorLine:
 
 
 def _remedy(error: BotError) -> str:
-    return error.hint or "check the address, the network and whether the server runs"
+    """Return what to do; that doctor says more is nothing to say in doctor."""
+    says_nothing = "dragonfly doctor" in error.hint or not error.hint
+    return "check the address, the network and whether the server runs" if says_nothing else error.hint
 
 
 def _store(services: Services, tx: Tx) -> Iterator[DoctorLine]:

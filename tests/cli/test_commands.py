@@ -129,6 +129,8 @@ def test_the_database_is_away(dragonfly: Run) -> None:
         assert done.returncode == 3, done.stderr
         assert "cannot be reached" in done.stdout + done.stderr
         assert "verysecret" not in done.stdout + done.stderr
+    examined = dragonfly("doctor", DRAGONFLY_DATABASE_URL=away)
+    assert (examined.returncode, "do: check the address" in examined.stdout) == (1, True)
 
 
 @pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
