@@ -45,8 +45,7 @@ def parse(text: str) -> dict[str, Statement]:
     for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
         first, *rest = body.strip().splitlines() or [""]
         if not first.startswith("-- ") or name in statements:
-            message = f"SQL block {name!r} needs one describing comment line and a name of its own"
-            raise ValueError(message)
+            raise ValueError(f"SQL block {name!r} needs one describing comment line and a name of its own")
         statements[name] = Statement(name, first.removeprefix("-- "), tuple(rest))
     return statements
 

@@ -66,12 +66,10 @@ def _without_fixed_word(name: str, words: list[str]) -> list[str]:
 
 def _plain(text: str) -> str:
     if len(text) > MOST_CHARACTERS:
-        message = f"more than {MOST_CHARACTERS} characters"
-        raise InvalidCommand(message, hint="/dragonfly status")
+        raise InvalidCommand(f"more than {MOST_CHARACTERS} characters", hint="/dragonfly status")
     plain = unicodedata.normalize("NFKC", text)
     if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") for char in plain):
-        message = "control, zero-width or direction characters are not taken"
-        raise InvalidCommand(message, hint="/dragonfly status")
+        raise InvalidCommand("control, zero-width or direction characters are not taken", hint="/dragonfly status")
     return plain
 
 

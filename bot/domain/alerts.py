@@ -69,8 +69,7 @@ def decide(alert: State | None, status: Status, now: datetime, timing: Timing) -
             return _from_resolving(alert, bad, now, timing)
         case "resolved":
             return _from_resolved(alert, bad, now, timing)
-    message = f"no such alert state: {alert.state}"
-    raise ValueError(message)
+    raise ValueError(f"no such alert state: {alert.state}")
 
 
 def _from_inactive(bad: bool, timing: Timing) -> tuple[Change, str]:

@@ -60,8 +60,7 @@ def _plain(value: object) -> object:
             return {str(_plain(str(key))): _plain(item) for key, item in value.items() if item is not None}
         case list() | tuple():
             return [_plain(item) for item in value]
-    message = f"an audit record holds text, integers, booleans, lists and mappings, not {type(value).__name__}"
-    raise TypeError(message)
+    raise TypeError(f"an audit record holds text, integers, booleans, lists and mappings, not {type(value).__name__}")
 
 
 def rfc3339(at: datetime) -> str:

@@ -23,6 +23,5 @@ def parse_duration(text: str) -> timedelta:
     """
     found = re.fullmatch(r"(\d{1,6})([smhd])", text.strip().lower())
     if found is None:
-        message = f"{text!r} has no unit. Write 5m or 1h"
-        raise InvalidCommand(message, hint="5m")
+        raise InvalidCommand(f"{text!r} has no unit. Write 5m or 1h", hint="5m")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})

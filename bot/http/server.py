@@ -183,8 +183,7 @@ class HttpServer:
         while not self._server.started:
             self._thread.join(0.01)
             if not self._thread.is_alive():
-                message = f"port {self._server.config.port} cannot be listened on"
-                raise OSError(message)
+                raise OSError(f"port {self._server.config.port} cannot be listened on")
 
     @property
     def port(self) -> int:

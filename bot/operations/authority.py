@@ -55,5 +55,4 @@ def require(services: Services, actor: Actor, role: Role, doing: str) -> None:
         raise NotAllowed(message, hint="dragonfly, from a shell, works without it") from error
     if holds < role:
         may = "you may read and acknowledge" if holds >= Role.VIEWER else "guests, bots and other teams may not"
-        message = f"{doing} needs {_NEEDS[role]}, {may}"
-        raise NotAllowed(message, hint="/dragonfly oncall says who may")
+        raise NotAllowed(f"{doing} needs {_NEEDS[role]}, {may}", hint="/dragonfly oncall says who may")

@@ -23,8 +23,7 @@ def changing_step(services: Services, step_id: str, params: Mapping[str, str] | 
     known = {step.id: step for step in changing_steps(services.runbooks)}
     found = known.get(step_id)
     if found is None:
-        message = f"no step {step_id!r}; steps here: {', '.join(known)}"
-        raise InvalidCommand(message, hint="dragonfly plan reset-stuck")
+        raise InvalidCommand(f"no step {step_id!r}; steps here: {', '.join(known)}", hint="dragonfly plan reset-stuck")
     taken_back = known.get((params or {}).get("step", "")) if step_id == UNDO_STEP else None
     if taken_back is None:
         return found, KINDS[found.kind]
@@ -37,8 +36,7 @@ def _refuse(*_: object) -> Done:
 
 
 def _no_plan(*_: object) -> Message:
-    message = "its step is not declared here"
-    raise InvalidCommand(message)
+    raise InvalidCommand("its step is not declared here")
 
 
 def _cannot_tell(_services: Services, work: Work) -> Proof:

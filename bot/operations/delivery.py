@@ -91,8 +91,7 @@ def _send(chat: Chat, work: _Work) -> tuple[str, str]:
     item = work.item
     if item.kind == "update":
         if work.target is None:
-            message = "the message to edit is not known"
-            raise DeliveryPermanent(message, slack_error="message_not_found")
+            raise DeliveryPermanent("the message to edit is not known", slack_error="message_not_found")
         chat.update(work.target.channel, work.target.ts, work.content)
         return work.target.channel, work.target.ts
     if item.kind == "ephemeral":

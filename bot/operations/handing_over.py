@@ -27,8 +27,7 @@ def hand_over(services: Services, plan_id: str, actor: Actor) -> Message:
         InvalidCommand: the plan is no such step, or needs nobody any more.
     """
     if actor.surface is not Surface.CLI:
-        message = "a statement is handed over in a shell only"
-        raise NotAllowed(message, hint=f"dragonfly apply {plan_id} --hand-over")
+        raise NotAllowed("a statement is handed over in a shell only", hint=f"dragonfly apply {plan_id} --hand-over")
     authority.require(services, actor, Role.OPERATOR, f"hand over {plan_id}")
     with services.db.write() as tx:
         plan = plans.find(tx, plan_id, lock=True)
@@ -57,8 +56,7 @@ def _why_refused(services: Services, tx: Tx, plan: Plan, actor: Actor) -> str:
         return refused
     if refused != "needs-second" or not kind.dba:
         why = "has been approved" if plan.approval == "approved" else "is nothing that only a DBA may run"
-        message = f"plan {plan.id} {why}; nothing was handed over"
-        raise InvalidCommand(message, hint=f"dragonfly apply {plan.id}")
+        raise InvalidCommand(f"plan {plan.id} {why}; nothing was handed over", hint=f"dragonfly apply {plan.id}")
     return ""
 
 

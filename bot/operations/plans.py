@@ -275,8 +275,7 @@ def undo_params(services: Services, run_id: str) -> dict[str, str]:
     with services.db.read() as tx:
         run = runs.find(tx, run_id.upper())
     if run is None:
-        message = f"no run {run_id[:8]!r}"
-        raise InvalidCommand(message, hint="dragonfly audit list")
+        raise InvalidCommand(f"no run {run_id[:8]!r}", hint="dragonfly audit list")
     return {"run": run.id, "step": run.step}
 
 

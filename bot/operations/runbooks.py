@@ -19,8 +19,7 @@ def read(services: Services, scenario: str, alert_id: int | None = None) -> Mess
     runbook = services.runbooks.scenario(scenario or "worker-death")
     if runbook is None:
         known = ", ".join(item.scenario for item in services.runbooks.runbooks)
-        message = f"no runbook {scenario!r}; runbooks here: {known}"
-        raise InvalidCommand(message, hint="/dragonfly runbook worker-death")
+        raise InvalidCommand(f"no runbook {scenario!r}; runbooks here: {known}", hint="/dragonfly runbook worker-death")
     with services.db.read() as tx:
         return RunbookCard(
             env=services.config.env,

@@ -48,7 +48,6 @@ def grants(role: str = "", *, dba: bool = False) -> str:
     """
     usual = DBA_ROLE if dba else BOT_ROLE
     if role and not _ROLE.match(role):
-        message = f"{role!r} is no role name"
-        raise InvalidCommand(message, hint="dragonfly db grants --role dragonfly_bot")
+        raise InvalidCommand(f"{role!r} is no role name", hint="dragonfly db grants --role dragonfly_bot")
     text = files("bot.store").joinpath("grants_dba.sql" if dba else "grants.sql").read_text(encoding="utf-8")
     return text.replace(usual, role or usual)

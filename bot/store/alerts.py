@@ -127,8 +127,7 @@ def change(tx: Tx, alert: Alert, **new: object) -> None:
     values = {**asdict(alert), **new}
     values["evidence"] = json.dumps(values["evidence"])
     if tx.record(SQL["change"], **values) is None:
-        message = f"alert A{alert.id} was changed in the same moment"
-        raise ConflictError(message)
+        raise ConflictError(f"alert A{alert.id} was changed in the same moment")
 
 
 def forget(tx: Tx, alert_id: int) -> None:

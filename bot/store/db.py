@@ -124,8 +124,7 @@ class Tx:
             StatementRefused: it is no statement that reads or changes rows, or it returns none.
         """
         if not _OF_ROWS.match(text):
-            message = "a team's statement begins with SELECT, WITH, INSERT, UPDATE or DELETE"
-            raise StatementRefused(message, sqlstate="")
+            raise StatementRefused("a team's statement begins with SELECT, WITH, INSERT, UPDATE or DELETE", sqlstate="")
         try:
             with self.connection.cursor(row_factory=dict_row) as cursor, self.connection.pipeline():
                 cursor.execute(text.encode(), params or None)
@@ -264,8 +263,7 @@ class Database:
                     except psycopg.OperationalError:
                         if not connection.closed:
                             raise
-        message = "the database cannot be reached"
-        raise StoreUnavailable(message)
+        raise StoreUnavailable("the database cannot be reached")
 
     @contextmanager
     def _transaction(self, begin: LiteralString, limits: Limits, wait: timedelta) -> Iterator[Tx]:
@@ -294,8 +292,7 @@ class Database:
                     continue
                 yield Tx(connection, self._now() if self._now else now)
                 return
-        message = "the database cannot be reached"
-        raise StoreUnavailable(message)
+        raise StoreUnavailable("the database cannot be reached")
 
     @contextmanager
     def _connection(self, wait: timedelta) -> Iterator[GuardedConnection]:
@@ -327,8 +324,7 @@ def _translated() -> Iterator[None]:
         yield
     except (PoolTimeout, PoolClosed) as error:
         BREAKER.check()
-        message = "the database cannot be reached"
-        raise StoreUnavailable(message, hint="dragonfly doctor says more") from error
+        raise StoreUnavailable("the database cannot be reached", hint="dragonfly doctor says more") from error
     except psycopg.Error as error:
         raise _translate(error) from None
 

@@ -91,6 +91,11 @@ def _never(*_: object) -> None:
     return None
 
 
+def watched(services: Services, _result: Mapping[str, int], _facts: Mapping[str, Any]) -> timedelta:
+    """Return how long a proof is usually watched."""
+    return services.config.timing.proof_limit
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """The verbs of one kind of step."""

@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from bot.domain.catalog import Catalog
@@ -17,7 +16,7 @@ from bot.domain.history import migration_features
 from bot.domain.messages import CannotPlan, Message
 from bot.domain.runbook import Step
 from bot.errors import InvalidCommand, StatementTimedOut, TargetUnavailable
-from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
+from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, watched
 from bot.operations.services import Services
 from bot.sqlfile import load
 from bot.store import plans, runs
@@ -113,10 +112,6 @@ def _repair_prove(services: Services, work: Work) -> Proof:
 def _is_there(services: Services, version: str) -> bool:
     with services.db.read() as tx:
         return peek(tx, version)["row"] is not None
-
-
-def _proof_for(services: Services, _result: Mapping[str, int], _facts: Mapping[str, Any]) -> timedelta:
-    return services.config.timing.proof_limit
 
 
 def _undo_preview(
@@ -234,9 +229,9 @@ _REPAIR_UNDO = Kind(preview=_undo_preview, act=_undo_act, dba=True)
 REPAIR = Kind(
     preview=_repair_preview,
     act=_repair_act,
-    proof_for=_proof_for,
+    proof_for=watched,
     prove=_repair_prove,
     undo=_REPAIR_UNDO,
     dba=True,
 )
-ROLLBACK = Kind(preview=_rollback_preview, act=_rollback_act, proof_for=_proof_for, prove=_rollback_prove, dba=True)
+ROLLBACK = Kind(preview=_rollback_preview, act=_rollback_act, proof_for=watched, prove=_rollback_prove, dba=True)

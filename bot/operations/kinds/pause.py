@@ -31,35 +31,20 @@ MOST = 5000
 """Jobs held or let go by one transaction; the next follows at once."""
 
 
-def _features(catalog: Catalog, strategy: str) -> frozenset[str]:
-    return catalog.features | ({"by_next_run_at"} if strategy == BY_NEXT_RUN else set())
-
-
-def hold(tx: Tx, step: Step, catalog: Catalog, pause: Pause, most: int = MOST) -> int:
+def hold(tx: Tx, step: Step, catalog: Catalog, pause: Pause) -> int:
     """Hold what is pending and not held yet, and return how many jobs that were."""
-    rows = tx.records(
-        step.statements["hold"],
-        _features(catalog, pause.strategy),
-        pause=pause.id,
-        job_types=pause.job_types,
-        held_until=pause.held_until,
-        most=most,
-        now=tx.now,
-    )
-    return len(rows)
+    return len(_send(tx, step, "hold", catalog, pause, MOST))
 
 
 def release(tx: Tx, step: Step, catalog: Catalog, pause: Pause, most: int) -> Counter[str]:
     """Let the oldest of a pause's own jobs go, and return how many were `released` and how many had `moved on`."""
-    rows = tx.records(
-        step.statements["release"],
-        _features(catalog, pause.strategy),
-        pause=pause.id,
-        held_until=pause.held_until,
-        most=most,
-        now=tx.now,
-    )
-    return Counter(row["outcome"] for row in rows)
+    return Counter(row["outcome"] for row in _send(tx, step, "release", catalog, pause, most))
+
+
+def _send(tx: Tx, step: Step, name: str, catalog: Catalog, pause: Pause, most: int) -> list[dict[str, Any]]:
+    features = catalog.features | ({"by_next_run_at"} if pause.strategy == BY_NEXT_RUN else set())
+    values = {"pause": pause.id, "job_types": pause.job_types, "held_until": pause.held_until, "most": most}
+    return tx.records(step.statements[name], features, **values, now=tx.now)
 
 
 def since_release(
@@ -139,7 +124,7 @@ def _keep(tx: Tx, found: Pause, lease: timedelta, params: Mapping[str, str]) -> 
         params=dict(params),
         facts={
             "keeps": found.id,
-            "held": held.held + held.held_later,
+            "held": held.now,
             "before": found.ends_at.isoformat(),
             "ends_at": ends.isoformat(),
             "lease_seconds": lease.total_seconds(),
@@ -148,7 +133,7 @@ def _keep(tx: Tx, found: Pause, lease: timedelta, params: Mapping[str, str]) -> 
             "way_back": "",
         },
         sealed={"keeps": found.id, "before": found.ends_at.isoformat(), "lease": int(lease.total_seconds())},
-        acting=held.held + held.held_later,
+        acting=held.now,
         resource=f"pause:{THING}",
     )
 
@@ -194,10 +179,6 @@ def _prove(services: Services, work: Work) -> Proof:
     return Proof(left=due, total=max(due, facts["acting"]), facts={"due": due})
 
 
-def _proof_for(services: Services, result: Mapping[str, int], _facts: Mapping[str, Any]) -> timedelta | None:
-    return services.config.timing.proof_limit if result.get("paused") else None
-
-
 def _resume_preview(
     services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]
 ) -> Preview | Message:
@@ -214,7 +195,7 @@ def _resume_preview(
         why = f"the API gave {good} of {GOOD_IN_A_ROW} good answers"
         return cannot(services, tx, step, [why], ["dragonfly probe"])
     counts = pauses.counts(tx, found.id)
-    held, queue = counts.held + counts.held_later, services.config.queue
+    held, queue = counts.now, services.config.queue
     facts = {
         "pause": found.id,
         "held": held,
@@ -268,14 +249,10 @@ def _resume_prove(services: Services, work: Work) -> Proof:
         counts = pauses.counts(tx, work.plan.preview["pause"])
         found = pauses.find(tx, work.plan.preview["pause"])
     going = found is not None and found.state != "ended"
-    left = max(counts.held + counts.held_later, int(going))
+    left = max(counts.now, int(going))
     stopped = found is not None and found.state == "stopped"
     total = max(counts.released + counts.moved + left, 1)
     return Proof(left=left, total=total, facts={"stopped": stopped, "released": counts.released}, over=stopped)
-
-
-def _resume_proof_for(services: Services, _result: Mapping[str, int], facts: Mapping[str, Any]) -> timedelta:
-    return _watched(services, int(facts["batches"]))
 
 
 def _watched(services: Services, batches: int) -> timedelta:
@@ -292,7 +269,7 @@ def _undo_preview(
     if found is None or found.state == "ended":
         return cannot(services, tx, step, ["the pause has ended; there is nothing to put back"], [])
     counts = pauses.counts(tx, found.id)
-    held = counts.held + counts.held_later
+    held = counts.now
     if held > MOST:
         return cannot(services, tx, step, [f"it holds {held} jobs, too many at once"], ["dragonfly plan resume"])
     facts = {"of": params["step"], "run": found.id, "thing": "paused jobs", "can": held, "cannot": counts.moved}
@@ -305,18 +282,25 @@ def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) 
         return Done(result={}, rows=0, refused="the pause has ended")
     freed = release(tx, work.step, work.catalog, found, MOST)
     left = pauses.counts(tx, found.id)
-    if left.held + left.held_later:
+    if left.now:
         return Done(result={}, rows=0, refused=f"it holds more than {MOST} jobs by now; resume instead")
     pauses.set_state(tx, found.id, "ended")
     return Done(result={"put_back": freed["released"], "moved_on": freed["moved on"]}, rows=max(freed["released"], 1))
 
 
 _UNDO = Kind(preview=_undo_preview, act=_undo_act)
-PAUSE = Kind(preview=_preview, act=_act, proof_for=_proof_for, prove=_prove, undo=_UNDO, statement="hold")
+PAUSE = Kind(
+    preview=_preview,
+    act=_act,
+    proof_for=lambda services, result, _facts: services.config.timing.proof_limit if result.get("paused") else None,
+    prove=_prove,
+    undo=_UNDO,
+    statement="hold",
+)
 RESUME = Kind(
     preview=_resume_preview,
     act=_resume_act,
-    proof_for=_resume_proof_for,
+    proof_for=lambda services, _result, facts: _watched(services, int(facts["batches"])),
     prove=_resume_prove,
     statement="release",
 )

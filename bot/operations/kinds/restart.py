@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bot.domain.catalog import Catalog
@@ -11,7 +11,7 @@ from bot.domain.messages import Message
 from bot.domain.platform import Deployment, ServiceState, sign_in_fails
 from bot.domain.runbook import Step
 from bot.errors import InvalidCommand, TargetError, TargetRefused, TargetUnavailable
-from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
+from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, watched
 from bot.operations.services import Services
 from bot.store.db import Tx
 from bot.targets.heartbeats import SQL as BEATS
@@ -206,16 +206,12 @@ def _prove(services: Services, work: Work) -> Proof:
     return Proof(left=0 if fresh else 1, total=1, facts={"new_worker": fresh[0] if fresh else ""})
 
 
-def _proof_for(services: Services, _result: Mapping[str, int], _facts: Mapping[str, Any]) -> timedelta:
-    return services.config.timing.proof_limit
-
-
 RESTART = Kind(
     preview=_preview,
     outside=_outside,
     call=_call,
     read_back=_read_back,
-    proof_for=_proof_for,
+    proof_for=watched,
     prove=_prove,
     prove_sparingly=True,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bot.domain.catalog import Catalog
@@ -103,8 +103,10 @@ def _prove(services: Services, work: Work) -> Proof:
     )
 
 
-def _proof_for(services: Services, result: Mapping[str, int], _facts: Mapping[str, Any]) -> timedelta | None:
-    return services.config.timing.session_gone if result.get("ended") else None
-
-
-END_SESSION = Kind(preview=_preview, act=_act, proof_for=_proof_for, prove=_prove, dba=True)
+END_SESSION = Kind(
+    preview=_preview,
+    act=_act,
+    proof_for=lambda services, result, _facts: services.config.timing.session_gone if result.get("ended") else None,
+    prove=_prove,
+    dba=True,
+)

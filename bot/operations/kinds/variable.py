@@ -6,8 +6,7 @@ neither true nor false may be a secret: it is never shown, kept, or put back.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.domain.catalog import Catalog
@@ -17,7 +16,7 @@ from bot.domain.platform import ServiceState
 from bot.domain.runbook import Step
 from bot.errors import TargetError, TargetRefused
 from bot.operations import vendors
-from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
+from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, watched
 from bot.operations.kinds.restart import beats, new_workers
 from bot.operations.services import Services
 from bot.ports import Platform
@@ -165,10 +164,6 @@ def _errors(services: Services, work: Work) -> tuple[int | None, bool]:
         return failing, failing == 0 and tx.now - (work.run.started_at or work.run.confirmed_at) >= span
 
 
-def _proof_for(services: Services, _result: Mapping[str, int], _facts: Mapping[str, Any]) -> timedelta:
-    return services.config.timing.proof_limit
-
-
 def _undo_preview(
     services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str], *, seen: _Asked
 ) -> Preview | Message:
@@ -191,17 +186,8 @@ _UNDO = Kind(
     outside=_outside,
     call=_call,
     read_back=_read_back,
-    proof_for=_proof_for,
+    proof_for=watched,
     prove=_prove,
     prove_sparingly=True,
 )
-VARIABLE = Kind(
-    preview=_preview,
-    outside=_outside,
-    call=_call,
-    read_back=_read_back,
-    proof_for=_proof_for,
-    prove=_prove,
-    prove_sparingly=True,
-    undo=_UNDO,
-)
+VARIABLE = replace(_UNDO, preview=_preview, undo=_UNDO)
