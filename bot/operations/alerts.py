@@ -10,7 +10,7 @@ from bot.domain.actor import Actor, Role
 from bot.domain.alerts import Change, decide, fingerprint, is_unsteady
 from bot.domain.escalation import chain
 from bot.domain.ids import alert_key
-from bot.domain.messages import AlertLine, AlertList, Message, Notice, Timeline, TimelineEntry
+from bot.domain.messages import AlertLine, AlertList, Message, Timeline, TimelineEntry
 from bot.domain.workers import Status
 from bot.operations import alert_cards, authority
 from bot.operations.services import Services
@@ -230,19 +230,17 @@ def acknowledge(services: Services, alert_id: int, actor: Actor) -> Message:
     with services.db.write() as tx:
         alert = alerts.find(tx, alert_id, lock=True)
         if alert is None or alert.state == "pending":
-            return _notice(services, tx, "not-found", plan=alert_key(alert_id))
+            return services.notice(tx, "not-found", plan=alert_key(alert_id))
         if alert.state == "resolved":
-            return _notice(services, tx, "late-acknowledge", resolved_at=alert.resolved_at)
+            return services.notice(tx, "late-acknowledge", resolved_at=alert.resolved_at)
         if alert.acked_by and alert.acked_by != actor.key:
-            return _notice(
-                services, tx, "acknowledged", actor=alert.acked_by, at=alert.acked_at, key=alert_key(alert_id)
-            )
+            return services.notice(tx, "acknowledged", actor=alert.acked_by, at=alert.acked_at, key=alert_key(alert_id))
         alerts.change(tx, alert, acked_by=actor.key, acked_at=tx.now)
         escalations.cancel(tx, alert_id)
         alerts.add_event(tx, alert, "acknowledged", actor=actor.key)
         alert_cards.announce_edit(tx, alert)
         audit.append(tx, "alert.acked", actor=actor.key, alert=alert_id)
-        answer = _notice(services, tx, "acknowledged", actor=actor.key, at=tx.now, key=alert_key(alert_id))
+        answer = services.notice(tx, "acknowledged", actor=actor.key, at=tx.now, key=alert_key(alert_id))
     services.wake("delivery")
     return answer
 
@@ -253,20 +251,16 @@ def resolve(services: Services, alert_id: int, actor: Actor, reason: str) -> Mes
     with services.db.write() as tx:
         alert = alerts.find(tx, alert_id, lock=True)
         if alert is None or alert.state in ("pending", "resolved"):
-            return _notice(services, tx, "not-found", plan=alert_key(alert_id))
+            return services.notice(tx, "not-found", plan=alert_key(alert_id))
         alerts.change(tx, alert, state="resolved", resolved_at=tx.now, resolved_by=actor.key, resolved_reason=reason)
         escalations.cancel(tx, alert_id)
         number = alerts.add_event(tx, alert, "resolved_by_hand", actor=actor.key, reason=reason)
         alert_cards.announce_edit(tx, alert)
         alert_cards.announce_reply(tx, alert, number)
         audit.append(tx, "alert.resolved", actor=actor.key, alert=alert_id, reason=reason)
-        answer = _notice(services, tx, "resolved", key=alert_key(alert_id))
+        answer = services.notice(tx, "resolved", key=alert_key(alert_id))
     services.wake("delivery")
     return answer
-
-
-def _notice(services: Services, tx: Tx, kind: str, **facts: object) -> Notice:
-    return Notice(env=services.config.env, as_of=tx.now, kind=kind, facts=facts)
 
 
 def remind_due(services: Services) -> int:
@@ -338,7 +332,7 @@ def card(services: Services, alert_id: int) -> Message:
     with services.db.read() as tx:
         alert = alerts.find(tx, alert_id)
         if alert is None:
-            return _notice(services, tx, "not-found", plan=alert_key(alert_id))
+            return services.notice(tx, "not-found", plan=alert_key(alert_id))
         return alert_cards.build(services, tx, alert)
 
 
@@ -347,7 +341,7 @@ def timeline(services: Services, alert_id: int) -> Message:
     with services.db.read() as tx:
         alert = alerts.find(tx, alert_id)
         if alert is None:
-            return _notice(services, tx, "not-found", plan=alert_key(alert_id))
+            return services.notice(tx, "not-found", plan=alert_key(alert_id))
         entries = [_entry(event.at, event.event, event.actor, event.reason) for event in alerts.events(tx, alert_id)]
         entries += [_run_entry(run) for run in alerts.runs_of(tx, alert_id)]
         return Timeline(

@@ -11,7 +11,7 @@ from bot.domain.plan import secret_hash
 from bot.errors import NotAllowed
 from bot.operations import authority, plan_cards
 from bot.operations.issuing import hash_for
-from bot.operations.plans import card, end, how_it_ended, notice, refuse
+from bot.operations.plans import card, end, how_it_ended, refuse
 from bot.operations.services import Services
 from bot.store import audit, plans
 
@@ -22,7 +22,7 @@ def ask(services: Services, plan_id: str, actor: Actor, reason: str) -> Message:
     with services.db.write() as tx:
         plan = plans.find(tx, plan_id, lock=True)
         if plan is None:
-            return notice(services, tx, "not-found", plan=plan_id)
+            return services.notice(tx, "not-found", plan=plan_id)
         if plan.requester != actor.key:
             return refuse(services, tx, plan, actor, "not-yours")
         until = tx.now + services.config.timing.approval_life
@@ -49,7 +49,7 @@ def approve(services: Services, plan_id: str, actor: Actor) -> Message:
     with services.db.write() as tx:
         plan = plans.find(tx, plan_id, lock=True)
         if plan is None:
-            return notice(services, tx, "not-found", plan=plan_id)
+            return services.notice(tx, "not-found", plan=plan_id)
         nonce = secrets.token_hex(8)
         hashed = hash_for(services, plan_id, nonce) or secret_hash(nonce)
         until = tx.now + services.config.timing.run_life

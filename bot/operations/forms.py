@@ -5,16 +5,15 @@ from dataclasses import replace
 
 from bot.domain.actor import Actor, Role
 from bot.domain.ids import encode_request
-from bot.domain.messages import AskForm, Field, Message, PlanForm, SettleForm, TypedForm
+from bot.domain.messages import AskForm, Field, Message, Notice, PlanCard, PlanForm, SettleForm, TypedForm
 from bot.domain.params import LEAST, MOST, Param
 from bot.domain.runbook import Step
 from bot.operations import authority
 from bot.operations.declared import changing_step
 from bot.operations.plan_cards import card_of
-from bot.operations.plans import notice
 from bot.operations.services import Services
 from bot.store import plans
-from bot.store.plans import Plan
+from bot.store.db import Tx
 
 
 def lacks(step: Step | None, params: Mapping[str, str]) -> bool:
@@ -61,33 +60,31 @@ def ask_form(services: Services, plan_id: str, actor: Actor) -> Message:
     """Return the form in which the requester says why a second person is needed."""
     authority.require(services, actor, Role.OPERATOR, f"ask for {plan_id}")
     with services.db.read() as tx:
-        plan = plans.find(tx, plan_id)
-        if plan is None:
-            return notice(services, tx, "not-found", plan=plan_id)
-        if plan.requester != actor.key:
-            return notice(services, tx, "not-yours", plan=plan_id, **_whose(plan))
-        if plan.state != "issued" or plan.approval != "needed" or plan.expires_at <= tx.now:
-            return notice(services, tx, "expired", plan=plan_id, ended_at=plan.expires_at, **_whose(plan))
-        return AskForm(env=services.config.env, as_of=tx.now, card=card_of(services, tx, plan))
+        own = _own_card(services, tx, plan_id, actor, "needed")
+        return AskForm(env=own.env, as_of=own.as_of, card=own) if isinstance(own, PlanCard) else own
 
 
-def _whose(plan: Plan) -> dict[str, object]:
-    return {"requester": plan.requester, "command": f"/dragonfly {plan.step}"}
+def _own_card(services: Services, tx: Tx, plan_id: str, actor: Actor, approval: str) -> PlanCard | Notice:
+    """Return the card of the actor's own plan, issued and with its approval so far, or why there is none."""
+    plan = plans.find(tx, plan_id)
+    if plan is None:
+        return services.notice(tx, "not-found", plan=plan_id)
+    whose = {"requester": plan.requester, "command": f"/dragonfly {plan.step}"}
+    if plan.requester != actor.key:
+        return services.notice(tx, "not-yours", plan=plan_id, **whose)
+    if plan.state != "issued" or plan.approval != approval or plan.expires_at <= tx.now:
+        return services.notice(tx, "expired", plan=plan_id, ended_at=plan.expires_at, **whose)
+    return card_of(services, tx, plan)
 
 
 def typed_form(services: Services, plan_id: str, actor: Actor, secret: str) -> Message:
     """Return the form in which the requester types the target of an approved plan."""
     authority.require(services, actor, Role.OPERATOR, f"run {plan_id}")
     with services.db.read() as tx:
-        plan = plans.find(tx, plan_id)
-        if plan is None:
-            return notice(services, tx, "not-found", plan=plan_id)
-        if plan.requester != actor.key:
-            return notice(services, tx, "not-yours", plan=plan_id, **_whose(plan))
-        if plan.state != "issued" or plan.approval != "approved" or plan.expires_at <= tx.now:
-            return notice(services, tx, "expired", plan=plan_id, ended_at=plan.expires_at, **_whose(plan))
-        card = replace(card_of(services, tx, plan), secret=secret)
-        return TypedForm(env=services.config.env, as_of=tx.now, card=card)
+        own = _own_card(services, tx, plan_id, actor, "approved")
+        if not isinstance(own, PlanCard):
+            return own
+        return TypedForm(env=own.env, as_of=own.as_of, card=replace(own, secret=secret))
 
 
 def settle_form(services: Services, run_id: str, *, yes: bool) -> Message:
@@ -95,5 +92,5 @@ def settle_form(services: Services, run_id: str, *, yes: bool) -> Message:
     with services.db.read() as tx:
         plan = plans.find(tx, run_id)
         if plan is None:
-            return notice(services, tx, "not-found", plan=run_id)
+            return services.notice(tx, "not-found", plan=run_id)
         return SettleForm(env=services.config.env, as_of=tx.now, card=card_of(services, tx, plan), happened=yes)

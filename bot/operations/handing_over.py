@@ -12,7 +12,7 @@ from bot.domain.plan import Press, why_refused
 from bot.errors import InvalidCommand, NotAllowed
 from bot.operations import authority, plan_cards
 from bot.operations.declared import changing_step
-from bot.operations.plans import confirmable, notice, refuse
+from bot.operations.plans import confirmable, refuse
 from bot.operations.services import Services
 from bot.store import audit, plans, runs
 from bot.store.db import Tx
@@ -32,7 +32,7 @@ def hand_over(services: Services, plan_id: str, actor: Actor) -> Message:
     with services.db.write() as tx:
         plan = plans.find(tx, plan_id, lock=True)
         if plan is None:
-            return notice(services, tx, "not-found", plan=plan_id)
+            return services.notice(tx, "not-found", plan=plan_id)
         refused = _why_refused(services, tx, plan, actor)
         if refused:
             return refuse(services, tx, plan, actor, refused)

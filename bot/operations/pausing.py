@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.domain.actor import Actor, Role
 from bot.domain.configuration import Vendor
-from bot.domain.messages import Message, Notice, PauseCard, PauseReply
+from bot.domain.messages import Message, PauseCard, PauseReply
 from bot.domain.vendor import GOOD_IN_A_ROW, combined
 from bot.operations import authority, escalations, vendors
 from bot.operations.kinds import pause as steps
@@ -144,8 +144,7 @@ def stop(services: Services, pause_id: str, actor: Actor) -> Message:
         going = pause is not None and pause.state == "resuming"
         if pause is not None and going:
             stop_for(tx, pause, actor.key, "stopped by hand")
-        kind = "stopped" if going else "not-resuming"
-        answer = Notice(env=services.config.env, as_of=tx.now, kind=kind, facts={"plan": pause_id})
+        answer = services.notice(tx, "stopped" if going else "not-resuming", plan=pause_id)
     services.wake("delivery")
     return answer
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.ids import SecretValue, alert_key
-from bot.domain.messages import Link, Message, Notice, PlanCard, PlanDetails, PlanFace, PlanReply, TargetLine
+from bot.domain.messages import Link, Message, PlanCard, PlanDetails, PlanFace, PlanReply, TargetLine
 from bot.domain.plan import derive_secret
 from bot.domain.runbook import Step
 from bot.operations.declared import shown_step, stored_step
@@ -70,7 +70,7 @@ def build(services: Services, tx: Tx, plan_id: str) -> Message:
     """Return a plan's card as it stands now, or a notice that there is no such plan."""
     plan = plans.find(tx, plan_id)
     if plan is None:
-        return Notice(env=services.config.env, as_of=tx.now, kind="not-found", facts={"plan": plan_id})
+        return services.notice(tx, "not-found", plan=plan_id)
     return card_of(services, tx, plan)
 
 
@@ -238,7 +238,7 @@ def details(services: Services, tx: Tx, plan_id: str) -> Message:
     """Return every target of a plan, the statement and the strategy."""
     plan = plans.find(tx, plan_id)
     if plan is None:
-        return Notice(env=services.config.env, as_of=tx.now, kind="not-found", facts={"plan": plan_id})
+        return services.notice(tx, "not-found", plan=plan_id)
     step = shown_step(services, plan.step)
     return PlanDetails(
         env=services.config.env,

@@ -102,7 +102,7 @@ def confirm(services: Services, plan_id: str, actor: Actor, *, secret: str | Non
         _require_changes(services, tx)
         plan = plans.find(tx, plan_id, lock=True)
         if plan is None:
-            return notice(services, tx, "not-found", plan=plan_id)
+            return services.notice(tx, "not-found", plan=plan_id)
         step, kind = changing_step(services, plan.step, plan.params)
         press = _press(plan, actor, secret, typed, tx.now)
         refused = why_refused(confirmable(services, tx, plan, step, kind), press)
@@ -211,12 +211,7 @@ def refuse(
         "holder_since": holder.confirmed_at if holder else None,
         "card": plan_cards.build(services, tx, plan.id) if ran else None,
     }
-    return notice(services, tx, kind, plan=plan.id, **facts)
-
-
-def notice(services: Services, tx: Tx, kind: str, **facts: object) -> Notice:
-    """Return a short answer for one person."""
-    return Notice(env=services.config.env, as_of=tx.now, kind=kind, facts=facts)
+    return services.notice(tx, kind, plan=plan.id, **facts)
 
 
 def cancel(services: Services, plan_id: str, actor: Actor) -> Message:
@@ -230,7 +225,7 @@ def end(services: Services, plan_id: str, actor: Actor, *, state: str, event: st
     with services.db.write() as tx:
         plan = plans.find(tx, plan_id, lock=True)
         if plan is None:
-            return notice(services, tx, "not-found", plan=plan_id)
+            return services.notice(tx, "not-found", plan=plan_id)
         if denied and plan.requester == actor.key:
             return refuse(services, tx, plan, actor, "own-approval")
         if not plans.end(tx, plan_id, state=state, actor=actor.key, denied=denied):

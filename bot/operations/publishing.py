@@ -1,7 +1,7 @@
 """Cards that are posted for everyone in a channel: the status, asked for or shared."""
 
 from bot.domain.actor import Actor
-from bot.domain.messages import Message, Notice
+from bot.domain.messages import Message
 from bot.errors import StoreError
 from bot.operations import status as status_read
 from bot.operations.services import Services
@@ -22,8 +22,7 @@ def status(services: Services, actor: Actor, channel: str, key: str, *, always: 
             recent = None if always else outbox.latest_status(tx, channel, services.config.timing.status_shared)
             if recent is not None:
                 url = services.chat.link(recent.channel, recent.ts) if services.chat else ""
-                facts = {"age": tx.now - recent.created_at, "url": url}
-                return Notice(env=services.config.env, as_of=tx.now, kind="link-status", facts=facts)
+                return services.notice(tx, "link-status", age=tx.now - recent.created_at, url=url)
             outbox.enqueue(
                 tx,
                 "post",

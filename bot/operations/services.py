@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bot.clock import Clock, SystemClock
 from bot.domain.catalog import Catalog
 from bot.domain.configuration import Configuration
+from bot.domain.messages import Notice
 from bot.domain.runbook import Catalogue
 from bot.ports import Chat, Directory, HealthApi, Platform, Renderer, VendorProbe, Wake
 from bot.store import outbox
@@ -62,6 +63,10 @@ class Services:
         for other in (self.dba, self.api, self.platform, self.vendor_probe):
             if other is not None:
                 other.close()
+
+    def notice(self, tx: Tx, kind: str, **facts: object) -> Notice:
+        """Return a short answer for one person."""
+        return Notice(env=self.config.env, as_of=tx.now, kind=kind, facts=facts)
 
     def link(self, tx: Tx, builder: str, number: object) -> str:
         """Return the address of a live card (`alert`, 31), or nothing while it does not stand in Slack."""
