@@ -62,14 +62,8 @@ def _why_refused(services: Services, tx: Tx, plan: Plan, actor: Actor) -> str:
 
 def _record(services: Services, tx: Tx, plan: Plan, actor: Actor) -> None:
     plans.hand_over(tx, plan.id, actor=actor.key)
-    runs.insert_handed_over(
-        tx,
-        run_id=plan.id,
-        step=plan.step,
-        resource=plan.preview["resource"],
-        actor=actor.key,
-        surface=actor.surface.value,
-    )
+    values = {"id": plan.id, "step": plan.step, "resource": plan.preview["resource"]}
+    runs.insert_handed_over(tx, **values, actor=actor.key, surface=actor.surface.value)
     plan_cards.announce_edit(tx, plan)
     plan_cards.announce_from_shell(tx, plan, services.config.alert_channel)
     text = str(plan.preview.get("hand_over") or plan.preview["statement"])

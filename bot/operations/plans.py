@@ -162,7 +162,7 @@ def _commit_to_run(services: Services, tx: Tx, plan: Plan, step: Step, kind: Kin
     later = kind.not_before(services, plans.targets(tx, plan.id), plan.created_at)
     committed = used and runs.insert(
         tx,
-        run_id=plan.id,
+        id=plan.id,
         step=step.id,
         resource=plan.preview["resource"],
         actor=actor.key,

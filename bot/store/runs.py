@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -71,35 +71,13 @@ class Outcome:
     """What the proof begins with."""
 
 
-def insert(
-    tx: Tx,
-    *,
-    run_id: str,
-    step: str,
-    resource: str,
-    actor: str,
-    approver: str | None,
-    surface: str,
-    not_before: datetime,
-) -> bool:
+def insert(tx: Tx, **values: object) -> bool:
     """Commit to an effect before it happens; False = another run holds the resource."""
-    row = tx.record(
-        SQL["insert_run"],
-        id=run_id,
-        step=step,
-        resource=resource,
-        actor=actor,
-        approver=approver,
-        surface=surface,
-        not_before=not_before,
-        now=tx.now,
-    )
-    return row is not None
+    return tx.record(SQL["insert_run"], **values, now=tx.now) is not None
 
 
-def insert_handed_over(tx: Tx, *, run_id: str, step: str, resource: str, actor: str, surface: str) -> None:
+def insert_handed_over(tx: Tx, **values: object) -> None:
     """Record that a plan's statement was given to a person to run."""
-    values = {"id": run_id, "step": step, "resource": resource, "actor": actor, "surface": surface}
     tx.run(SQL["insert_handed_over"], **values, now=tx.now)
 
 
@@ -119,18 +97,14 @@ def claim_due(tx: Tx, most: int) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
+def _values(run_id: str, outcome: Outcome) -> dict[str, object]:
+    kept = {"result": json.dumps(dict(outcome.result)), "facts": json.dumps(dict(outcome.facts))}
+    return {**asdict(outcome), **kept, "id": run_id, "moved": list(outcome.moved)}
+
+
 def progress(tx: Tx, run_id: str, outcome: Outcome) -> None:
     """Record one batch of several."""
-    tx.run(
-        SQL["progress"],
-        id=run_id,
-        done_to=outcome.done_to,
-        rows_affected=outcome.rows,
-        moved=list(outcome.moved),
-        result=json.dumps(dict(outcome.result)),
-        claim_seconds=CLAIM.total_seconds(),
-        now=tx.now,
-    )
+    tx.run(SQL["progress"], **_values(run_id, outcome), claim_seconds=CLAIM.total_seconds(), now=tx.now)
 
 
 def begin(tx: Tx, run_id: str, *, within: timedelta) -> bool:
@@ -156,22 +130,7 @@ def set_undone(tx: Tx, run_id: str, by: str) -> bool:
 
 def finish(tx: Tx, run_id: str, outcome: Outcome) -> bool:
     """Record the outcome; False = it was recorded already."""
-    done = tx.record(
-        SQL["finish"],
-        id=run_id,
-        state=outcome.state,
-        rows_affected=outcome.rows,
-        done_to=outcome.done_to,
-        moved=list(outcome.moved),
-        result=json.dumps(dict(outcome.result)),
-        reason=outcome.reason,
-        sqlstate=outcome.sqlstate,
-        proof=outcome.proof,
-        proof_until=outcome.proof_until,
-        facts=json.dumps(dict(outcome.facts)),
-        now=tx.now,
-    )
-    return done is not None
+    return tx.record(SQL["finish"], **_values(run_id, outcome), now=tx.now) is not None
 
 
 def set_record(tx: Tx, run_id: str, n: int) -> None:

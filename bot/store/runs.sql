@@ -50,7 +50,7 @@ RETURNING id;
 -- One batch of several is carried out.
 UPDATE ops.chatops_run
 SET state = 'executing', started_at = coalesce(started_at, %(now)s), done_to = %(done_to)s,
-    rows_affected = %(rows_affected)s, moved = moved || %(moved)s::integer[], result = %(result)s::jsonb,
+    rows_affected = %(rows)s, moved = moved || %(moved)s::integer[], result = %(result)s::jsonb,
     claimed_until = %(now)s::timestamptz + make_interval(secs => %(claim_seconds)s)
 WHERE id = %(id)s AND state IN ('confirmed', 'executing')
 RETURNING id;
@@ -59,7 +59,7 @@ RETURNING id;
 -- The outcome, in the transaction of the effect.
 UPDATE ops.chatops_run
 SET state = %(state)s, started_at = coalesce(started_at, %(now)s), ended_at = clock_timestamp(),
-    rows_affected = %(rows_affected)s, done_to = %(done_to)s, moved = moved || %(moved)s::integer[],
+    rows_affected = %(rows)s, done_to = %(done_to)s, moved = moved || %(moved)s::integer[],
     result = %(result)s::jsonb, reason = %(reason)s,
     sqlstate = %(sqlstate)s, proof = %(proof)s, proof_until = %(proof_until)s, proof_facts = %(facts)s::jsonb
 WHERE id = %(id)s AND state IN ('confirmed', 'executing', 'unknown')
