@@ -27,7 +27,7 @@ def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: Non
     dba = settings.env.dragonfly_dba_database_url.get_secret_value()
     return Services(
         config=config,
-        db=Database(settings.database_url.get_secret_value()).open(),
+        db=Database(settings.database_url.get_secret_value(), wake=wake).open(),
         catalog=CatalogCache(config.timing.catalog_age),
         runbooks=load("" if wrong else config.team_runbooks),
         runbook_faults=wrong,
@@ -35,7 +35,7 @@ def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: Non
         api=api,
         platform=_railway(settings.env),
         vendor_probe=HttpProbe(),
-        dba=Database(dba, size=1).open() if dba else None,
+        dba=Database(dba, size=1, wake=wake).open() if dba else None,
         wake=wake,
     )
 

@@ -240,9 +240,7 @@ def acknowledge(services: Services, alert_id: int, actor: Actor) -> Message:
         alerts.add_event(tx, alert, "acknowledged", actor=actor.key)
         alert_cards.announce_edit(tx, alert)
         audit.append(tx, "alert.acked", actor=actor.key, alert=alert_id)
-        answer = services.notice(tx, "acknowledged", actor=actor.key, at=tx.now, key=alert_key(alert_id))
-    services.wake("delivery")
-    return answer
+        return services.notice(tx, "acknowledged", actor=actor.key, at=tx.now, key=alert_key(alert_id))
 
 
 def resolve(services: Services, alert_id: int, actor: Actor, reason: str) -> Message:
@@ -258,9 +256,7 @@ def resolve(services: Services, alert_id: int, actor: Actor, reason: str) -> Mes
         alert_cards.announce_edit(tx, alert)
         alert_cards.announce_reply(tx, alert, number)
         audit.append(tx, "alert.resolved", actor=actor.key, alert=alert_id, reason=reason)
-        answer = services.notice(tx, "resolved", key=alert_key(alert_id))
-    services.wake("delivery")
-    return answer
+        return services.notice(tx, "resolved", key=alert_key(alert_id))
 
 
 def remind_due(services: Services) -> int:
@@ -284,8 +280,6 @@ def remind_due(services: Services) -> int:
             else:
                 continue
             acted += 1
-    if acted:
-        services.wake("delivery")
     return acted
 
 

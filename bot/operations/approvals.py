@@ -30,7 +30,6 @@ def ask(services: Services, plan_id: str, actor: Actor, reason: str) -> Message:
             return refuse(services, tx, plan, actor, how_it_ended(plan))
         plan_cards.announce_reply(tx, plan, "asked", actor.key, reason=reason)
         audit.append(tx, "approval.asked", actor=actor.key, plan=plan.id, step=plan.step, preview_digest=plan.digest)
-    services.wake("delivery")
     return card(services, plan_id)
 
 
@@ -57,7 +56,6 @@ def approve(services: Services, plan_id: str, actor: Actor) -> Message:
             return refuse(services, tx, plan, actor, how_it_ended(plan))
         plan_cards.announce_reply(tx, plan, "approved", actor.key)
         audit.append(tx, "approval.granted", actor=actor.key, plan=plan.id, step=plan.step, preview_digest=plan.digest)
-    services.wake("delivery")
     return card(services, plan_id)
 
 

@@ -68,7 +68,6 @@ def _looked(services: Services, due: set[str]) -> int:
     for check, look in _LOOKS.items():
         if check in due:
             look(services)
-    services.wake("delivery")
     return len(due)
 
 

@@ -29,8 +29,6 @@ def call_due(services: Services) -> int:
                     level=item.level,
                     who=list(item.who),
                 )
-    if called:
-        services.wake("delivery")
     return called
 
 

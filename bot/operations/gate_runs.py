@@ -53,7 +53,6 @@ def run(
         return _as_kept(services, kept)
     except StoreError:
         services.log.warning("gate_not_kept id=%s", kept)
-    services.wake("delivery")
     return report
 
 
@@ -116,9 +115,7 @@ def _listed(details: Mapping[str, object] | None, name: str) -> Sequence[str]:
 def _begin(services: Services, mode: str, actor: Actor, channel: str) -> int:
     with services.db.write() as tx:
         kept = gate.begin(tx, mode=mode, actor=actor.key)
-        if channel:
-            outbox.enqueue_live(tx, "post", "gate", kept, channel, priority=outbox.RESULT)
-    services.wake("delivery")
+        outbox.enqueue_live(tx, "post", "gate", kept, channel, priority=outbox.RESULT)
     return kept
 
 
@@ -128,11 +125,9 @@ def _keep(services: Services, kept: int, channel: str, report: Mapping[str, Any]
         with services.db.write() as tx:
             if not gate.progress(tx, kept, report):
                 return False
-            if channel:
-                outbox.enqueue_live(tx, "update", "gate", kept, channel, priority=outbox.RESULT)
+            outbox.enqueue_live(tx, "update", "gate", kept, channel, priority=outbox.RESULT)
     except StoreError:
         return True
-    services.wake("delivery")
     return True
 
 
@@ -146,8 +141,7 @@ def _end(services: Services, kept: int, channel: str, actor: Actor, report: Gate
     with services.db.write() as tx:
         if not gate.end(tx, kept, passed=is_pass(report), failed=failed, report=whole):
             raise _Stopped
-        if channel:
-            outbox.enqueue_live(tx, "update", "gate", kept, channel, priority=outbox.RESULT)
+        outbox.enqueue_live(tx, "update", "gate", kept, channel, priority=outbox.RESULT)
         event = "gate.passed" if is_pass(report) else "gate.failed"
         audit.append(tx, event, actor=actor.key, gate=kept, mode=report.mode, failed=failed, commit=report.commit)
 
@@ -173,7 +167,6 @@ def stop(services: Services, key: str, actor: Actor) -> Message:
             audit.append(tx, "gate.stopped", actor=actor.key, gate=number)
         kind = "gate-stopped" if done else "gate-ended"
         answer = Notice(env=services.config.env, as_of=tx.now, kind=kind, facts={"gate": key})
-    services.wake("delivery")
     return answer
 
 
@@ -184,7 +177,6 @@ def outdate(services: Services) -> int:
         for number in old:
             announce_edit(tx, number)
     if old:
-        services.wake("delivery")
     return len(old)
 
 

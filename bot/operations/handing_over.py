@@ -37,7 +37,6 @@ def hand_over(services: Services, plan_id: str, actor: Actor) -> Message:
         if refused:
             return refuse(services, tx, plan, actor, refused)
         _record(services, tx, plan, actor)
-    services.wake("delivery")
     with services.db.read() as tx:
         return plan_cards.build(services, tx, plan_id)
 

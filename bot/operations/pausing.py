@@ -38,8 +38,6 @@ def tend(services: Services) -> int:
         if verdict:
             pause = replace(pause, probes=vendors.note(tx, pause, verdict))
         done = _let_go(services, tx, pause) if pause.state == "resuming" else _hold(services, tx, pause)
-    if done:
-        services.wake("delivery")
     return int(done)
 
 
@@ -144,9 +142,7 @@ def stop(services: Services, pause_id: str, actor: Actor) -> Message:
         going = pause is not None and pause.state == "resuming"
         if pause is not None and going:
             stop_for(tx, pause, actor.key, "stopped by hand")
-        answer = services.notice(tx, "stopped" if going else "not-resuming", plan=pause_id)
-    services.wake("delivery")
-    return answer
+        return services.notice(tx, "stopped" if going else "not-resuming", plan=pause_id)
 
 
 def _edit(tx: Tx, pause: Pause) -> None:

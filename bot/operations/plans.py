@@ -61,9 +61,7 @@ def make(
     )
     with services.db.write() as tx:
         plan_id = issue(services, tx, order)
-        card = plan_cards.build(services, tx, plan_id)
-    services.wake("delivery")
-    return card
+        return plan_cards.build(services, tx, plan_id)
 
 
 def _require_changes(services: Services, tx: Tx) -> None:
@@ -114,7 +112,6 @@ def confirm(services: Services, plan_id: str, actor: Actor, *, secret: str | Non
         _commit_to_run(services, tx, plan, step, kind, actor, press)
     services.crash_hook("K4")
     services.wake("runs")
-    services.wake("delivery")
     return card(services, plan_id)
 
 
@@ -232,7 +229,6 @@ def end(services: Services, plan_id: str, actor: Actor, *, state: str, event: st
             return refuse(services, tx, plan, actor, how_it_ended(plan))
         plan_cards.announce_edit(tx, plan)
         audit.append(tx, event, actor=actor.key, plan=plan.id, step=plan.step)
-    services.wake("delivery")
     return card(services, plan_id)
 
 
@@ -249,8 +245,6 @@ def expire(services: Services) -> int:
             plan_cards.announce_edit(tx, plan)
         for plan in ended:
             audit.append(tx, "confirmation.expired", actor="dragonfly", plan=plan.id, requester=plan.requester)
-    if ended:
-        services.wake("delivery")
     return len(ended)
 
 

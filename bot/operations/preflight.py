@@ -54,8 +54,6 @@ def watch(services: Services) -> int:
         worse = [line for line in bad if before is not None and line.name not in before]
         if worse and services.config.alert_channel:
             _tell(tx, services.config.alert_channel, worse)
-    if worse:
-        services.wake("delivery")
     return len(worse)
 
 

@@ -23,8 +23,6 @@ def watch(services: Services) -> int:
             step, kind = stored_step(services, plan.step, plan.params)
             work = Work(run=run, plan=plan, step=step, kind=kind, catalog=catalog)
             decided += _judge(services, work, _look(services, work)) if _is_due(services, work, now) else 0
-    if decided:
-        services.wake("delivery")
     return decided
 
 

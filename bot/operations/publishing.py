@@ -33,5 +33,4 @@ def status(services: Services, actor: Actor, channel: str, key: str, *, always: 
             )
     except StoreError:
         return status_read.read(services)
-    services.wake("delivery")
     return None

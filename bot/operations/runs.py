@@ -69,7 +69,6 @@ def perform(services: Services, run_id: str) -> None:
         _call_once(services, plan, not_allowed)
     else:
         _act_in_batches(services, plan, not_allowed)
-    services.wake("delivery")
 
 
 def _why_not_allowed(services: Services, run: Run) -> str:
@@ -357,5 +356,4 @@ def _settle(services: Services, plan: Plan, actor: str, *, happened: bool, reaso
             runs.set_undone(tx, plan.params["run"], plan.id)
         n = audit.append(tx, f"step.{state}", actor=actor, plan=plan.id, step=plan.step, reason=reason)
         runs.set_record(tx, plan.id, n)
-    services.wake("delivery")
     return 1

@@ -84,6 +84,8 @@ class Tx:
         self.connection = connection
         self.now = now
         self.leaves_state = False
+        self.wakes: set[str] = set()
+        """Loops of this process for which there is work once this has committed."""
 
     def rows(
         self, row: type[Row], statement: Statement, features: Collection[str] = (), /, **params: object
@@ -206,9 +208,17 @@ class Tx:
 class Database:
     """One database behind a lazy pool."""
 
-    def __init__(self, conninfo: str, *, size: int = POOL_SIZE, now: Callable[[], datetime] | None = None) -> None:
-        """Open nothing yet; `now` replaces the database's clock in tests that move time."""
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        size: int = POOL_SIZE,
+        now: Callable[[], datetime] | None = None,
+        wake: Callable[[str], None] = lambda _loop: None,
+    ) -> None:
+        """Open nothing yet; `now` replaces the database's clock in tests, `wake` is told what a commit made to do."""
         self._now = now
+        self._wake = wake
         self._conninfo = conninfo
         self._pool: ConnectionPool[GuardedConnection] = ConnectionPool(
             conninfo,
@@ -250,6 +260,8 @@ class Database:
         """
         with self._transaction(WRITE, EFFECT_LIMITS, wait) as tx:
             yield tx
+        for loop in tx.wakes:
+            self._wake(loop)
 
     def once(
         self, statement: Statement, *, wait: timedelta = timedelta(seconds=2), **params: object

@@ -48,6 +48,7 @@ def enqueue(
     """
     if not channel:
         return
+    tx.wakes.add("delivery")
     values: dict[str, object] = {
         "kind": kind,
         "destination": channel,
