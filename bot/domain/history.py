@@ -6,16 +6,7 @@ Versions are labels of 4, 8 or 14 digits, not times; "recorded" does not mean "r
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One version and how the two lists differ about it."""
-
-    version: str
-    name: str
-    verdict: str
-    """`pending`, `differs`, `unknown` (recorded, no local file) or `applied`."""
-    detail: str = ""
+from bot.domain.messages import MigrationLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +18,7 @@ class Comparison:
     differs: int
     unknown: int
     mixed_lengths: bool
-    lines: tuple[Entry, ...]
+    lines: tuple[MigrationLine, ...]
     """What is wrong first, by version; then what is applied, the newest version first."""
 
     @property
@@ -44,15 +35,19 @@ def migration_features(columns: Collection[str]) -> frozenset[str]:
 def compare(recorded: Mapping[str, str], local: Mapping[str, str] | None) -> Comparison:
     """Return the recorded versions (name by version) against the local ones."""
     here = local or {}
-    pending = [Entry(version=v, name=name, verdict="pending") for v, name in sorted(here.items()) if v not in recorded]
+    pending = [
+        MigrationLine(version=v, name=name, verdict="pending") for v, name in sorted(here.items()) if v not in recorded
+    ]
     differs, unknown, applied = [], [], []
     for version, name in sorted(recorded.items(), reverse=True):
         if local is not None and version not in here:
-            unknown.append(Entry(version=version, name=name, verdict="unknown", detail="no local file"))
+            unknown.append(MigrationLine(version=version, name=name, verdict="unknown", detail="no local file"))
         elif local is not None and name and not _same(name, version, here[version]):
-            differs.append(Entry(version=version, name=name, verdict="differs", detail="name is not the file's"))
+            differs.append(
+                MigrationLine(version=version, name=name, verdict="differs", detail="name is not the file's")
+            )
         else:
-            applied.append(Entry(version=version, name=name or here.get(version, ""), verdict="applied"))
+            applied.append(MigrationLine(version=version, name=name or here.get(version, ""), verdict="applied"))
     return Comparison(
         applied=len(recorded),
         pending=len(pending) if local is not None else None,

@@ -141,7 +141,6 @@ def _held_by(services: Services, alert: Alert) -> dict[str, Any]:
     return {
         "acked_by": alert.acked_by or "",
         "acked_at": acked,
-        "ack_reminder_at": acked + timing.ack_reminder if acked else None,
         "ack_ends_at": acked + timing.ack_lapses if acked else None,
     }
 
@@ -157,7 +156,6 @@ def _ends(services: Services, alert: Alert) -> dict[str, Any]:
         "resolved_reason": alert.resolved_reason or "",
         "reopens_until": alert.resolved_at + timing.reopen_window if alert.resolved_at else None,
         "reopens": alert.reopens,
-        "first_recovered_at": alert.changes[-2] if alert.reopens and len(alert.changes) > 1 else None,
         "changes": len(alert.changes),
     }
 

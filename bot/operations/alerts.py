@@ -41,7 +41,6 @@ class Observation:
     """The last good sign, when bad."""
     evidence: Mapping[str, Any]
     severity: str = "critical"
-    scenario: str = "worker-death"
 
 
 def observe(services: Services, tx: Tx, seen: Observation) -> None:
@@ -65,7 +64,7 @@ def _begin(services: Services, tx: Tx, seen: Observation, mark: str, *, at_once:
         fingerprint=mark,
         check=seen.check,
         labels=dict(seen.labels),
-        scenario=seen.scenario,
+        scenario=SCENARIOS[seen.check],
         state="firing" if at_once else "pending",
         severity=seen.severity,
         started_at=seen.started_at,

@@ -37,5 +37,4 @@ def _self_check(check: str, status: Status, evidence: Mapping[str, Any], now: da
         status=status,
         started_at=now,
         evidence=evidence,
-        scenario="self-check",
     )

@@ -38,11 +38,8 @@ def outside(services: Services) -> Mapping[str, timedelta]:
 
 
 def _take_due(services: Services, intervals: Mapping[str, timedelta]) -> set[str]:
-    due: set[str] = set()
     with services.db.write() as tx:
-        for check, interval in intervals.items():
-            due |= set(checks.take_due(tx, (check,), interval))
-    return due
+        return {check for check, interval in intervals.items() if checks.take_due(tx, check, interval)}
 
 
 def run_due(services: Services) -> int:
@@ -163,28 +160,16 @@ def run_all(services: Services) -> CheckReport:
     with services.db.read() as tx:
         look, _depth, _view = see(services, tx)
     judged = judge(look, services.config.expected_types, services.config.timing)
-    lines = [
-        CheckLine(
-            check=HEARTBEAT,
-            label=services.config.label(item.worker_type),
-            status=item.status.value,
-            reason=item.reason,
-        )
-        for item in judged
-    ]
+    found = [(HEARTBEAT, services.config.label(item.worker_type), item.status, item.reason) for item in judged]
     if services.api:
         api = services.api.worker_verdicts()
         told = any(item.verdict != "unknown" for item in api.values())
         detail = next((item.detail for item in api.values() if item.detail), "answers")
-        status = Status.OK if told else Status.UNKNOWN
-        lines.append(CheckLine(check="api_health", label="API", status=status.value, reason=detail))
-    lines += [
-        CheckLine(
-            check=seen.check,
-            label=str(seen.evidence["label"]),
-            status=seen.status.value,
-            reason=str(seen.evidence["reason"]),
-        )
-        for seen in (*detection.look(services), *stuck_jobs.look(services))
+        found.append(("api_health", "API", Status.OK if told else Status.UNKNOWN, detail))
+    seen = (*detection.look(services), *stuck_jobs.look(services))
+    found += [(item.check, item.evidence["label"], item.status, item.evidence["reason"]) for item in seen]
+    lines = [
+        CheckLine(check=check, label=label, status=status.value, reason=reason)
+        for check, label, status, reason in found
     ]
     return CheckReport(env=services.config.env, as_of=look.now, lines=tuple(lines))

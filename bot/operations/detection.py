@@ -68,7 +68,6 @@ def _locks_seen(services: Services) -> Look:
         status=Status.BAD if long else Status.OK,
         started_at=now,
         evidence={"label": "migrations", "reason": _waits(long, len(waiting)) if long else "nobody waits"},
-        scenario="migration-block",
     )
     return [seen], ""
 
@@ -99,7 +98,6 @@ def _deployments_seen(services: Services) -> Look:
             status=Status.BAD if reason else Status.OK,
             started_at=services.clock.now(),
             evidence={"label": f"{service.name} deploy", "reason": reason or "the latest deployment is well"},
-            scenario="migration-block",
         )
         found.append(seen)
     return found, unseen
@@ -141,7 +139,6 @@ def _vendors_seen(services: Services) -> Look:
             status=Status(said),
             started_at=services.clock.now(),
             evidence={"label": vendor.title, "reason": reason, "sources": as_evidence(evidence)},
-            scenario="vendor-outage",
         )
         found.append(seen)
     return found, unseen

@@ -14,38 +14,27 @@ from bot.store.escalations import Escalation
 
 def call_due(services: Services) -> int:
     """Call every level whose time has come, in the alert's thread and the channel; return how many."""
-    called = 0
     with services.db.write() as tx:
-        due = escalations.take_due(tx)
+        due = [item for item in escalations.take_due(tx) if item.level > 1]
+        called = sum(_call(tx, item) for item in due)
         for item in due:
-            called += _call(tx, item)
-        for item in due:
-            if item.level > 1:
-                audit.append(
-                    tx,
-                    "escalation.called",
-                    actor="dragonfly",
-                    alert=item.alert_id,
-                    level=item.level,
-                    who=list(item.who),
-                )
+            facts = {"alert": item.alert_id, "level": item.level, "who": list(item.who)}
+            audit.append(tx, "escalation.called", actor="dragonfly", **facts)
     return called
 
 
-def _call(tx: Tx, item: Escalation) -> int:
+def _call(tx: Tx, item: Escalation) -> bool:
     """Tell the next level; the first was mentioned by the card itself."""
     alert = alerts.find(tx, item.alert_id, lock=True)
     if alert is None or alert.state not in ("firing", "resolving") or alert.acked_at is not None:
-        return 0
-    if item.level == 1:
-        return 0
+        return False
     alerts.change(tx, alert)
     event = alerts.add_event(tx, alert, "escalated", label=item.label, who=list(item.who))
     alert_cards.announce_edit(tx, alert)
     alert_cards.announce_reply(tx, alert, event, broadcast=True)
     for channel in (who for who in item.who if who[:1] in ("C", "G") and who != alert.channel):
         alert_cards.announce_elsewhere(tx, alert, event, channel)
-    return 1
+    return True
 
 
 def chain_for(config: Configuration, scenario: str, at: datetime) -> tuple[Call, ...]:

@@ -1,10 +1,9 @@
 """The migration history against the local list: sets compared, by version, never by time (target-system 9, rows 4 to 6, 24)."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from bot.domain.history import Comparison, compare, migration_features
-from bot.domain.messages import Message, MigrationLine, MigrationList
+from bot.domain.messages import Message, MigrationList
 from bot.domain.needs import missing
 from bot.errors import StatementTimedOut, TargetUnavailable
 from bot.operations import sessions
@@ -53,7 +52,7 @@ def read(services: Services, args: Mapping[str, str]) -> Message:
             env=services.config.env,
             as_of=tx.now,
             applied=found.applied,
-            lines=tuple(MigrationLine(**_line(item)) for item in found.lines[:most]),
+            lines=found.lines[:most],
             total=len(found.lines),
             pending=found.pending,
             differs=found.differs,
@@ -62,10 +61,6 @@ def read(services: Services, args: Mapping[str, str]) -> Message:
             mixed_lengths=found.mixed_lengths,
             blocked=blocked,
         )
-
-
-def _line(item: Any) -> dict[str, str]:
-    return {"version": item.version, "name": item.name, "verdict": item.verdict, "detail": item.detail}
 
 
 def _no_access(services: Services, tx: Tx) -> Message:

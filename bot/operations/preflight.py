@@ -42,7 +42,7 @@ def of_step(services: Services, catalog: Catalog, step: Step) -> DoctorLine:
 def watch(services: Services) -> int:
     """Look as often as it is due, and tell the channel once when a step that was ready is not any more."""
     with services.db.write() as tx:
-        if not checks.take_due(tx, (CHECK,), services.config.timing.preflight_interval):
+        if not checks.take_due(tx, CHECK, services.config.timing.preflight_interval):
             return 0
     with services.db.read() as tx:
         services.catalog.get(tx, fresh=True)

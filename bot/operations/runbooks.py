@@ -29,7 +29,6 @@ def read(services: Services, scenario: str, alert_id: int | None = None) -> Mess
             trigger=runbook.trigger,
             steps=tuple(_line(services, tx, number, step) for number, step in enumerate(runbook.steps, start=1)),
             calls=_calls(services, tx, runbook),
-            checked_at=tx.now,
             alert=_alert(services, tx, alert_id),
         )
 

@@ -1,7 +1,7 @@
 """When each check is due, and how its looks have gone."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,11 +11,10 @@ from bot.store.db import Tx
 SQL = load("bot.store", "checks.sql")
 
 
-def take_due(tx: Tx, ids: Sequence[str], interval: timedelta) -> list[str]:
-    """Return the checks that are due and ours to look at now."""
-    tx.run(SQL["ensure"], ids=list(ids), now=tx.now)
-    rows = tx.records(SQL["take_due"], ids=list(ids), now=tx.now, interval_seconds=interval.total_seconds())
-    return [str(row["check_id"]) for row in rows]
+def take_due(tx: Tx, check: str, interval: timedelta) -> bool:
+    """Say whether a check is due, and ours to look at now."""
+    tx.run(SQL["ensure"], check=check, now=tx.now)
+    return tx.record(SQL["take_due"], check=check, now=tx.now, seconds=interval.total_seconds()) is not None
 
 
 def saw(tx: Tx, check: str, gap: timedelta) -> None:

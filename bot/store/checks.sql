@@ -1,14 +1,14 @@
 -- name: ensure
 -- A check that was never looked at is due at once.
 INSERT INTO ops.chatops_check (check_id, due_at)
-SELECT unnest(%(ids)s::text[]), %(now)s
+VALUES (%(check)s, %(now)s)
 ON CONFLICT DO NOTHING;
 
 -- name: take_due
--- Take the checks that are due, for this look; another replica finds them not due any more.
+-- Take a check that is due, for this look; another replica finds it not due any more.
 UPDATE ops.chatops_check
-SET due_at = %(now)s::timestamptz + make_interval(secs => %(interval_seconds)s)
-WHERE check_id = ANY (%(ids)s) AND due_at <= %(now)s
+SET due_at = %(now)s::timestamptz + make_interval(secs => %(seconds)s)
+WHERE check_id = %(check)s AND due_at <= %(now)s
 RETURNING check_id;
 
 -- name: saw

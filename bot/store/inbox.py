@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from bot.sqlfile import load
@@ -22,7 +22,6 @@ class Delivery:
     kind: str
     envelope: Mapping[str, Any]
     attempts: int
-    received_at: datetime
 
 
 def receive(db: Database, *, key: str, signature: bytes | None, kind: str, envelope: Mapping[str, Any]) -> bool:

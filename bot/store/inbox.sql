@@ -26,7 +26,7 @@ WHERE id IN (
     ORDER BY id
     LIMIT %(most)s
     FOR UPDATE SKIP LOCKED)
-RETURNING id, kind, envelope, attempts, received_at;
+RETURNING id, kind, envelope, attempts;
 
 -- name: finish
 -- A delivery is handled: what it carried is not kept.

@@ -145,7 +145,6 @@ class Waiting:
     render_from: Mapping[str, Any]
     attempts: int
     lease_epoch: int
-    leased_at: datetime
     plain: bool
     last_error: str
     created_at: datetime

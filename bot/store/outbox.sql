@@ -52,7 +52,7 @@ WHERE o.id IN (
     LIMIT %(most)s
     FOR UPDATE SKIP LOCKED)
 RETURNING o.id::text AS id, o.kind, o.destination, o.recipient, o.message_key, o.thread_key, o.thread_ts, o.broadcast,
-          o.render_from, o.attempts, o.lease_epoch, o.leased_at, o.plain, o.last_error, o.created_at;
+          o.render_from, o.attempts, o.lease_epoch, o.plain, o.last_error, o.created_at;
 
 -- name: delivered
 -- Slack took it; recorded only by the one who still holds the lease.

@@ -57,9 +57,7 @@ ALERT = m.AlertCard(
         m.StepLine(title="Reset stuck jobs", state="14 jobs reset, picked up", at=NOW, by="slack:T0/U0ADA", key="7F3K"),
     ),
 )
-TAKEN = replace(
-    ALERT, acked_by="slack:T0DRAGON/U0ADA", acked_at=ago(5), ack_reminder_at=NOW, ack_ends_at=NOW, next_calls=()
-)
+TAKEN = replace(ALERT, acked_by="slack:T0DRAGON/U0ADA", acked_at=ago(5), ack_ends_at=NOW, next_calls=())
 ENDED = replace(TAKEN, resolved_at=NOW, online_since=ago(65), reopens_until=NOW, recovered_if_until=NOW)
 GROUP = {
     "disposition": "reset",
@@ -760,7 +758,6 @@ def examples() -> list[m.Message]:
             title="Worker death",
             trigger="A type is silent.",
             calls=(call,),
-            checked_at=NOW,
             steps=(
                 m.RunbookStepLine(
                     number=1,

@@ -74,7 +74,6 @@ class AlertCard(Message):
     next_calls: tuple[Call, ...] = ()
     acked_by: str = ""
     acked_at: datetime | None = None
-    ack_reminder_at: datetime | None = None
     ack_ends_at: datetime | None = None
     online_since: datetime | None = None
     recovered_if_until: datetime | None = None
@@ -83,7 +82,6 @@ class AlertCard(Message):
     resolved_reason: str = ""
     reopens_until: datetime | None = None
     reopens: int = 0
-    first_recovered_at: datetime | None = None
     changes: int = 0
     steps: tuple[StepLine, ...] = ()
     open_plan: Link | None = None

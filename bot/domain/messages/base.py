@@ -23,7 +23,6 @@ class Call:
     label: str
     """`on call`, `team lead`, `everyone`."""
     at: datetime
-    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

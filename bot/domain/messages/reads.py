@@ -129,7 +129,6 @@ class RunbookCard(Message):
     trigger: str
     steps: tuple[RunbookStepLine, ...]
     calls: tuple[Call, ...] = ()
-    checked_at: datetime | None = None
     alert: Link | None = None
 
 
@@ -214,7 +213,6 @@ class AuditVerdict(Message):
     whole_to: int
     broken_at: int | None
     fault: str
-    copied_to: int | None = None
 
     @property
     def has_findings(self) -> bool:
