@@ -34,7 +34,7 @@ def read(services: Services, service: str, lines: str = "", *, oom: bool = False
         seen = _lines(services.platform, state, most)
         diagnosed = sum(services.platform.diagnosis(item.id) for item in state.deployments)
     except TargetError as error:
-        return _unknown(services, found.name, most, now, error.message, "")
+        return _unknown(services, found.name, most, now, error.message)
     return LogReport(
         env=services.config.env,
         as_of=now,
@@ -73,16 +73,6 @@ def _lines(platform: Platform, state: ServiceState, most: int) -> list[LogLine]:
     return sorted(found, key=lambda line: line.at)
 
 
-def _unknown(services: Services, service: str, lines: int, now: datetime, why: str, local: str) -> LogReport:
-    return LogReport(
-        env=services.config.env,
-        as_of=now,
-        service=service,
-        lines=lines,
-        since=None,
-        until=None,
-        deployments=(),
-        evidence=(),
-        why_unknown=why,
-        local=local,
-    )
+def _unknown(services: Services, service: str, lines: int, now: datetime, why: str, local: str = "") -> LogReport:
+    env = services.config.env
+    return LogReport(env=env, as_of=now, service=service, lines=lines, why_unknown=why, local=local)

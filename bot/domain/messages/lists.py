@@ -169,11 +169,11 @@ class LogReport(Message):
 
     service: str
     lines: int
-    since: datetime | None
-    until: datetime | None
-    deployments: tuple[str, ...]
+    since: datetime | None = None
+    until: datetime | None = None
+    deployments: tuple[str, ...] = ()
     """Which deployments the lines came from, with their state."""
-    evidence: tuple[tuple[str, int, datetime | None], ...]
+    evidence: tuple[tuple[str, int, datetime | None], ...] = ()
     """(pattern class, count, last), the strongest first."""
     dropped: int = 0
     raw: tuple[str, ...] = ()
