@@ -12,7 +12,7 @@ def run(args: argparse.Namespace) -> int:
     """Carry out one command about alerts."""
     with services() as made:
         if args.command == "alerts":
-            return show(alerts.why(made, _number(args.alert)) if args.verb else alerts.list_open(made), args, made)
+            return show(alerts.timeline(made, _number(args.alert)) if args.verb else alerts.list_open(made), args, made)
         values = given(args)
         if args.command == "ack":
             return show(alerts.acknowledge(made, _number(values["alert"]), actor()), args, made)

@@ -360,8 +360,3 @@ def _summary(alert: Alert, now: datetime) -> str:
     ended = alert.resolved_at or now
     seconds = timedelta(seconds=int((ended - alert.started_at).total_seconds()))
     return f"{alert.state}, {seconds}"
-
-
-def why(services: Services, alert_id: int) -> Message:
-    """Return the decisions behind an alert; the timeline holds each with its reason."""
-    return timeline(services, alert_id)

@@ -1,6 +1,6 @@
 """Look at the target as often as each check is due, and let what was seen act on its alerts (§2)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,18 +62,12 @@ def run_outside_due(services: Services) -> int:
 
 
 def _looked(services: Services, due: set[str]) -> int:
-    for check, look in _LOOKS.items():
+    for check in detection.LOOKS:
         if check in due:
-            look(services)
+            detection.watch(services, check)
+    if stuck_jobs.CHECK in due:
+        stuck_jobs.watch(services)
     return len(due)
-
-
-_LOOKS: Mapping[str, Callable[[Services], None]] = {
-    detection.MIGRATION: detection.migration_locks,
-    detection.DEPLOY: detection.deployments,
-    detection.VENDOR: detection.vendor_errors,
-    stuck_jobs.CHECK: stuck_jobs.watch,
-}
 
 
 def see(services: Services, tx: Tx) -> tuple[HeartbeatLook, Depth | None, Mapping[str, SourceVerdict]]:

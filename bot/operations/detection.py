@@ -1,6 +1,7 @@
 """What is seen of migrations, deployments and vendors: each a look, an observation, and never proof (§2; design, section 7)."""
 
 import re
+from collections.abc import Callable, Mapping
 
 from bot.domain.configuration import Service
 from bot.domain.locks import PREPARED, Session
@@ -30,13 +31,12 @@ Look = tuple[list[Observation], str]
 
 def look(services: Services) -> list[Observation]:
     """Return what is seen of migrations, deployments and vendors now; nothing is written."""
-    looks = (_locks_seen(services), _deployments_seen(services), _vendors_seen(services))
-    return [item for seen, _ in looks for item in seen]
+    return [item for looked in LOOKS.values() for item in looked(services)[0]]
 
 
-def _observe(services: Services, check: str, look: Look) -> None:
-    """Let what was seen act on its alerts; three looks in a row with something unseen are an alert too."""
-    seen, unseen = look
+def watch(services: Services, check: str) -> None:
+    """Let what is seen act on its alerts; three looks in a row with something unseen are an alert too."""
+    seen, unseen = LOOKS[check](services)
     with services.db.write() as tx:
         for item in seen:
             alerts.observe(services, tx, item)
@@ -48,12 +48,8 @@ def _observe(services: Services, check: str, look: Look) -> None:
         blindness.blind(services, check, _LABELS[check], unseen)
 
 
-def migration_locks(services: Services) -> None:
-    """A session that has waited too long for a migration's lock is an alert for the backend lead."""
-    _observe(services, MIGRATION, _locks_seen(services))
-
-
 def _locks_seen(services: Services) -> Look:
+    """A session that has waited too long for a migration's lock is an alert for the backend lead."""
     try:
         with services.db.read() as tx:
             waiting = [item for item in sessions.waits(services, tx) if item.is_migration and item.blockers]
@@ -78,12 +74,8 @@ def _waits(item: Session, waiting: int) -> str:
     return f"{who} has blocked a migration for {int(item.waits_seconds or 0)} s{others}"
 
 
-def deployments(services: Services) -> None:
-    """A deployment that stays pending, or failed with a migration's error in its log, is a migration block too."""
-    _observe(services, DEPLOY, _deployments_seen(services))
-
-
 def _deployments_seen(services: Services) -> Look:
+    """A deployment that stays pending, or failed with a migration's error in its log, is a migration block too."""
     found, unseen = [], ""
     for service in services.config.services if services.platform else ():
         assert services.platform is not None
@@ -117,12 +109,8 @@ def _deploy_trouble(services: Services, platform: Platform, service: Service) ->
     return f"its deployment failed; {hits} log lines consistent with a blocked migration" if hits else ""
 
 
-def vendor_errors(services: Services) -> None:
-    """Combine probe, status page, our jobs' errors and our logs to one alert a vendor, with its evidence."""
-    _observe(services, VENDOR, _vendors_seen(services))
-
-
 def _vendors_seen(services: Services) -> Look:
+    """Probe, status page, our jobs' errors and our logs are one alert a vendor, with its evidence."""
     found, unseen = [], ""
     for vendor in services.config.vendors:
         answer, page = vendors.ask(services, vendor)
@@ -142,6 +130,13 @@ def _vendors_seen(services: Services) -> Look:
         )
         found.append(seen)
     return found, unseen
+
+
+LOOKS: Mapping[str, Callable[[Services], Look]] = {
+    MIGRATION: _locks_seen,
+    DEPLOY: _deployments_seen,
+    VENDOR: _vendors_seen,
+}
 
 
 def hint(services: Services) -> None:

@@ -1,8 +1,8 @@
 """The guided runbook: each declared step with whether it is ready, and whom to call."""
 
 from bot.domain import ids
-from bot.domain.messages import Call, Link, Message, RunbookCard, RunbookStepLine
-from bot.domain.runbook import Runbook, Step
+from bot.domain.messages import Link, Message, RunbookCard, RunbookStepLine
+from bot.domain.runbook import Step
 from bot.errors import InvalidCommand
 from bot.operations import escalations, preflight
 from bot.operations.kinds import KINDS
@@ -28,7 +28,7 @@ def read(services: Services, scenario: str, alert_id: int | None = None) -> Mess
             title=runbook.title,
             trigger=runbook.trigger,
             steps=tuple(_line(services, tx, number, step) for number, step in enumerate(runbook.steps, start=1)),
-            calls=_calls(services, tx, runbook),
+            calls=escalations.chain_for(services.config, runbook.scenario, tx.now),
             alert=_alert(services, tx, alert_id),
         )
 
@@ -63,10 +63,6 @@ def _ready(services: Services, tx: Tx, step: Step) -> str:
         return "by hand"
     found = preflight.of_step(services, services.catalog.get(tx), step)
     return {"ok": "ready", "off": f"not set up: {found.detail}"}.get(found.verdict, f"will not work: {found.detail}")
-
-
-def _calls(services: Services, tx: Tx, runbook: Runbook) -> tuple[Call, ...]:
-    return escalations.chain_for(services.config, runbook.scenario, tx.now)
 
 
 def _alert(services: Services, tx: Tx, alert_id: int | None) -> Link | None:

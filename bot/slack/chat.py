@@ -46,6 +46,18 @@ def _refused(response: SlackResponse) -> DeliveryError:
     return DeliveryPermanent(f"Slack refused: {word}", slack_error=word)
 
 
+def call(send: Callable[..., Result], **values: Any) -> Result:
+    """Call Slack once.
+
+    Raises:
+        DeliveryError: it did not take it; the class says what to do.
+    """
+    try:
+        return send(**values)
+    except (SlackApiError, OSError, HTTPException) as error:
+        raise classify(error) from None
+
+
 class SlackChat:
     """The Chat port on one bot token."""
 
@@ -59,15 +71,9 @@ class SlackChat:
 
     def check(self) -> None:
         """Ask Slack who we are, and remember it."""
-        answer = self._call(self._client.auth_test)
+        answer = call(self._client.auth_test)
         self.team_id, self.bot_user_id = str(answer["team_id"]), str(answer["user_id"])
         self._home = str(answer.get("url", ""))
-
-    def _call(self, send: Callable[[], Result]) -> Result:
-        try:
-            return send()
-        except (SlackApiError, OSError, HTTPException) as error:
-            raise classify(error) from None
 
     def _metadata(self, outbox_id: str) -> dict[str, Any]:
         payload = {"outbox_id": outbox_id, "env": self._env}
@@ -77,52 +83,35 @@ class SlackChat:
         self, channel: str, content: Rendered, *, thread_ts: str = "", broadcast: bool = False, outbox_id: str = ""
     ) -> str:
         """Post a message once and return its ts."""
-        answer = self._call(
-            lambda: self._client.chat_postMessage(
-                channel=channel,
-                text=content.text,
-                blocks=_blocks(content) or None,
-                thread_ts=thread_ts or None,
-                reply_broadcast=broadcast and bool(thread_ts),
-                unfurl_links=False,
-                unfurl_media=False,
-                link_names=False,
-                **self._metadata(outbox_id),
-            )
+        answer = call(
+            self._client.chat_postMessage,
+            channel=channel,
+            text=content.text,
+            blocks=_blocks(content) or None,
+            thread_ts=thread_ts or None,
+            reply_broadcast=broadcast and bool(thread_ts),
+            unfurl_links=False,
+            unfurl_media=False,
+            link_names=False,
+            **self._metadata(outbox_id),
         )
         return str(answer["ts"])
 
     def update(self, channel: str, ts: str, content: Rendered) -> None:
         """Replace a message of ours."""
-        self._call(
-            lambda: self._client.chat_update(
-                channel=channel, ts=ts, text=content.text, blocks=_blocks(content), link_names=False
-            )
-        )
+        values = {"channel": channel, "ts": ts, "text": content.text, "blocks": _blocks(content)}
+        call(self._client.chat_update, **values, link_names=False)
 
     def ephemeral(self, channel: str, user: str, content: Rendered, *, thread_ts: str = "") -> None:
         """Show a message to one person."""
-        self._call(
-            lambda: self._client.chat_postEphemeral(
-                channel=channel,
-                user=user,
-                text=content.text,
-                blocks=_blocks(content) or None,
-                thread_ts=thread_ts or None,
-            )
-        )
+        values = {"channel": channel, "user": user, "text": content.text, "blocks": _blocks(content) or None}
+        call(self._client.chat_postEphemeral, **values, thread_ts=thread_ts or None)
 
     def respond(self, response_url: str, content: Rendered, *, replace: bool = False) -> None:
         """Answer one person through the address that came with a command or a press."""
         hook = WebhookClient(response_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
-        answer = self._call(
-            lambda: hook.send(
-                text=content.text,
-                blocks=list(_blocks(content)) or None,
-                response_type="ephemeral",
-                replace_original=replace,
-            )
-        )
+        values = {"text": content.text, "blocks": _blocks(content) or None, "replace_original": replace}
+        answer = call(hook.send, **values, response_type="ephemeral")
         if answer.status_code >= _SERVER_ERROR:
             raise DeliveryAmbiguous("Slack failed while it answered", slack_error="server_error")
         if answer.status_code != 200:  # noqa: PLR2004  # HTTP's own number
@@ -130,32 +119,24 @@ class SlackChat:
 
     def open_view(self, trigger_id: str, view: Mapping[str, object]) -> str:
         """Open a modal and return its id."""
-        answer = self._call(lambda: self._client.views_open(trigger_id=trigger_id, view=dict(view)))
+        answer = call(self._client.views_open, trigger_id=trigger_id, view=dict(view))
         return str(answer["view"]["id"])
 
     def update_view(self, view_id: str, view: Mapping[str, object]) -> None:
         """Replace a modal's contents."""
-        self._call(lambda: self._client.views_update(view_id=view_id, view=dict(view)))
+        call(self._client.views_update, view_id=view_id, view=dict(view))
 
     def publish_home(self, user: str, view: Mapping[str, object]) -> None:
         """Replace a person's Home."""
-        self._call(lambda: self._client.views_publish(user_id=user, view=dict(view)))
+        call(self._client.views_publish, user_id=user, view=dict(view))
 
     def history(self, channel: str, since: datetime, *, thread_ts: str = "") -> Sequence[Posted]:
         """Return our own recent messages of a channel or thread, found by their metadata."""
-        oldest = f"{since.timestamp():.6f}"
+        values = {"channel": channel, "oldest": f"{since.timestamp():.6f}", "include_all_metadata": True, "limit": 200}
         if thread_ts:
-            answer = self._call(
-                lambda: self._client.conversations_replies(
-                    channel=channel, ts=thread_ts, oldest=oldest, include_all_metadata=True, limit=200
-                )
-            )
+            answer = call(self._client.conversations_replies, **values, ts=thread_ts)
         else:
-            answer = self._call(
-                lambda: self._client.conversations_history(
-                    channel=channel, oldest=oldest, include_all_metadata=True, limit=200
-                )
-            )
+            answer = call(self._client.conversations_history, **values)
         return [posted for item in answer["messages"] for posted in _ours(item)]
 
     def link(self, channel: str, ts: str) -> str:

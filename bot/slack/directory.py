@@ -1,16 +1,14 @@
 """Who a Slack user is: asked when an answer is too old, kept for a while (§7, Z3)."""
 
 import threading
-from http.client import HTTPException
 from typing import Any
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 
 from bot.clock import Clock
 from bot.domain.timing import Timing
 from bot.ports import Identity
-from bot.slack.chat import classify
+from bot.slack.chat import call
 
 
 class SlackDirectory:
@@ -30,7 +28,7 @@ class SlackDirectory:
         known = self._people.get(user_id)
         if known and self._is_new_enough(known[0], fresh=fresh):
             return known[1]
-        answer = self._ask("users_info", user=user_id)
+        answer = call(self._client.users_info, user=user_id)
         identity = _identity(answer["user"])
         with self._lock:
             self._people[user_id] = (self._clock.monotonic(), identity)
@@ -43,7 +41,7 @@ class SlackDirectory:
         known = self._groups.get(group_or_user)
         if known and self._is_new_enough(known[0], fresh=fresh):
             return known[1]
-        users = frozenset(self._ask("usergroups_users_list", usergroup=group_or_user)["users"])
+        users = frozenset(call(self._client.usergroups_users_list, usergroup=group_or_user)["users"])
         with self._lock:
             self._groups[group_or_user] = (self._clock.monotonic(), users)
         return users
@@ -51,12 +49,6 @@ class SlackDirectory:
     def _is_new_enough(self, learned: float, *, fresh: bool) -> bool:
         limit = self._timing.identity_fresh if fresh else self._timing.identity_kept
         return self._clock.monotonic() - learned < limit.total_seconds()
-
-    def _ask(self, method: str, **arguments: str) -> Any:  # Slack's answer, read field by field
-        try:
-            return getattr(self._client, method)(**arguments)
-        except (SlackApiError, OSError, HTTPException) as error:
-            raise classify(error) from None
 
 
 def _identity(user: dict[str, Any]) -> Identity:

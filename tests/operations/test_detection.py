@@ -125,10 +125,10 @@ def complaining(target: Target, count: int, error: str, status: str = "pending",
 def test_row_25_an_outage_is_seen_in_our_jobs_errors(here: Services, target: Target, error: str) -> None:
     """Patterns over `last_error` of configured types: failed ones and those to be tried again; nobody's data is kept."""
     complaining(target, 4, f"{error} for {SEEDS[0]}")
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert fired(here) == []
     complaining(target, 3, f"{error} for {SEEDS[0]}", "failed")
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     [card] = fired(here)
     assert (card.check, card.scenario, card.reason) == (
         "vendor_errors",
@@ -141,11 +141,11 @@ def test_row_25_an_outage_is_seen_in_our_jobs_errors(here: Services, target: Tar
 def test_row_25_the_deployed_worker_of_the_vendor_counts(here: Services, target: Target, railway: Cloud) -> None:
     """`simplicity_ingest` too, whose worker is another one, and with Railway away; job types of nobody's vendor do not."""
     complaining(target, 9, "Simplicity API returned 500", job_type="enforcement_generate_packet")
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert fired(here) == []
     complaining(target, 6, "storage download failed", job_type="simplicity_ingest")
     railway.fault(FaultKind.DOWN)
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     [card] = fired(here)
     assert "Logs: could not be read" in card_text(card)
 
@@ -153,10 +153,10 @@ def test_row_25_the_deployed_worker_of_the_vendor_counts(here: Services, target:
 def test_row_25_an_outage_is_seen_in_the_logs(here: Services, railway: Cloud) -> None:
     """The playbook's own trigger: its lines in the log of the vendor's service."""
     railway.log(*["Simplicity API returned 500"] * 4, "Simplicity API returned 404", "room 500")
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert fired(here) == []
     railway.log("ERROR Max retries exceeded")
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert [card.reason for card in fired(here)] == ["5 log lines consistent with an outage"]
 
 
@@ -166,7 +166,7 @@ def test_all_evidence_is_one_alert(here: Services, railway: Cloud, target: Targe
     complaining(target, 6, "Simplicity API returned 500")
     railway.log(*["Max retries exceeded"] * 7)
     for _ in range(3):
-        detection.vendor_errors(here)
+        detection.watch(here, detection.VENDOR)
     [card] = fired(here)
     text = card_text(card)
     for said in ("6 of 6 failed in 5 min", "7 lines of its kind", "Own call: 500", "Status page: operational"):
@@ -177,7 +177,7 @@ def test_all_evidence_is_one_alert(here: Services, railway: Cloud, target: Targe
 def test_its_contacts_are_called_with_their_phone(here: Services, vendor: Vendor, target: Target) -> None:
     """On call by mention, then vendor support as a card: name and phone, because they are not in Slack."""
     vendor.endpoint = "failing"
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     escalations.call_due(here)
     [card] = fired(here)
     assert [(call.label, call.who) for call in card.calls] == [("on call", ("U0ADA",)), ("vendor support", (PHONE,))]
@@ -198,17 +198,17 @@ def test_its_contacts_are_called_with_their_phone(here: Services, vendor: Vendor
 def test_a_page_alone_proves_little(here: Services, vendor: Vendor, endpoint: str, page: str, opens: int) -> None:
     """A green page proves nothing; a red one counts where we see nothing ourselves."""
     vendor.endpoint, vendor.page = endpoint, page
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert len(fired(here)) == opens
 
 
 def test_a_green_page_does_not_end_an_outage(here: Services, vendor: Vendor) -> None:
     """It fired by our own call; the page is green and our call cannot tell: it stays, and says that it cannot see."""
     vendor.endpoint = "failing"
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     vendor.endpoint, vendor.page = "unknown", "ok"
     for _ in range(3):
-        detection.vendor_errors(here)
+        detection.watch(here, detection.VENDOR)
     [card] = fired(here)
     assert card.face is AlertFace.HIDDEN
 
@@ -216,11 +216,11 @@ def test_a_green_page_does_not_end_an_outage(here: Services, vendor: Vendor) -> 
 def test_recovery_resolves(here: Services, vendor: Vendor, target: Target) -> None:
     """Our own call is answered and the errors stay away: recovered."""
     vendor.endpoint = "failing"
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert len(fired(here)) == 1
     vendor.endpoint = "ok"
-    detection.vendor_errors(here)
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
+    detection.watch(here, detection.VENDOR)
     assert fired(here) == []
 
 
@@ -228,16 +228,16 @@ def test_railway_away_neither_fires_nor_recovers(here: Services, railway: Cloud,
     """It fired by the logs; Railway is away: unknown, so it stays. And with nothing open, nothing fires."""
     railway.fault(FaultKind.DOWN)
     vendor.endpoint = "ok"
-    detection.vendor_errors(here)
-    detection.deployments(here)
+    detection.watch(here, detection.VENDOR)
+    detection.watch(here, detection.DEPLOY)
     assert fired(here) == []
     railway.server.faults.clear()
     railway.log(*["Simplicity API returned 500"] * 6)
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     railway.fault(FaultKind.DOWN)
     for _ in range(3):
-        detection.vendor_errors(here)
-        detection.deployments(here)
+        detection.watch(here, detection.VENDOR)
+        detection.watch(here, detection.DEPLOY)
     [card] = fired(here)
     assert card.face is AlertFace.HIDDEN
     assert "could not be read" not in card_text(card), "the evidence is that of the look that saw"
@@ -251,16 +251,16 @@ def test_a_pause_does_not_make_old_errors_new(here: Services, target: Target, ve
     target.connection.execute("UPDATE ops.job_queue SET updated_at = now() - interval '1 hour'")
     target.connection.execute("ALTER TABLE ops.job_queue ENABLE TRIGGER USER")
     carried_out(here, planned(here, "pause", reason="Simplicity API down"))
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert fired(here) == []
     pause = target.connection.execute("SELECT id FROM ops.chatops_pause").fetchone()
     assert pause is not None
     carried_out(here, planned(here, "undo", run=pause[0]))
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert fired(here) == []
     target.connection.execute("UPDATE ops.chatops_pause_job SET released_at = now() - interval '2 minutes'")
     target.connection.execute("UPDATE ops.job_queue SET attempts = 2 WHERE id::text = ANY(%s)", (held,))
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert len(fired(here)) == 1, "what fails anew after it was let go counts"
 
 
@@ -289,7 +289,7 @@ def failed_deployment(railway: Cloud, *lines: str) -> None:
 def test_a_failed_deployment_with_a_migrations_error_is_a_block(here: Services, railway: Cloud, line: str) -> None:
     """The backend lead is called, then the DBA; the line itself is not shown."""
     failed_deployment(railway, "Running migrations", line)
-    detection.deployments(here)
+    detection.watch(here, detection.DEPLOY)
     [card] = fired(here)
     assert (card.check, card.scenario) == ("migration_blocked", "migration-block")
     escalations.call_due(here)
@@ -302,15 +302,15 @@ def test_a_failed_deployment_with_a_migrations_error_is_a_block(here: Services, 
 def test_a_failed_deployment_without_one_is_not(here: Services, railway: Cloud) -> None:
     """A build that broke is somebody else's alert; a later one that works ends what was open."""
     failed_deployment(railway, "ModuleNotFoundError: no module named 'x'")
-    detection.deployments(here)
+    detection.watch(here, detection.DEPLOY)
     assert fired(here) == []
     failed_deployment(railway, "ERROR: 55P03")
-    detection.deployments(here)
+    detection.watch(here, detection.DEPLOY)
     assert len(fired(here)) == 1
     railway.processes.fails = False
     railway.deploys()
-    detection.deployments(here)
-    detection.deployments(here)
+    detection.watch(here, detection.DEPLOY)
+    detection.watch(here, detection.DEPLOY)
     assert fired(here) == []
 
 
@@ -319,9 +319,9 @@ def test_a_deployment_that_stays_pending_is_a_block(services: Services, target: 
     with cloud(target, deploy_seconds=40.0) as railway:
         patient = watching(services, railway)
         railway.client.set_variable(railway.server.service(INGEST).id, "RELEASE", "7")
-        detection.deployments(patient)
+        detection.watch(patient, detection.DEPLOY)
         assert fired(patient) == []
-        detection.deployments(watching(services, railway, deploy_pending=timedelta(milliseconds=1)))
+        detection.watch(watching(services, railway, deploy_pending=timedelta(milliseconds=1)), detection.DEPLOY)
         [card] = fired(patient)
         assert "its deployment has been queued for 0 min" in card.reason
         assert card.label == "ingest-worker deploy"
@@ -329,7 +329,7 @@ def test_a_deployment_that_stays_pending_is_a_block(services: Services, target: 
 
 def look(services: Services) -> list[AlertCard]:
     """Look at the locks, and return the cards of the open alerts."""
-    detection.migration_locks(services)
+    detection.watch(services, detection.MIGRATION)
     return fired(services)
 
 
@@ -360,7 +360,7 @@ def test_a_migration_that_waits_for_a_lock_is_a_block(
     soon = watching(services, railway, migration_wait=timedelta(milliseconds=50))
     with waiting_migration(target_dsn):
         eventually(is_waiting(target))
-        detection.migration_locks(watching(services, railway))
+        detection.watch(watching(services, railway), detection.MIGRATION)
         assert fired(services) == []
         eventually(lambda: look(soon))
         [card] = fired(soon)
@@ -368,8 +368,8 @@ def test_a_migration_that_waits_for_a_lock_is_a_block(
         assert "has blocked a migration for" in card.reason
         assert "see who blocks, before any repair" in card_text(card)
         assert "ALTER TABLE" not in ours(target)
-    detection.migration_locks(soon)
-    detection.migration_locks(soon)
+    detection.watch(soon, detection.MIGRATION)
+    detection.watch(soon, detection.MIGRATION)
     assert fired(soon) == []
 
 
@@ -381,7 +381,7 @@ def test_a_role_that_sees_no_sessions_sees_that_a_migration_waits(
     soon = watching(services, railway, migration_wait=AT_ONCE)
     with waiting_migration(target_dsn):
         eventually(is_waiting(target))
-        detection.migration_locks(soon)
+        detection.watch(soon, detection.MIGRATION)
         assert len(fired(soon)) == 1
 
 

@@ -58,19 +58,19 @@ def test_a_reset_does_not_make_old_errors_new(here: Services, target: Target, ve
     target.worker()
     jobs = target.stuck(12)
     target.connection.execute("UPDATE ops.job_queue SET last_error = 'Simplicity API returned 500'")
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert fired(here) == [], "a claim touches `updated_at`"
     aged(target, jobs)
     done = carried_out(here, planned(here, "reset-stuck"))
     assert done.result["reset"] == 12
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert fired(here) == [], "so does our own reset"
     target.connection.execute("UPDATE ops.chatops_run SET ended_at = ended_at - interval '2 minutes'")
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert fired(here) == [], "nobody has tried them since, however long ago"
     target.pick_up()
     target.connection.execute("UPDATE ops.job_queue SET status = 'pending', locked_at = NULL")
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert [card.reason for card in fired(here)] == ["12 of 12 calls failed, consistent with an outage"]
 
 
@@ -81,7 +81,7 @@ def test_a_large_outage_is_counted_whole(here: Services, target: Target, each: s
     if each:
         target.connection.execute("UPDATE ops.job_queue SET last_error = last_error || %s || id::text", (each,))
     target.complete(target.stuck(700))
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert [card.reason for card in fired(here)] == [f"{len(jobs)} of 1600 calls failed, consistent with an outage"]
 
 
@@ -89,16 +89,16 @@ def test_jobs_that_cannot_be_seen_do_not_end_an_outage(here: Services, target: T
     """It fired by our jobs; `last_error` is gone: the alert stays and says that it cannot see; by itself that fires nothing."""
     vendor.endpoint = "ok"
     complaining(target, 6, "Simplicity API returned 500")
-    detection.vendor_errors(here)
+    detection.watch(here, detection.VENDOR)
     assert len(fired(here)) == 1
     target.connection.execute("ALTER TABLE ops.job_queue DROP COLUMN last_error CASCADE")
     blind = replace(here, catalog=CatalogCache(AT_ONCE))
     for _ in range(3):
-        detection.vendor_errors(blind)
+        detection.watch(blind, detection.VENDOR)
     [card] = fired(here)
     assert card.face is AlertFace.HIDDEN
     vendor.endpoint = "failing"
-    detection.vendor_errors(blind)
+    detection.watch(blind, detection.VENDOR)
     assert "Jobs: not known" in card_text(fired(here)[0])
 
 
