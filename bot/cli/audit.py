@@ -11,8 +11,7 @@ from bot.operations import audit
 def run(args: argparse.Namespace) -> int:
     """Carry out one command about the record."""
     if args.verb == "list" and args.most < 1:
-        message = "--most is 1 or more"
-        raise InvalidCommand(message, hint="dragonfly audit list --most 50")
+        raise InvalidCommand("--most is 1 or more", hint="dragonfly audit list --most 50")
     with services() as made:
         match args.verb:
             case "verify":

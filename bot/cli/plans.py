@@ -32,8 +32,7 @@ def _plan(args: argparse.Namespace, step: str, values: dict[str, str]) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     if len(args.values) != 1:
-        message = "plan show needs one plan"
-        raise InvalidCommand(message, hint="dragonfly plan show 7F3K")
+        raise InvalidCommand("plan show needs one plan", hint="dragonfly plan show 7F3K")
     with services() as made:
         key = args.values[0].upper()
         code = show(plans.card(made, key), args, made)
@@ -75,8 +74,7 @@ def _confirmed(made: Services, card: PlanCard, args: argparse.Namespace) -> Mess
     """Ask, then confirm; a plan that needs a second person wants its count typed, and `--yes` is not taken."""
     needs_typed = bool(card.approval_why)
     if needs_typed and args.yes and card.face is PlanFace.APPROVED:
-        message = "this plan wants its target typed: --yes is not taken"
-        raise InvalidCommand(message, hint=f"dragonfly apply {card.key}")
+        raise InvalidCommand("this plan wants its target typed: --yes is not taken", hint=f"dragonfly apply {card.key}")
     typed = None
     if card.face in (PlanFace.ISSUED, PlanFace.APPROVED) and not args.yes:
         typed = _ask(card, card.target if needs_typed else "yes")
@@ -97,8 +95,7 @@ def _ask(card: PlanCard, wanted: str) -> str:
     sys.stderr.flush()
     typed = sys.stdin.readline().strip()
     if typed != wanted:
-        message = f"that is not {wanted}; nothing was done"
-        raise InvalidCommand(message, hint=f"dragonfly apply {card.key}")
+        raise InvalidCommand(f"that is not {wanted}; nothing was done", hint=f"dragonfly apply {card.key}")
     return typed
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.domain.actor import Actor, Role
 from bot.domain.gate import Moment, Progress, is_pass
-from bot.domain.messages import GateCheck, GateReport, Message, Notice
+from bot.domain.messages import GateCheck, GateReport, Message
 from bot.errors import StoreError
 from bot.operations import authority
 from bot.operations import gate as reading
@@ -165,9 +165,7 @@ def stop(services: Services, key: str, actor: Actor) -> Message:
         if done:
             announce_edit(tx, number)
             audit.append(tx, "gate.stopped", actor=actor.key, gate=number)
-        kind = "gate-stopped" if done else "gate-ended"
-        answer = Notice(env=services.config.env, as_of=tx.now, kind=kind, facts={"gate": key})
-    return answer
+        return services.notice(tx, "gate-stopped" if done else "gate-ended", gate=key)
 
 
 def outdate(services: Services) -> int:
@@ -176,7 +174,6 @@ def outdate(services: Services) -> int:
         old = gate.outdate(tx, services.config.timing.gate_fresh)
         for number in old:
             announce_edit(tx, number)
-    if old:
     return len(old)
 
 

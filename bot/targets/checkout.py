@@ -84,8 +84,7 @@ def run(
         process.wait()
         output.close()
     if not in_time:
-        message = f"no end in {deadline.total_seconds():g} s, stopped"
-        raise TargetUnavailable(message)
+        raise TargetUnavailable(f"no end in {deadline.total_seconds():g} s, stopped")
     return Ended(
         code=process.returncode,
         lines=tuple(line for _, line in output.lines),
@@ -107,8 +106,7 @@ def _start(argv: Sequence[str], directory: str, mode: str) -> subprocess.Popen[b
         )
     except (OSError, ValueError, IndexError) as error:
         why = getattr(error, "strerror", None) or "not a command"
-        message = f"`{argv[0] if argv else ''}` cannot be started: {why}"
-        raise TargetRefused(message) from error
+        raise TargetRefused(f"`{argv[0] if argv else ''}` cannot be started: {why}") from error
 
 
 def _follow(process: subprocess.Popen[bytes], output: "_Output", until: float, still: Callable[[], None]) -> bool:
@@ -199,14 +197,11 @@ def result_file(path: str) -> tuple[Mapping[str, Any], datetime]:
         written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
         content = json.loads(file.read_bytes()[:_MOST_BYTES])
     except OSError as error:
-        message = f"the result file cannot be read: {error.strerror}"
-        raise TargetUnavailable(message) from error
+        raise TargetUnavailable(f"the result file cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        message = "the result file is not JSON"
-        raise TargetRefused(message) from error
+        raise TargetRefused("the result file is not JSON") from error
     if not isinstance(content, dict):
-        message = "the result file is no JSON object"
-        raise TargetRefused(message)
+        raise TargetRefused("the result file is no JSON object")
     return content, written
 
 
