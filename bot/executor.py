@@ -5,6 +5,7 @@ The wake-up saves time and nothing else: every piece of work is a row that any r
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 _LOG = logging.getLogger("dragonfly.executor")
@@ -69,3 +70,30 @@ def _say_once(name: str, error: Exception, said: str) -> str:
     if text != said:
         _LOG.warning("loop_failed loop=%s error=%r", name, text, exc_info=error)
     return text
+
+
+class Beside:
+    """Long work that holds up no loop: a thread each, waited for at the end."""
+
+    def __init__(self) -> None:
+        """Nothing is under way."""
+        self._threads: list[threading.Thread] = []
+
+    def begin(self, work: Callable[[], object]) -> None:
+        """Begin work of its own; what goes wrong in it is logged."""
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        thread = threading.Thread(target=self._run, args=(work,), name="beside", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def stop(self, within_seconds: float = 5.0) -> None:
+        """Wait for what is under way; what takes longer ends with the process, and its row says how far it came."""
+        deadline = time.monotonic() + within_seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _run(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  # the last resort of a thread: nobody waits for it
+            _say_once("beside", error, "")

@@ -15,7 +15,7 @@ from datetime import timedelta
 from bot.bootstrap import build
 from bot.clock import SystemClock
 from bot.errors import ConflictError, DeliveryError, MigrationPending, StoreError
-from bot.executor import Executor
+from bot.executor import Beside, Executor
 from bot.http.server import Edge, HttpServer
 from bot.operations import (
     alerts,
@@ -63,12 +63,13 @@ class Bot:
         web = client(token, settings.env.slack_api_url)
         self.settings = settings
         self.chat = SlackChat(web, env=settings.config.env)
+        self._beside = Beside()
         self.services = replace(
             build(settings, wake=self._wake),
             chat=self.chat,
             directory=SlackDirectory(web, SystemClock(), settings.config.timing),
             plan_key=plan_key(token),
-            beside=lambda work: threading.Thread(target=work, name="beside", daemon=True).start(),
+            beside=self._beside.begin,
         )
         self.rejected: Counter[str] = Counter()
         self._spawner = ThreadPoolExecutor(2, thread_name_prefix="unrecorded")
@@ -198,6 +199,7 @@ class Bot:
             stop()
         self._scheduler.stop()
         self._executor.stop()
+        self._beside.stop()
         self._spawner.shutdown(wait=True)
         self.services.close()
 

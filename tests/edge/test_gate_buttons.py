@@ -75,8 +75,8 @@ def test_long_gates_hold_nothing_up(bot: Bot, slack: SlackServer) -> None:
     def going() -> list[Message]:
         return [item for item in heads(CHANNEL) if head(slack, item.ts).startswith("🟡 Working: release gate")]
 
-    slack.workspace.wait_for(lambda: len(going()) == 4, 10)
+    slack.workspace.wait_for(lambda: len(going()) == 4, 30)
     for item in going():
         ada.presses(item, ids.STOP_GATE)
-    slack.workspace.wait_for(lambda: not going(), 10)
+    slack.workspace.wait_for(lambda: not going(), 30)
     assert bot.services.config.env == "dev"
