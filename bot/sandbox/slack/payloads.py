@@ -45,7 +45,7 @@ def _interaction(workspace: Workspace, kind: str, user: User) -> Json:
     return {
         "type": kind,
         "team": {"id": people.TEAM_ID, "domain": people.TEAM_DOMAIN},
-        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": people.TEAM_ID},
+        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id},
         "api_app_id": people.APP_ID,
         "token": workspace.verification_token,
         "enterprise": None,

@@ -32,7 +32,10 @@ class User:
     color: str
     is_bot: bool = False
     is_restricted: bool = False
+    is_stranger: bool = False
     deleted: bool = False
+    team_id: str = TEAM_ID
+    """Another one's for somebody who is here through a shared channel only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,8 @@ class Channel:
     is_private: bool = False
     is_im: bool = False
     is_archived: bool = False
+    is_ext_shared: bool = False
+    """Another organisation is in it (Slack Connect)."""
     topic: str = ""
 
     @property

@@ -84,7 +84,7 @@ def user_as_slack(user: User, *, email: bool = False) -> Json:
         profile["email"] = f"{user.name}@example.com"
     return {
         "id": user.id,
-        "team_id": people.TEAM_ID,
+        "team_id": user.team_id,
         "name": user.name,
         "real_name": user.real_name,
         "deleted": user.deleted,
@@ -97,6 +97,7 @@ def user_as_slack(user: User, *, email: bool = False) -> Json:
         "is_app_user": False,
         "is_restricted": user.is_restricted,
         "is_ultra_restricted": False,
+        "is_stranger": user.is_stranger,
         "is_email_confirmed": not user.is_bot,
         "profile": profile,
     }
@@ -110,6 +111,8 @@ def channel_as_slack(channel: Channel, *, count: bool = False) -> Json:
         "is_mpim": False,
         "is_archived": channel.is_archived,
         "is_private": channel.is_private or channel.is_im,
+        "is_shared": channel.is_ext_shared,
+        "is_ext_shared": channel.is_ext_shared,
         "context_team_id": people.TEAM_ID,
     }
     if channel.is_im:
