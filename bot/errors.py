@@ -59,6 +59,11 @@ class NotAllowed(UserError):
     code = "actor.not-allowed"
     exit_code = EXIT_REFUSED
 
+    def __init__(self, message: str, *, hint: str = "", reason: str = "") -> None:
+        """Keep why in a few words that the record counts by (`a guest`)."""
+        super().__init__(message, hint=hint)
+        self.reason = reason or message
+
 
 class ConflictError(BotError):
     """The world moved between looking and acting; nothing was done."""

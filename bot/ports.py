@@ -38,9 +38,8 @@ class Identity:
     user_id: str
     team_id: str
     name: str = ""
-    is_member: bool = False
-    """A full member of our own team: no guest, bot, deleted or external account."""
     why_not: str = ""
+    """What keeps them from being a full member of our own team: `a guest`, `a bot`; empty = they are one."""
 
 
 class Renderer(Protocol):
@@ -97,17 +96,20 @@ class Chat(Protocol):
 
 
 class Directory(Protocol):
-    """Who a Slack user is, and which groups they are in."""
+    """Who a Slack user is, which groups they are in, and whether a channel is ours alone.
+
+    `fresh` = at most 60 s old, else up to 15 min. Every method raises `DeliveryError` where the directory cannot be asked
+    and nothing recent enough is known.
+    """
 
     def identify(self, user_id: str, *, fresh: bool) -> Identity:
-        """Return who a user is; `fresh` = at most 60 s old, else up to 15 min.
-
-        Raises:
-            DeliveryError: the directory cannot be asked and nothing recent enough is known.
-        """
+        """Return who a user is."""
 
     def members(self, group_or_user: str, *, fresh: bool) -> frozenset[str]:
         """Return the user ids behind a user-group id (or the user itself)."""
+
+    def why_not_here(self, channel_id: str, *, fresh: bool) -> str:
+        """Return why nothing is done in a channel (`another organisation is in it`), or an empty string."""
 
 
 class HealthApi(Protocol):
@@ -174,6 +176,8 @@ class Envelope:
     """`command`, `action`, `submission` or `event`."""
     team_id: str
     user_id: str
+    user_team: str = ""
+    """The person's own team, where Slack says it: another one's for somebody from outside."""
     channel_id: str = ""
     user_name: str = ""
     text: str = ""

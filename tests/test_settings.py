@@ -28,6 +28,7 @@ def faults(toml: str, tmp_path: Path, **env: str) -> list[str]:
         ("[timing]\noffline_aftr = '60s'", "write offline_after"),
         ("[timing]\noffline_after = '60'", "no unit"),
         ("[people]\noperators = ['ada']", "write U…, W… or a user group S…"),
+        ("[people]\nsame = [['U0ADA', 'ada']]", "write a Slack user id U… or W…, or cli:name@host"),
         ("[oncall]\npeople = ['U0ADA']\nzone = 'Mars/Base'", "is no time zone"),
         ("[queue]\nbatch = 0", "greater than or equal to 1"),
         ("profile = 'slow'", "profile"),

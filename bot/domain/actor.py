@@ -38,6 +38,8 @@ class Actor:
     surface: Surface
     name: str = ""
     """A name for plain text; never used to decide anything."""
+    channel: str = ""
+    """Where in Slack it was asked; empty = in a form, on Home, or in a shell."""
 
     @property
     def user_id(self) -> str:
@@ -50,9 +52,9 @@ class Actor:
         return self.key.removeprefix("slack:").partition("/")[0] if self.surface is Surface.SLACK else ""
 
 
-def slack_actor(team_id: str, user_id: str, name: str = "") -> Actor:
+def slack_actor(team_id: str, user_id: str, name: str = "", channel: str = "") -> Actor:
     """Return the actor for a Slack user of a team."""
-    return Actor(key=f"slack:{team_id}/{user_id}", surface=Surface.SLACK, name=name)
+    return Actor(key=f"slack:{team_id}/{user_id}", surface=Surface.SLACK, name=name, channel=channel)
 
 
 def cli_actor(user: str, host: str) -> Actor:

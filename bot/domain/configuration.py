@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Annotated
 
 from bot.domain.timing import PLAYBOOK, Timing
-from bot.domain.written import Duration, Moment, Pattern, SlackId, Zone, between
+from bot.domain.written import Account, Duration, Moment, Pattern, SlackId, Zone, between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +72,13 @@ class People:
     approvers: tuple[SlackId, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     """Given names by id, for plain text where the directory cannot be asked."""
+    same: tuple[tuple[Account, ...], ...] = ()
+    """Accounts of one person, each a user id or `cli:name@host`: none approves what another one asked for."""
+
+    def are_same(self, one: str, other: str) -> bool:
+        """Say whether two actors are one person."""
+        accounts = {one.rpartition("/")[2], other.rpartition("/")[2]}
+        return len(accounts) == 1 or any(accounts <= set(group) for group in self.same)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +182,8 @@ class Configuration:
     fallback_channel: str = ""
     zone: Zone = "UTC"
     """Of clock times in plain text; in Slack every reader sees their own."""
+    security_channel: str = ""
+    """Also told of what one person runs alone; as listed as the others."""
     people: People = field(default_factory=People)
     rotation: Rotation | None = None
     contacts: Mapping[str, tuple[Level, ...]] = field(default_factory=dict)
@@ -235,7 +244,13 @@ class Configuration:
 
     def is_listed(self, channel: str) -> bool:
         """Say whether commands are answered in a channel."""
-        return channel != "" and channel in (self.alert_channel, *self.channels)
+        return channel in self.listed
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """Return the channels in which commands are answered."""
+        found = (self.alert_channel, self.security_channel, *self.channels)
+        return tuple(dict.fromkeys(channel for channel in found if channel))
 
     def label(self, worker_type: str) -> str:
         """Return a worker type's name as a card says it (`ingest`)."""

@@ -100,6 +100,10 @@ class Timing:
     """How long an approved plan may wait for its requester."""
     approval_life: timedelta = _minutes(15)
     """How long a second person may take."""
+    alone_delay: timedelta = _seconds(60)
+    """How long everybody may stop what one person runs alone."""
+    review_reminder: timedelta = timedelta(hours=24)
+    """How often people are reminded of a run alone that nobody else has looked at."""
     begin_within: timedelta = _seconds(60)
     """A confirmed run that has not begun by then is aborted (K4)."""
     call_limit: timedelta = _seconds(90)

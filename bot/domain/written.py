@@ -45,6 +45,12 @@ def _slack_id(text: str) -> str:
     return text
 
 
+def _account(text: str) -> str:
+    if not is_slack_id(text) and not re.fullmatch(r"cli:\S+@\S+", text):
+        raise ValueError(f"{text!r} is no account; write a Slack user id U… or W…, or cli:name@host")
+    return text
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -66,6 +72,8 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Moment = Annotated[datetime, AfterValidator(_moment)]
 """A time with its zone."""
 SlackId = Annotated[str, AfterValidator(_slack_id)]
+Account = Annotated[str, AfterValidator(_account)]
+"""Somebody in Slack, or at a shell."""
 Zone = Annotated[str, AfterValidator(_zone)]
 """An IANA name."""
 Pattern = Annotated[str, AfterValidator(_pattern)]

@@ -172,6 +172,21 @@ def _slack(services: Services) -> Iterator[DoctorLine]:
         yield _ok("Slack", "the token is taken")
     except DeliveryError as error:
         yield _line("Slack", "bad", error.message, "check SLACK_BOT_TOKEN")
+        return
+    yield from _channels(services)
+
+
+def _channels(services: Services) -> Iterator[DoctorLine]:
+    """Say in which listed channels nothing is done, because they are not ours alone."""
+    for channel in services.config.listed if services.directory else ():
+        assert services.directory is not None
+        try:
+            why = services.directory.why_not_here(channel, fresh=False)
+        except DeliveryError as error:
+            yield _line(f"channel {channel}", "unknown", error.message, "invite the bot there")
+            continue
+        if why:
+            yield _line(f"channel {channel}", "bad", f"nothing is done there: {why}", "use a channel of your own")
 
 
 def _people(services: Services) -> Iterator[DoctorLine]:
@@ -180,3 +195,6 @@ def _people(services: Services) -> Iterator[DoctorLine]:
         yield _ok("operators", f"{len(people.operators)} operators, {len(people.approvers)} approvers")
     else:
         yield _line("operators", "bad", "nobody may change anything", "set DRAGONFLY_OPERATORS")
+    if people.approvers and not services.config.security_channel:
+        detail = "what one person runs alone is told in the incident channel only"
+        yield _off("security channel", detail, "set slack.security_channel")

@@ -64,6 +64,7 @@ def configuration(env: Environment, file: File, mode: str, variable: str, faults
         alert_channel=env.dragonfly_alert_channel or file.slack.alert_channel,
         channels=file.slack.channels,
         fallback_channel=file.slack.fallback_channel,
+        security_channel=file.slack.security_channel,
         zone=file.slack.zone,
         people=replace(
             file.people,

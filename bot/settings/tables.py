@@ -79,6 +79,7 @@ class SlackTable(Table):
     alert_channel: str = ""
     channels: tuple[str, ...] = ()
     fallback_channel: str = ""
+    security_channel: str = ""
     zone: Zone = "UTC"
 
 

@@ -15,9 +15,13 @@ _PAGE = 1000
 def append(tx: Tx, event: str, *, actor: str, **facts: object) -> int:
     """Append one record in this transaction and return its number; absent facts are left out.
 
+    Somebody at a shell is whoever they say: the record says that, and under which log-in of the database.
+
     Call it last: the head row stays locked until the transaction ends (§9).
     """
     record = {"event": event, "actor": actor, **{key: value for key, value in facts.items() if value is not None}}
+    if actor.startswith("cli:"):
+        record |= {"verified": False, "session_user": (tx.record(SQL["session_user"]) or {})["name"]}
     row = tx.record(SQL["append"], canonical=canonical(record))
     assert row is not None
     return int(row["n"])
@@ -25,6 +29,7 @@ def append(tx: Tx, event: str, *, actor: str, **facts: object) -> int:
 
 def append_refusal(tx: Tx, event: str, *, actor: str, reason: str, **facts: object) -> None:
     """Append a refusal, at most one a minute for an actor and a reason (design, section 7, *Tokens*)."""
+    tx.record(SQL["one_refusal_at_a_time"], actor=actor, reason=reason)
     row = tx.record(SQL["refused_lately"], now=tx.now, event=event, actor=actor, reason=reason)
     if row is None or not row["present"]:
         append(tx, event, actor=actor, reason=reason, **facts)

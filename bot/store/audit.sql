@@ -30,6 +30,14 @@ SELECT EXISTS (
       AND event = %(event)s AND actor = %(actor)s AND record ->> 'reason' = %(reason)s
 ) AS present;
 
+-- name: one_refusal_at_a_time
+-- Wait for whoever is about to record the same refusal; ends with the transaction.
+SELECT pg_advisory_xact_lock(hashtextextended('dragonfly refusal ' || %(actor)s || ' ' || %(reason)s, 0));
+
+-- name: session_user
+-- The log-in of this connection: all that is known for sure of who sits at a shell.
+SELECT session_user::text AS name;
+
 -- name: newest_at
 -- When an event was recorded last.
 SELECT max(at) AS at FROM ops.chatops_audit WHERE event = %(event)s;

@@ -58,17 +58,15 @@ class Members:
             message = "no such user"
             raise DeliveryPermanent(message, slack_error="user_not_found")
         guest = user_id == "U0GIL"
-        return Identity(
-            user_id=user_id,
-            team_id=TEAM,
-            name=NAMES[user_id],
-            is_member=not guest,
-            why_not="a guest" if guest else "",
-        )
+        return Identity(user_id=user_id, team_id=TEAM, name=NAMES[user_id], why_not="a guest" if guest else "")
 
     def members(self, group_or_user: str, *, fresh: bool) -> frozenset[str]:
         """Return the user itself."""
         return frozenset({group_or_user})
+
+    def why_not_here(self, channel_id: str, *, fresh: bool) -> str:
+        """Return nothing: every channel is ours alone."""
+        return ""
 
 
 @contextmanager
