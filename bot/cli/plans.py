@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 
 from bot.cli.session import actor, named, services, show, text
 from bot.domain.messages import Message, Notice, PlanCard, PlanFace
@@ -10,6 +11,7 @@ from bot.operations import handing_over, plans, runs
 from bot.operations.issuing import Place
 from bot.operations.services import Services
 
+_LOOK_EVERY_SECONDS = 0.5
 _REFUSED = (PlanFace.REFUSED, PlanFace.NOT_RUN, PlanFace.FAILED, PlanFace.STOPPED)
 
 
@@ -53,10 +55,20 @@ def _apply(args: argparse.Namespace) -> int:
         answer = _confirmed(made, card, args)
         if isinstance(answer, Notice):
             return show(answer, args, made)
-        runs.perform(made, key)
-        done = plans.card(made, key)
+        done = _carry_out(made, key)
         show(done, args, made)
         return _code(done)
+
+
+def _carry_out(made: Services, key: str) -> Message:
+    """Carry a confirmed run out, or wait for a bot: only where Slack's directory can be asked is it known who approved."""
+    while True:
+        runs.perform(made, key)
+        done = plans.card(made, key)
+        is_due = isinstance(done, PlanCard) and done.face in (PlanFace.WORKING, PlanFace.WAITING) and done.took is None
+        if not is_due:
+            return done
+        time.sleep(_LOOK_EVERY_SECONDS)
 
 
 def _hand_over(args: argparse.Namespace) -> int:

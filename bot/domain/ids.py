@@ -4,11 +4,14 @@ An `action_id` is `<verb>[.<thing>]:v1`; a released id keeps its meaning. Confir
 single-use secret; every other control carries a short key only (option values hold 150 characters).
 """
 
+import base64
 import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
+
+from bot.domain.plan import secret_hash
 
 COMMAND = "/dragonfly"
 METADATA_EVENT = "dragonfly"
@@ -50,6 +53,12 @@ STOP_GATE = "stop.gate:v1"
 GATE = "gate:v1"
 """Run the gate of the mode that is the value."""
 
+STOP_ALONE = "stop.alone:v1"
+"""Stop what one person is about to run alone: anybody may."""
+RUN_ALONE = "run.alone:v1"
+REVIEW = "review:v1"
+"""Close the review of what one person ran alone."""
+
 CONFIRM = "confirm:v1"
 CANCEL = "cancel:v1"
 ASK = "ask:v1"
@@ -68,16 +77,26 @@ INPUT_TYPED = "typed:v1"
 VIEW_PLAN = "plan.all"
 VIEW_ASK = "danger.request"
 VIEW_TYPED = "danger.typed"
+VIEW_ALONE = "danger.alone.modal"
+VIEW_REVIEW = "danger.review"
 VIEW_STEP = "plan.step"
 VIEW_RESOLVE = "alert.resolve"
 VIEW_SETTLE_YES = "settle.yes"
 VIEW_SETTLE_NO = "settle.no"
 VIEW_WORKING = "working"
 
-_VALUE = re.compile(r"^v1\.(?P<plan>[0-9A-Z]{4,8})\.(?P<secret>[A-Za-z0-9_-]{43})$")
+_VALUE = re.compile(r"^(?P<form>v1|h1)\.(?P<plan>[0-9A-Z]{4,8})\.(?P<secret>[A-Za-z0-9_-]{43})$")
 _ACTION = re.compile(r"^(?P<verb>[a-z]+)\.(?P<thing>[a-z-]+):v1$")
 _SHORT = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """No 0/O, 1/I/L or U: read aloud at night without doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What a pressed button's value says: which plan, and the hash of the secret it held."""
+
+    plan: str
+    hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +111,27 @@ class SecretValue:
         return f"v1.{self.plan}.{self.secret}"
 
 
-def decode(value: str) -> SecretValue | None:
-    """Return what a button's value holds, or None if it is not one of ours."""
+def decode(value: str) -> Pressed | None:
+    """Return what a button's value holds, as Slack sends it or as it was written down; None = it is not one of ours."""
     found = _VALUE.match(value)
-    return SecretValue(found["plan"], found["secret"]) if found else None
+    if found is None:
+        return None
+    written = found["form"] == "h1"
+    kept = base64.urlsafe_b64decode(found["secret"] + "=") if written else secret_hash(found["secret"])
+    return Pressed(found["plan"], kept)
+
+
+def sealed(value: str) -> str:
+    """Return a value of Slack's as it may be written down: with the hash in the place of its secret.
+
+    One that comes from outside in that form already would let a hash pass for its secret: nothing is left of it.
+    """
+    head, mark, rest = value.partition("?")
+    found = _VALUE.match(head)
+    if found is None:
+        return value
+    hashed = base64.urlsafe_b64encode(secret_hash(found["secret"])).decode().rstrip("=")
+    return f"h1.{found['plan']}.{hashed}{mark}{rest}" if found["form"] == "v1" else ""
 
 
 def plan_action(step: str) -> str:

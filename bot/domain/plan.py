@@ -11,6 +11,10 @@ from bot.domain.audit import canonical
 
 MOST_WRONG = 5
 """Wrong entries of a target that end its request (cards, section 4)."""
+LEAST_REASON = 15
+"""Characters of a reason for doing without a second person."""
+OF_A_SHELL = "cli:"
+"""Whoever made a plan in a shell is nobody in Slack: there any operator may confirm it, as their own act."""
 
 
 def digest(facts: Mapping[str, object]) -> str:
@@ -36,6 +40,10 @@ class Press:
     actor: str
     from_shell: bool
     secret_matches: bool
+    channel: str = ""
+    """Where it was pressed; empty = in a form, or in a shell."""
+    approved_it: bool = False
+    """The same person is the one who approved it."""
     typed: str | None
     now: datetime
 
@@ -49,6 +57,8 @@ class Facts:
     ended_by: str | None
     expires_at: datetime
     approval: str
+    channel: str
+    """Where its card stands."""
     typed_target: str
     step_is_same: bool
     database_is_same: bool
@@ -66,15 +76,17 @@ def why_refused(plan: Facts, press: Press) -> str:
         return _ended(plan, press)
     if plan.expires_at <= press.now:
         return "expired"
-    if not press.from_shell and press.actor != plan.requester:
+    if not press.from_shell and press.actor != plan.requester and not plan.requester.startswith(OF_A_SHELL):
         return "not-yours"
-    if not press.from_shell and not press.secret_matches:
-        return "old-card"
     if not plan.database_is_same:
         return "other-database"
     if not plan.step_is_same:
         return "step-changed"
-    return _not_approved(plan, press)
+    if plan.approval not in ("none", "approved"):
+        return "needs-second"
+    if not press.from_shell and (not press.secret_matches or press.channel not in ("", plan.channel)):
+        return "old-card"
+    return "" if plan.approval == "none" else _not_typed(plan, press)
 
 
 def _ended(plan: Facts, press: Press) -> str:
@@ -83,11 +95,9 @@ def _ended(plan: Facts, press: Press) -> str:
     return {"expired": "expired", "superseded": "replaced"}.get(plan.state, "ended")
 
 
-def _not_approved(plan: Facts, press: Press) -> str:
-    if plan.approval == "none":
-        return ""
-    if plan.approval != "approved":
-        return "needs-second"
+def _not_typed(plan: Facts, press: Press) -> str:
+    if press.approved_it:
+        return "own-approval"
     if plan.wrong_entries >= MOST_WRONG:
         return "wrong-too-often"
     return "" if is_target(plan.typed_target, press.typed) else "wrong-typed"

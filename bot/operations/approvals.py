@@ -5,13 +5,12 @@ An approval is never given from a shell. The first decision wins; whoever asked 
 
 import secrets
 
-from bot.domain.actor import Actor, Role, Surface
+from bot.domain.actor import Actor, Role
 from bot.domain.messages import Message
 from bot.domain.plan import secret_hash
-from bot.errors import NotAllowed
-from bot.operations import authority, plan_cards
+from bot.operations import authority, changes, plan_cards
 from bot.operations.issuing import hash_for
-from bot.operations.plans import card, end, how_it_ended, refuse
+from bot.operations.plans import card, end, how_it_ended, refuse, unknown
 from bot.operations.services import Services
 from bot.store import audit, plans
 
@@ -20,9 +19,10 @@ def ask(services: Services, plan_id: str, actor: Actor, reason: str) -> Message:
     """Ask for a second person in the channel; the plan lives 15 min from now."""
     authority.require(services, actor, Role.OPERATOR, f"ask for {plan_id}")
     with services.db.write() as tx:
+        changes.require_on(services, tx)
         plan = plans.find(tx, plan_id, lock=True)
         if plan is None:
-            return services.notice(tx, "not-found", plan=plan_id)
+            return unknown(services, tx, plan_id, actor)
         if plan.requester != actor.key:
             return refuse(services, tx, plan, actor, "not-yours")
         until = tx.now + services.config.timing.approval_life
@@ -42,13 +42,14 @@ def approve(services: Services, plan_id: str, actor: Actor) -> Message:
     _require_slack(actor)
     with services.db.write() as tx:
         plan = plans.find(tx, plan_id, lock=True)
-        if plan is not None and plan.requester == actor.key:
+        if plan is not None and services.config.people.are_same(plan.requester, actor.key):
             return refuse(services, tx, plan, actor, "own-approval")
     authority.require(services, actor, Role.APPROVER, f"approve {plan_id}")
     with services.db.write() as tx:
+        changes.require_on(services, tx)
         plan = plans.find(tx, plan_id, lock=True)
         if plan is None:
-            return services.notice(tx, "not-found", plan=plan_id)
+            return unknown(services, tx, plan_id, actor)
         nonce = secrets.token_hex(8)
         hashed = hash_for(services, plan_id, nonce) or secret_hash(nonce)
         until = tx.now + services.config.timing.run_life
@@ -60,9 +61,7 @@ def approve(services: Services, plan_id: str, actor: Actor) -> Message:
 
 
 def _require_slack(actor: Actor) -> None:
-    if actor.surface is not Surface.SLACK:
-        message = "an approval is given in Slack, never from a shell"
-        raise NotAllowed(message, hint="the second person presses Approve on the plan's card")
+    authority.require_slack(actor, "an approval is given", "the second person presses Approve on the plan's card")
 
 
 def deny(services: Services, plan_id: str, actor: Actor) -> Message:

@@ -8,11 +8,10 @@ import hashlib
 
 from bot.domain.actor import Actor, Role, Surface
 from bot.domain.messages import Message, PlanCard
-from bot.domain.plan import Press, why_refused
 from bot.errors import InvalidCommand, NotAllowed
 from bot.operations import authority, plan_cards
 from bot.operations.declared import changing_step
-from bot.operations.plans import confirmable, refuse
+from bot.operations.plans import refuse, why_not
 from bot.operations.services import Services
 from bot.store import audit, plans, runs
 from bot.store.db import Tx
@@ -48,9 +47,8 @@ def statement(card: PlanCard) -> str:
 
 def _why_refused(services: Services, tx: Tx, plan: Plan, actor: Actor) -> str:
     """Return the kind of notice that answers, or empty for a plan that waits for a second person."""
-    step, kind = changing_step(services, plan.step, plan.params)
-    press = Press(actor=actor.key, from_shell=True, secret_matches=False, typed=None, now=tx.now)
-    refused = why_refused(confirmable(services, tx, plan, step, kind), press)
+    _step, kind = changing_step(services, plan.step, plan.params)
+    refused = why_not(services, tx, plan, actor)
     if refused not in ("", "wrong-typed", "needs-second"):
         return refused
     if refused != "needs-second" or not kind.dba:
@@ -60,7 +58,7 @@ def _why_refused(services: Services, tx: Tx, plan: Plan, actor: Actor) -> str:
 
 
 def _record(services: Services, tx: Tx, plan: Plan, actor: Actor) -> None:
-    plans.hand_over(tx, plan.id, actor=actor.key)
+    plans.use_up_waiting(tx, plan.id, actor=actor.key)
     values = {"id": plan.id, "step": plan.step, "resource": plan.preview["resource"]}
     runs.insert_handed_over(tx, **values, actor=actor.key, surface=actor.surface.value)
     plan_cards.announce_edit(tx, plan)

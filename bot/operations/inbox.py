@@ -1,9 +1,10 @@
 """From Slack's delivery to its handling: committed first, acknowledged second, worked on third."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
+from bot.domain.ids import sealed
 from bot.operations.services import Services
 from bot.ports import Envelope
 from bot.store import inbox
@@ -40,7 +41,8 @@ def receive_wrong(services: Services, envelope: Envelope, plan_id: str) -> int:
 
 
 def _kept(envelope: Envelope) -> dict[str, Any]:
-    kept = asdict(envelope)
+    """Return what is written down of a delivery: never a plan's secret."""
+    kept = asdict(replace(envelope, value=sealed(envelope.value), private_metadata=sealed(envelope.private_metadata)))
     return {"key": envelope.key, "signature": kept.pop("signature"), "kind": envelope.kind, "envelope": kept}
 
 

@@ -74,10 +74,11 @@ def issue(services: Services, tx: Tx, order: Order) -> str:
     plan_id, key = _free_id(tx), order.actor.key
     asked = order.from_shell and order.approval_why
     place = Place(channel=services.config.alert_channel) if asked else order.place
-    for old in plans.supersede(tx, step=order.step.id, params_digest=order.params_digest, requester=key, by=plan_id):
+    replaced = plans.supersede(tx, step=order.step.id, params_digest=order.params_digest, requester=key, by=plan_id)
+    for old in replaced:
         plan_cards.announce_edit(tx, old)
         audit.append(tx, "confirmation.superseded", actor=key, plan=old.id, by=plan_id)
-    plans.insert(tx, **_row(services, tx, order, plan_id, place))
+    plans.insert(tx, **_row(services, tx, order, plan_id, place, "".join(old.id for old in replaced)))
     plans.insert_targets(tx, plan_id, order.found.targets)
     plan_cards.announce(tx, plan_id, place.channel, place.thread_ts, order.alert_id)
     audit.append(
@@ -104,7 +105,7 @@ def _free_id(tx: Tx) -> str:
     return plan_id
 
 
-def _row(services: Services, tx: Tx, order: Order, plan_id: str, place: Place) -> dict[str, object]:
+def _row(services: Services, tx: Tx, order: Order, plan_id: str, place: Place, replaces: str) -> dict[str, object]:
     """Return a plan's row; a plan that needs a second person has no secret until they agree."""
     found, timing = order.found, services.config.timing
     nonce, waits = secrets.token_hex(8), bool(order.approval_why)
@@ -126,6 +127,7 @@ def _row(services: Services, tx: Tx, order: Order, plan_id: str, place: Place) -
             **found.facts,
             "acting": found.acting,
             "resource": order.resource,
+            "replaces": replaces,
             "typed": found.typed or str(found.acting),
         },
         "digest": order.digest,

@@ -6,25 +6,24 @@ together with the run's intent, the record and the card's edit. Nothing here car
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bot.domain.actor import Actor, Role
+from bot.domain.actor import Actor, Role, Surface
 from bot.domain.ids import decode
 from bot.domain.messages import Message, Notice, PlanCard
 from bot.domain.params import checked
-from bot.domain.plan import Facts, Press, secret_hash, why_refused
-from bot.domain.runbook import Step
-from bot.errors import ConflictError, InvalidCommand
+from bot.domain.plan import Facts, Press, why_refused
+from bot.errors import ConflictError, InvalidCommand, StatementRefused
 from bot.operations import authority, changes, plan_cards
 from bot.operations.declared import UNDO_STEP, changing_step
-from bot.operations.issuing import Order, Place, issue
-from bot.operations.kinds.base import Kind, Preview
+from bot.operations.issuing import Order, Place, hash_for, issue
+from bot.operations.kinds.base import Preview
 from bot.operations.kinds.undo import cannot_undo
 from bot.operations.services import Services
-from bot.store import audit, plans, runs
+from bot.store import audit, outbox, plans, reviews, runs
 from bot.store.db import Tx
-from bot.store.migrate import require_current
 from bot.store.plans import Plan
 
 
@@ -48,10 +47,10 @@ def make(
     params = undo_params(services, params.get("run", "")) if step_id == UNDO_STEP else params
     step, kind = changing_step(services, step_id, params)
     values = checked(step_id, step.params, params)
-    authority.require(services, actor, Role.OPERATOR, step.title.lower())
+    authority.require(services, replace(actor, channel=place.channel), Role.OPERATOR, step.title.lower())
     seen = kind.outside(services, values)
     with services.db.read(snapshot=True) as tx:
-        _require_changes(services, tx)
+        changes.require_on(services, tx)
         catalog = services.catalog.get(tx, fresh=True)
         found = cannot_undo(services, tx, step, values) or kind.preview(services, tx, step, catalog, values, **seen)
     if not isinstance(found, Preview):
@@ -59,21 +58,44 @@ def make(
     order = Order(
         step=step, kind=kind, found=found, actor=actor, place=place, alert_id=alert_id, database=catalog.identity
     )
-    with services.db.write() as tx:
-        plan_id = issue(services, tx, order)
-        return plan_cards.build(services, tx, plan_id)
+    return _issue(services, order)
 
 
-def _require_changes(services: Services, tx: Tx) -> None:
-    """Return when our tables are of this program and environment, and changes are on."""
-    require_current(tx, services.config.env)
-    changes.require_on(services, tx)
+def _issue(services: Services, order: Order, tries: int = 5) -> Message:
+    """Store a plan; of several for the same in the same moment each replaces the one before."""
+    try:
+        with services.db.write() as tx:
+            return plan_cards.build(services, tx, issue(services, tx, order))
+    except StatementRefused as error:
+        if error.constraint != "chatops_plan_issued" or not tries:
+            raise
+    return _issue(services, order, tries - 1)
 
 
 def card(services: Services, plan_id: str) -> Message:
     """Return a plan's card as it stands now, or a notice that there is no such plan."""
     with services.db.read() as tx:
         return plan_cards.build(services, tx, plan_id)
+
+
+def take_up(services: Services, plan_id: str, actor: Actor, place: Place) -> Message | None:
+    """Post the card of a plan that was made in a shell, for any operator to confirm as their own act (*Shell*).
+
+    Returns:
+        The card of a plan that has one elsewhere, or has ended; None: it was posted.
+    """
+    authority.require(services, actor, Role.OPERATOR, f"take up {plan_id}")
+    with services.db.write() as tx:
+        plan = plans.find(tx, plan_id.upper(), lock=True)
+        if plan is None:
+            return unknown(services, tx, plan_id.upper(), actor)
+        if plan.channel or plan.state != "issued" or plan.expires_at <= tx.now:
+            return plan_cards.card_of(services, tx, plan)
+        nonce = secrets.token_hex(8)
+        plans.set_card(tx, plan.id, place.channel, nonce=nonce, secret_hash=hash_for(services, plan.id, nonce))
+        plan_cards.announce(tx, plan.id, place.channel, place.thread_ts, None)
+        audit.append(tx, "preview.taken_up", actor=actor.key, plan=plan.id, preview_digest=plan.digest)
+    return None
 
 
 def details(services: Services, plan_id: str) -> Message:
@@ -97,92 +119,101 @@ def confirm(services: Services, plan_id: str, actor: Actor, *, secret: str | Non
     """
     authority.require(services, actor, Role.OPERATOR, f"confirm {plan_id}")
     with services.db.write() as tx:
-        _require_changes(services, tx)
+        changes.require_on(services, tx)
         plan = plans.find(tx, plan_id, lock=True)
         if plan is None:
-            return services.notice(tx, "not-found", plan=plan_id)
-        step, kind = changing_step(services, plan.step, plan.params)
-        press = _press(plan, actor, secret, typed, tx.now)
-        refused = why_refused(confirmable(services, tx, plan, step, kind), press)
-        holder = None if refused else runs.active(tx, plan.preview["resource"])
+            return unknown(services, tx, plan_id, actor)
+        refused = why_not(services, tx, plan, actor, secret=secret, typed=typed)
         if refused == "wrong-too-often":
-            _revoke(tx, plan)
-        if refused or holder:
-            return refuse(services, tx, plan, actor, refused or "someone-else", holder)
-        _commit_to_run(services, tx, plan, step, kind, actor, press)
+            revoke(tx, plan)
+        if refused:
+            return refuse(services, tx, plan, actor, refused)
+        _step, kind = changing_step(services, plan.step, plan.params)
+        later = kind.not_before(services, plans.targets(tx, plan.id), plan.created_at)
+        if not start_run(tx, plan, actor, max(later, tx.now) if later else tx.now):
+            return refuse(services, tx, plan, actor, "someone-else", runs.active(tx, plan.preview["resource"]))
+        _use_up(services, tx, plan, actor)
     services.crash_hook("K4")
     services.wake("runs")
     return card(services, plan_id)
 
 
-def _revoke(tx: Tx, plan: Plan) -> None:
+def revoke(tx: Tx, plan: Plan) -> None:
     """End a request for which something else was typed too often."""
     if plans.end(tx, plan.id, state="revoked", actor="dragonfly"):
         plan_cards.announce_edit(tx, plan)
         audit.append(tx, "approval.ended", actor="dragonfly", plan=plan.id, wrong_entries=plan.wrong_entries)
 
 
-def _press(plan: Plan, actor: Actor, secret: str | None, typed: str | None, now: datetime) -> Press:
-    value = decode(secret) if secret else None
-    matches = (
-        value is not None
-        and plan.secret_hash is not None
-        and secrets.compare_digest(secret_hash(value.secret), plan.secret_hash)
+def why_not(
+    services: Services, tx: Tx, plan: Plan, actor: Actor, *, secret: str | None = None, typed: str | None = None
+) -> str:
+    """Return the kind of notice that answers a press on a plan, or an empty string: it may be carried out now."""
+    step, kind = changing_step(services, plan.step, plan.params)
+    value, card = decode(secret or ""), outbox.whereabouts(tx, outbox.live_key("plan", plan.id))
+    press = Press(
+        actor=actor.key,
+        channel=actor.channel,
+        from_shell=actor.surface is Surface.CLI,
+        secret_matches=bool(value and plan.secret_hash and secrets.compare_digest(value.hash, plan.secret_hash)),
+        approved_it=services.config.people.are_same(plan.decided_by or "", actor.key),
+        typed=typed,
+        now=tx.now,
     )
-    return Press(actor=actor.key, from_shell=secret is None, secret_matches=matches, typed=typed, now=now)
-
-
-def confirmable(services: Services, tx: Tx, plan: Plan, step: Step, kind: Kind) -> Facts:
-    """Return what decides whether a plan may be carried out now."""
-    return Facts(
+    facts = Facts(
         state=plan.state,
         requester=plan.requester,
         ended_by=plan.ended_by,
         expires_at=plan.expires_at,
         approval=plan.approval,
-        typed_target=typed_target(plan),
+        channel=card.channel if card else plan.channel,
+        typed_target=str(plan.preview["typed"]),
         step_is_same=plan.step_rev == step.rev(kind.settings(services)),
         database_is_same=plan.database == services.catalog.get(tx).identity,
         wrong_entries=plan.wrong_entries,
     )
+    return why_refused(facts, press)
 
 
-def typed_target(plan: Plan) -> str:
-    """Return what the requester must type for a plan that needs a second person: the thing, or how many."""
-    return str(plan.preview["typed"])
-
-
-def _commit_to_run(services: Services, tx: Tx, plan: Plan, step: Step, kind: Kind, actor: Actor, press: Press) -> None:
-    hashed = None if press.from_shell else plan.secret_hash
-    database = services.catalog.get(tx).identity
-    used = plans.consume(tx, plan, actor=actor.key, secret_hash=hashed, step_rev=plan.step_rev, database=database)
-    later = kind.not_before(services, plans.targets(tx, plan.id), plan.created_at)
-    committed = used and runs.insert(
+def start_run(tx: Tx, plan: Plan, actor: Actor, not_before: datetime) -> bool:
+    """Commit to a plan's run before its effect; False = another run holds its resource, and nothing was written."""
+    return runs.insert(
         tx,
         id=plan.id,
-        step=step.id,
+        step=plan.step,
         resource=plan.preview["resource"],
         actor=actor.key,
         approver=plan.decided_by if plan.approval == "approved" else None,
         surface=actor.surface.value,
-        not_before=max(later, tx.now) if later else tx.now,
+        not_before=not_before,
     )
-    if not committed:
-        message = f"plan {plan.id} was used or another run began in the same moment; nothing was done"
+
+
+def _use_up(services: Services, tx: Tx, plan: Plan, actor: Actor) -> None:
+    from_shell = actor.surface is Surface.CLI
+    hashed = None if from_shell else plan.secret_hash
+    database = services.catalog.get(tx).identity
+    if not plans.consume(tx, plan, actor=actor.key, secret_hash=hashed, step_rev=plan.step_rev, database=database):
+        message = f"plan {plan.id} cannot be used any more; nothing was done"
         raise ConflictError(message, hint=f"dragonfly plan show {plan.id}")
     plan_cards.announce_edit(tx, plan)
-    if press.from_shell:
+    if from_shell:
         plan_cards.announce_from_shell(tx, plan, services.config.alert_channel)
+    record_used(tx, plan, actor, approver=plan.decided_by)
+
+
+def record_used(tx: Tx, plan: Plan, actor: Actor, **facts: object) -> None:
+    """Append to the record that a plan was used up: what was previewed, by whom, and under whose approval."""
     audit.append(
         tx,
         "confirmation.consumed",
         actor=actor.key,
         plan=plan.id,
-        step=step.id,
+        step=plan.step,
         preview_digest=plan.digest,
         target_count=plan.target_count,
-        approver=plan.decided_by,
         surface=actor.surface.value,
+        **facts,
     )
 
 
@@ -191,7 +222,10 @@ def refuse(
 ) -> Notice:
     """Record a refused press and return the notice that answers it (cards, 0.8)."""
     ran = runs.find(tx, plan.id)
-    kind = "handed-over" if ran and ran.state == "handed_over" else kind
+    if ran and ran.state == "handed_over":
+        kind = "handed-over"
+    elif ran and ran.state == "confirmed" and reviews.find(tx, plan.id):
+        kind = "runs-alone"
     audit.append_refusal(tx, "confirmation.refused", actor=actor.key, reason=kind, plan=plan.id)
     facts: dict[str, Any] = {
         "requester": plan.requester,
@@ -199,7 +233,7 @@ def refuse(
         "ended_by": plan.ended_by,
         "superseded_by": plan.superseded_by,
         "command": f"/dragonfly {plan.step}",
-        "target": typed_target(plan),
+        "target": plan.preview["typed"],
         "approval_why": plan.approval_why,
         "wrong_entries": plan.wrong_entries,
         "holder": holder.id if holder else "",
@@ -209,6 +243,12 @@ def refuse(
         "card": plan_cards.build(services, tx, plan.id) if ran else None,
     }
     return services.notice(tx, kind, plan=plan.id, **facts)
+
+
+def unknown(services: Services, tx: Tx, plan_id: str, actor: Actor) -> Notice:
+    """Record a press about a plan that is not in this database, and return the notice that answers it."""
+    audit.append_refusal(tx, "confirmation.refused", actor=actor.key, reason="not-found", plan=plan_id[:8])
+    return services.notice(tx, "not-found", plan=plan_id[:8])
 
 
 def cancel(services: Services, plan_id: str, actor: Actor) -> Message:
@@ -222,8 +262,8 @@ def end(services: Services, plan_id: str, actor: Actor, *, state: str, event: st
     with services.db.write() as tx:
         plan = plans.find(tx, plan_id, lock=True)
         if plan is None:
-            return services.notice(tx, "not-found", plan=plan_id)
-        if denied and plan.requester == actor.key:
+            return unknown(services, tx, plan_id, actor)
+        if denied and services.config.people.are_same(plan.requester, actor.key):
             return refuse(services, tx, plan, actor, "own-approval")
         if not plans.end(tx, plan_id, state=state, actor=actor.key, denied=denied):
             return refuse(services, tx, plan, actor, how_it_ended(plan))

@@ -121,9 +121,9 @@ def consume(tx: Tx, plan: Plan, *, actor: str, secret_hash: bytes | None, step_r
     return done is not None
 
 
-def hand_over(tx: Tx, plan_id: str, *, actor: str) -> bool:
-    """Use up a plan that waits for a second person, for somebody else to run; False = it does not wait any more."""
-    return tx.record(SQL["hand_over"], id=plan_id, actor=actor, now=tx.now) is not None
+def use_up_waiting(tx: Tx, plan_id: str, *, actor: str) -> bool:
+    """Use up a plan that waits for a second person; False = it does not wait any more."""
+    return tx.record(SQL["use_up_waiting"], id=plan_id, actor=actor, now=tx.now) is not None
 
 
 def end(tx: Tx, plan_id: str, *, state: str, actor: str, denied: bool = False) -> bool:
@@ -145,6 +145,11 @@ def approve(tx: Tx, plan_id: str, *, actor: str, expires_at: datetime, secret_ha
 def set_channel(tx: Tx, plan_id: str, channel: str) -> None:
     """Keep where the card of a plan stands that was made in a shell."""
     tx.run(SQL["set_channel"], id=plan_id, channel=channel)
+
+
+def set_card(tx: Tx, plan_id: str, channel: str, *, nonce: str, secret_hash: bytes | None) -> None:
+    """Keep where the card of a plan stands that was made in a shell, and the hash of the secret on it."""
+    tx.run(SQL["set_card"], id=plan_id, channel=channel, nonce=nonce, secret_hash=secret_hash)
 
 
 def expire_due(tx: Tx) -> list[Ended]:

@@ -49,12 +49,13 @@ UPDATE ops.chatops_plan
 SET state = 'consumed', ended_at = %(now)s, ended_by = %(actor)s, version = version + 1
 WHERE id = %(id)s AND state = 'issued' AND expires_at > %(now)s
   AND approval IN ('none', 'approved')
-  AND (%(from_shell)s OR (requester = %(actor)s AND secret_hash = %(secret_hash)s::bytea))
+  AND (%(from_shell)s OR (secret_hash = %(secret_hash)s::bytea AND (requester = %(actor)s OR surface = 'cli')))
+  AND decided_by IS DISTINCT FROM %(actor)s
   AND step_rev = %(step_rev)s AND database = %(database)s
 RETURNING id;
 
--- name: hand_over
--- Use the plan up without a run of ours: while it waits for a second person, and is not too old.
+-- name: use_up_waiting
+-- Use the plan up while it waits for a second person, and is not too old: handed over, or run alone.
 UPDATE ops.chatops_plan
 SET state = 'consumed', ended_at = %(now)s, ended_by = %(actor)s, version = version + 1
 WHERE id = %(id)s AND state = 'issued' AND expires_at > %(now)s AND approval IN ('needed', 'asked')
@@ -88,6 +89,11 @@ RETURNING id;
 -- name: set_channel
 -- Where the card of a plan stands that was made in a shell.
 UPDATE ops.chatops_plan SET channel = %(channel)s WHERE id = %(id)s AND channel = '';
+
+-- name: set_card
+-- Where the card of a plan stands that was made in a shell, with a secret of its own.
+UPDATE ops.chatops_plan SET channel = %(channel)s, nonce = %(nonce)s, secret_hash = %(secret_hash)s, version = version + 1
+WHERE id = %(id)s AND channel = '';
 
 -- name: expire_due
 -- End every plan whose time is over.
