@@ -28,6 +28,7 @@ exit codes: 0 well · 1 findings · 2 usage · 3 unreachable · 4 refused · 5 o
 _MODULES = {
     **dict.fromkeys(("plan", "apply", "undo"), "plans"),
     **dict.fromkeys(("alerts", "ack", "resolve"), "alerts"),
+    **dict.fromkeys(("freeze", "unfreeze"), "freeze"),
     "audit": "audit",
     "db": "db",
     "bot": "serve",
@@ -67,6 +68,7 @@ _WORDS: Mapping[str, Words] = {
     },
     "undo": {"run": {}},
     "alerts": {"verb": {"nargs": "?", "choices": ["why"]}, "alert": {"nargs": "?", "default": ""}},
+    "freeze": {"reason": {"nargs": "+", "help": "why, for everybody to read"}},
     "resolve": {"alert": {}, "--reason": {"required": True}},
     "sandbox": {
         "--port": {"type": int, "default": 0},

@@ -16,14 +16,15 @@ from bot.cli.words import in_a_shell
 from bot.domain.actor import Actor, cli_actor
 from bot.domain.messages import CannotPlan, LogReport, Message, Notice, StatusCard
 from bot.domain.params import checked
-from bot.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, InvalidCommand
+from bot.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, ChangesOff, InvalidCommand, NotAllowed
 from bot.logs import set_up
+from bot.operations import refusals
 from bot.operations.services import Services
 from bot.operations.table import OPERATIONS
 from bot.render.terminal import TerminalRenderer, colour, to_json
 from bot.settings import load
 
-_DONE = ("acknowledged", "resolved", "late-acknowledge")
+_DONE = ("acknowledged", "resolved", "late-acknowledge", "frozen")
 """Notices that say what was done; every other one is a refusal."""
 _FINDS = ("status", "gate", "check", "doctor", "audit")
 """Commands that exit with 1 on findings; others exit with 0 if they could read."""
@@ -41,6 +42,9 @@ def services(*, needs_mode: bool = False) -> Iterator[Services]:
     made = build(settings)
     try:
         yield made
+    except (NotAllowed, ChangesOff) as error:
+        refusals.record(made, actor(), error)
+        raise
     finally:
         made.close()
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from bot.domain.messages import Message
 from bot.operations.alert_cards import alert_card, alert_reply
+from bot.operations.freezing import freeze_notice
 from bot.operations.gate_runs import gate_card
 from bot.operations.pausing import pause_card, pause_reply
 from bot.operations.plan_cards import plan_card, plan_reply
@@ -18,6 +19,7 @@ Builder = Callable[[Services, Tx, Mapping[str, Any]], Message | None]
 BUILDERS: Mapping[str, Builder] = {
     "alert": alert_card,
     "alert_reply": alert_reply,
+    "freeze": freeze_notice,
     "gate": gate_card,
     "preflight": preflight_card,
     "pause": pause_card,

@@ -5,6 +5,7 @@ from bot.operations.services import Services
 from bot.store import changes
 from bot.store.changes import Off
 from bot.store.db import Tx
+from bot.store.migrate import require_current
 
 
 def why_off(services: Services, tx: Tx) -> Off | None:
@@ -17,11 +18,13 @@ def why_off(services: Services, tx: Tx) -> Off | None:
 
 
 def require_on(services: Services, tx: Tx) -> None:
-    """Return when changes are on.
+    """Return when our tables are of this program and environment, and changes are on.
 
     Raises:
         ChangesOff: they are not; nothing was done.
+        MigrationPending, ConflictError: the tables are another program's, or another environment's.
     """
+    require_current(tx, services.config.env)
     off = why_off(services, tx)
     if off is not None:
         raise ChangesOff(off.reason, cause=off.cause, since=off.since, actor=off.actor)

@@ -12,7 +12,7 @@ from bot.domain.actor import Actor, Role
 from bot.domain.configuration import Vendor
 from bot.domain.messages import Message, PauseCard, PauseReply
 from bot.domain.vendor import GOOD_IN_A_ROW, combined
-from bot.operations import authority, escalations, vendors
+from bot.operations import authority, changes, escalations, vendors
 from bot.operations.kinds import pause as steps
 from bot.operations.kinds.pause import good_answers
 from bot.operations.services import Services
@@ -37,6 +37,8 @@ def tend(services: Services) -> int:
             return 0
         if verdict:
             pause = replace(pause, probes=vendors.note(tx, pause, verdict))
+        if changes.why_off(services, tx) is not None:
+            return 0  # no job is held or let go meanwhile
         done = _let_go(services, tx, pause) if pause.state == "resuming" else _hold(services, tx, pause)
     return int(done)
 

@@ -20,6 +20,7 @@ from bot.operations.kinds.base import impossible
 from bot.operations.kinds.pause import BY_NEXT_RUN
 from bot.operations.services import Services
 from bot.store import alerts, checks, pauses
+from bot.store.changes import FREEZE
 from bot.store.db import Tx
 from bot.targets import heartbeats, queue
 
@@ -80,6 +81,8 @@ def _card(
         blind="hidden" if hidden else "",
         changes_on=off is None,
         changes_why=off.reason if off else "",
+        changes_by=off.actor if off and off.cause == FREEZE else "",
+        changes_since=off.since if off else None,
         reset_possible=cannot is None,
         reset_why_not=cannot.reasons[0] if cannot else "",
         restart=_restart(services, tx, judged, catalog),

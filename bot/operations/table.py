@@ -121,6 +121,18 @@ OPERATIONS = (
         cli="runbook list|show NAME|run STEP [name=value …]|lint [FOLDER]",
     ),
     Operation(name="oncall", sentence="who is on call, and who is called next"),
+    Operation(
+        name="freeze",
+        sentence="turn all changes off, at once",
+        params=(Param(name="reason", type="text", required=True, rest=True, example="database failover"),),
+        cli="freeze REASON…",
+        risk=Risk.CHANGE,
+    ),
+    Operation(
+        name="unfreeze",
+        sentence="turn changes on again: another approver than who turned them off, in Slack",
+        risk=Risk.CHANGE,
+    ),
     Operation(name="doctor", sentence="will it work at night?", cli="doctor [--offline]"),
     Operation(
         name="help", sentence="which words there are", params=(Param(name="word", type="name", example="stuck"),)
@@ -128,10 +140,9 @@ OPERATIONS = (
     Operation(name="check", sentence="run every check once", surfaces=(SHELL,), why_one=_SHELL_ONLY),
     Operation(
         name="plan",
-        sentence="look what a step would do; changes nothing",
-        surfaces=(SHELL,),
+        sentence="look what a step would do, or at a plan from elsewhere; changes nothing",
+        params=(Param(name="plan", type="run", required=True, example="7F3K"),),
         cli="plan STEP [name=value …] | plan show ID",
-        why_one="in Slack each step is a command of its own",
     ),
     Operation(
         name="apply",

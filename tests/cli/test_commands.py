@@ -154,6 +154,22 @@ def test_the_mode_must_be_said(dragonfly: Run) -> None:
     assert (other.returncode, "only SUPABASE_DB_URL_PROD is set" in other.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
+def test_a_freeze_from_a_shell(dragonfly: Run, target: Target) -> None:
+    """Turned off here, for everybody; turned on again in Slack only; both stand in the record with the log-in."""
+    target.worker()
+    target.stuck(1)
+    done = dragonfly("freeze", "database", "failover")
+    assert (done.returncode, '"database failover"' in done.stdout) == (0, True)
+    assert "changes are off since" in dragonfly("status").stdout
+    refused = dragonfly("plan", "reset-stuck")
+    assert (refused.returncode, "changes are off: database failover" in refused.stderr) == (4, True)
+    ended = dragonfly("unfreeze")
+    assert (ended.returncode, "in Slack, never from a shell" in ended.stderr) == (4, True)
+    listed = dragonfly("audit", "list").stdout
+    assert "freeze.set" in listed and listed.count("request.refused") == 2 and "session_user=" in listed
+
+
 def test_who_would_be_called(dragonfly: Run) -> None:
     """A route can be asked without acting, and a wrong expectation is a finding."""
     assert dragonfly("route", "test", "scenario=worker-death", "--expect", "U0ADA").returncode in (0, 1)
