@@ -61,6 +61,13 @@ def shown_step(services: Services, step_id: str) -> Step:
     return services.runbooks.step(step_id) or nameless
 
 
+def scenario_of(declared: Catalogue, step_id: str, params: Mapping[str, str]) -> str:
+    """Return the scenario whose runbook has a step; an undo is of the step it takes back."""
+    wanted = params.get("step", step_id) if step_id == UNDO_STEP else step_id
+    found = (book.scenario for book in declared.runbooks if any(step.id == wanted for step in book.steps))
+    return next(found, "")
+
+
 def changing_steps(declared: Catalogue) -> tuple[Step, ...]:
     """Return every declared step that changes something."""
     return tuple(step for runbook in declared.runbooks for step in runbook.steps if step.kind in KINDS)

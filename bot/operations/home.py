@@ -10,8 +10,9 @@ from bot.errors import DeliveryError, StoreError
 from bot.operations import alerts as alert_operations
 from bot.operations import authority, pausing, plan_cards, preflight
 from bot.operations.services import Services
-from bot.store import alerts, checks, pauses, plans
+from bot.store import alerts, checks, pauses, plans, reviews
 from bot.store.db import Tx
+from bot.store.reviews import Review
 
 _MOST = 5
 
@@ -30,7 +31,7 @@ def read(services: Services, actor: Actor) -> Home:
 def _role(services: Services, actor: Actor) -> Role | None:
     """Return what somebody may do; None where the directory cannot be asked."""
     try:
-        return authority.role_of(services, actor, fresh=False)
+        return authority.standing(services, actor, fresh=False).role
     except DeliveryError:
         return None
 
@@ -55,6 +56,7 @@ def _known(services: Services, tx: Tx, actor: Actor, role: Role) -> dict[str, An
     waiting = plans.waiting_for(tx, actor.key, approves=role >= Role.APPROVER, most=_MOST)
     return {
         "waiting": tuple(_linked(services, tx, plan_id) for plan_id in waiting),
+        "reviews": tuple(_linked(services, tx, item.run_id) for item in _reviews(services, tx, actor, role)),
         "alerts": tuple(alert_operations.line(services, tx, alert) for alert in alerts.list_open(tx)),
         "held": (pausing.build(services, tx, pause),) if pause else (),
         "mine": tuple(_linked(services, tx, plan_id) for plan_id in plans.ran_by(tx, actor.key, most=_MOST)),
@@ -62,6 +64,12 @@ def _known(services: Services, tx: Tx, actor: Actor, role: Role) -> dict[str, An
         "steps": steps,
         "ready": steps - len(detail.get("bad", ())),
     }
+
+
+def _reviews(services: Services, tx: Tx, actor: Actor, role: Role) -> list[Review]:
+    """Return what somebody else ran alone, for an approver."""
+    same = services.config.people.are_same
+    return [item for item in reviews.list_open(tx) if role >= Role.APPROVER and not same(item.actor, actor.key)][:_MOST]
 
 
 def _linked(services: Services, tx: Tx, plan_id: str) -> LinkedPlan:

@@ -1,19 +1,21 @@
 """A plan's card, built from what is stored at the moment it is shown; and the outbox rows that show it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.ids import SecretValue, alert_key
-from bot.domain.messages import Link, Message, PlanCard, PlanDetails, PlanFace, PlanReply, TargetLine
+from bot.domain.messages import Alone, Link, Message, PlanCard, PlanDetails, PlanFace, PlanReply, TargetLine
 from bot.domain.plan import derive_secret
 from bot.domain.runbook import Step
+from bot.operations.alerts import title
 from bot.operations.declared import shown_step, stored_step
 from bot.operations.kinds import KINDS
 from bot.operations.services import Services
-from bot.store import outbox, plans, runs
+from bot.store import alerts, outbox, plans, reviews, runs
 from bot.store.db import Tx
 from bot.store.plans import Ended, Plan, Target
+from bot.store.reviews import Review
 from bot.store.runs import Run
 
 _DETAILS = 5000
@@ -36,7 +38,55 @@ def _edit_alert(tx: Tx, alert_id: int | None, channel: str) -> None:
 def announce_edit(tx: Tx, plan: Plan | Ended) -> None:
     """Queue an edit of a plan's card and of its alert's, whose steps grow."""
     outbox.enqueue_live(tx, "update", "plan", plan.id, plan.channel, priority=outbox.RESULT)
+    review = reviews.find(tx, plan.id)
+    for channel in review.told if review else ():
+        _copy(tx, "update", plan.id, channel)
     _edit_alert(tx, plan.alert_id, plan.channel)
+
+
+def copy_key(plan_id: str, channel: str) -> str:
+    """Return the key of the card that tells a channel of a plan run alone, beside the plan's own."""
+    return f"{outbox.live_key('plan', plan_id)}:{channel}"
+
+
+def _copy(tx: Tx, kind: str, plan_id: str, channel: str) -> None:
+    facts = {"message": "plan", "id": plan_id}
+    outbox.enqueue(
+        tx,
+        kind,
+        channel=channel,
+        message_key=copy_key(plan_id, channel),
+        render_from=facts,
+        priority=outbox.CRITICAL,
+    )
+
+
+def announce_alone(tx: Tx, plan: Plan, told: Sequence[str]) -> None:
+    """Queue an edit of a plan's card, and the same card anew in each channel that is told at once."""
+    announce_edit(tx, plan)
+    for channel in told:
+        _copy(tx, "post", plan.id, channel)
+
+
+def announce_review(tx: Tx, plan: Plan, review: Review) -> None:
+    """Queue a reply, loud, under each card of a run alone: nobody else has looked at it yet."""
+    for channel in review.told:
+        outbox.enqueue(
+            tx,
+            "reply",
+            channel=channel,
+            message_key=f"{copy_key(plan.id, channel)}:review:{tx.now.isoformat()}",
+            thread_key=copy_key(plan.id, channel),
+            broadcast=True,
+            render_from={
+                "message": "plan_reply",
+                "id": plan.id,
+                "event": "review_open",
+                "actor": review.actor,
+                "at": tx.now.isoformat(),
+            },
+            priority=outbox.RESULT,
+        )
 
 
 def announce_reply(tx: Tx, plan: Plan, event: str, actor: str, **facts: object) -> None:
@@ -77,12 +127,12 @@ def build(services: Services, tx: Tx, plan_id: str) -> Message:
 def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
     """Return a plan's card as it stands now."""
     run = runs.find(tx, plan.id)
-    step = shown_step(services, plan.step)
+    step, alone = shown_step(services, plan.step), _alone(tx, plan.id) if run else None
     return PlanCard(
         env=services.config.env,
         as_of=tx.now,
         key=plan.id,
-        face=_face(plan, run, tx),
+        face=_face(plan, run, tx, alone),
         step=plan.step,
         kind=step.kind,
         title=step.title,
@@ -97,14 +147,44 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
         target=str(plan.preview["typed"]),
         facts=plan.preview,
         proof_limit=_watched(services, plan),
-        approvers=services.config.people.approvers,
+        approvers=tuple(
+            who for who in services.config.people.approvers if not services.config.people.are_same(who, plan.requester)
+        ),
         secret=_secret(services, plan),
         alert=_alert_link(services, tx, plan),
         url=str(plan.preview.get("url", "")),
         undo=_undo(plan, step, run),
-        **_decided(plan),
-        **_ran(run),
+        alone=alone,
+        may_run_alone=plan.surface == "slack" and stored_step(services, plan.step, plan.params)[1].may_run_alone,
+        **{**_decided(plan), **_ran(run), **_stopped(run, alone)},
     )
+
+
+def _alone(tx: Tx, plan_id: str) -> Alone | None:
+    """Return what is to be said of a run alone, or None: it was not."""
+    review = reviews.find(tx, plan_id)
+    if review is None:
+        return None
+    alert = alerts.find(tx, review.alert_id) if review.alert_id else None
+    return Alone(
+        reason=review.reason,
+        alert=alert_key(alert.id) if alert else "",
+        alert_title=title(alert) if alert else "",
+        alert_age=review.opened_at - alert.started_at if alert else None,
+        told=tuple(review.told),
+        stopped_by=review.stopped_by or "",
+        opened_at=review.opened_at,
+        is_open=review.is_open,
+        closed_by=review.closed_by or "",
+        closed_at=review.closed_at,
+    )
+
+
+def _stopped(run: Run | None, alone: Alone | None) -> dict[str, Any]:
+    """Return who ended a run alone that was stopped, in the place of who confirmed it."""
+    if run is None or alone is None or not alone.stopped_by:
+        return {}
+    return {"ended_by": alone.stopped_by, "ended_at": run.ended_at}
 
 
 def _undo(plan: Plan, step: Step, run: Run | None) -> str:
@@ -128,7 +208,7 @@ def _place(services: Services, plan: Plan) -> str:
     return f"{services.db.place} by {variable}" if variable else services.db.place
 
 
-def _face(plan: Plan, run: Run | None, tx: Tx) -> PlanFace:
+def _face(plan: Plan, run: Run | None, tx: Tx, alone: Alone | None) -> PlanFace:
     if plan.state == "issued":
         return {
             "needed": PlanFace.NEEDS_SECOND,
@@ -139,6 +219,10 @@ def _face(plan: Plan, run: Run | None, tx: Tx) -> PlanFace:
         return PlanFace(plan.state)
     if plan.state == "revoked":
         return PlanFace.DENIED if plan.approval == "denied" else PlanFace.CANCELLED
+    if alone and alone.stopped_by:
+        return PlanFace.CANCELLED
+    if alone and run and run.state == "confirmed":
+        return PlanFace.EMERGENCY
     return _run_face(run, tx) if run else PlanFace.WORKING
 
 

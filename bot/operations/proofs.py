@@ -5,7 +5,7 @@ from datetime import datetime
 from bot.domain.escalation import chain
 from bot.errors import BotError, StoreUnavailable
 from bot.operations import plan_cards
-from bot.operations.declared import UNDO_STEP, stored_step
+from bot.operations.declared import scenario_of, stored_step
 from bot.operations.kinds.base import Proof, Work
 from bot.operations.services import Services
 from bot.store import audit, plans, runs
@@ -67,10 +67,7 @@ def _decide(tx: Tx, work: Work, verdict: str, facts: dict[str, object]) -> None:
 
 def _next_contact(services: Services, work: Work, now: datetime) -> tuple[str, ...]:
     """Return who is called when a step had no effect: the second level of its scenario, or of the step it takes back."""
-    step_id = work.plan.params.get("step", work.step.id) if work.step.id == UNDO_STEP else work.step.id
-    books = services.runbooks.runbooks
-    scenario = next((book.scenario for book in books if any(step.id == step_id for step in book.steps)), "")
-    levels = chain(services.config, scenario, now)
+    levels = chain(services.config, scenario_of(services.runbooks, work.step.id, work.plan.params), now)
     return levels[1].who if len(levels) > 1 else ()
 
 

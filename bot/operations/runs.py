@@ -9,21 +9,13 @@ from collections import Counter
 from dataclasses import replace
 
 from bot.domain.actor import Actor, Role, Surface
-from bot.errors import (
-    BotError,
-    NotAllowed,
-    OutcomeUnknown,
-    StatementRefused,
-    StatementTimedOut,
-    StoreUnavailable,
-    TargetError,
-)
-from bot.operations import authority, changes, plan_cards
+from bot.errors import OutcomeUnknown, StatementRefused, StatementTimedOut, TargetError
+from bot.operations import authority, changes, emergency, plan_cards
 from bot.operations.declared import UNDO_STEP, UNKNOWN_HERE, stored_step
 from bot.operations.kinds.base import Done, Work
 from bot.operations.kinds.undo import why_not
 from bot.operations.services import Services
-from bot.store import audit, plans, runs
+from bot.store import audit, plans, reviews, runs
 from bot.store.db import EFFECT_LIMITS, Database, Tx
 from bot.store.plans import Plan
 from bot.store.runs import Outcome, Run
@@ -57,41 +49,34 @@ def perform(services: Services, run_id: str) -> None:
         StoreUnavailable: the database went away; the run's row tells the truth when it is back.
     """
     with services.db.read() as tx:
-        run, plan = runs.find(tx, run_id), plans.find(tx, run_id)
-        is_late = run is not None and tx.now - run.not_before > services.config.timing.begin_within
-    if run is None or plan is None:
+        run, plan, now = runs.find(tx, run_id), plans.find(tx, run_id), tx.now
+        is_late = run is not None and now - run.not_before > services.config.timing.begin_within
+    if run is None or plan is None or run.not_before > now:
         return
     kind = stored_step(services, plan.step, plan.params)[1]
-    if kind is UNKNOWN_HERE and not is_late:
-        return  # a shell or another replica may know the step; who finds it late writes down that it did not run
-    not_allowed = _why_not_allowed(services, run)
+    for_others = kind is UNKNOWN_HERE or (run.approver and services.directory is None)
+    if for_others and not is_late:
+        return  # another process knows the step, or can verify the approver; who finds it late writes down that it did not run
+    not_allowed = _why_not_allowed(services, run, plan)
     if kind.call:
         _call_once(services, plan, not_allowed)
     else:
         _act_in_batches(services, plan, not_allowed)
 
 
-def _why_not_allowed(services: Services, run: Run) -> str:
+def _why_not_allowed(services: Services, run: Run, plan: Plan) -> str:
     """Return why who confirmed or approved may not do so any more, or empty (Z5); asked before the transaction."""
-    try:
-        authority.require(services, Actor(key=run.actor, surface=Surface(run.surface)), Role.OPERATOR, "this")
-    except NotAllowed as error:
-        return error.message
-    except StoreUnavailable:
-        raise
-    except BotError:
-        return "who confirmed it cannot be verified"
-    return _why_not_approved(services, run.approver) if run.approver else ""
-
-
-def _why_not_approved(services: Services, approver: str) -> str:
-    try:
-        authority.require(services, Actor(key=approver, surface=Surface.SLACK), Role.APPROVER, "this")
-    except StoreUnavailable:
-        raise
-    except BotError:
-        return "who approved it is no approver any more, or cannot be verified"
-    return ""
+    confirmer = Actor(key=run.actor, surface=Surface(run.surface), channel=plan.channel)
+    lost = authority.why_lost(services, confirmer, Role.OPERATOR)
+    if lost:
+        return f"who confirmed it may not any more: {lost}"
+    if not run.approver:
+        return ""
+    if services.config.people.are_same(run.actor, run.approver):
+        return "who approved it is the person who confirmed it"
+    approver = Actor(key=run.approver, surface=Surface.SLACK, channel=plan.channel)
+    lost = authority.why_lost(services, approver, Role.APPROVER)
+    return f"who approved it may not any more: {lost}" if lost else ""
 
 
 def _act_in_batches(services: Services, plan: Plan, not_allowed: str) -> None:
@@ -166,6 +151,9 @@ def _why_not(services: Services, tx: Tx, work: Work, not_allowed: str) -> str:
     off = changes.why_off(services, tx)
     if off or not_allowed:
         return f"changes are off: {off.reason}" if off else not_allowed
+    over = emergency.why_over(services, tx, work.plan) if work.run.started_at is None else ""
+    if over:
+        return over
     if work.plan.database != work.catalog.identity:
         return "the database is not the one of the plan"
     if work.plan.step_rev != work.step.rev(work.kind.settings(services)):
@@ -254,6 +242,7 @@ def _finish(tx: Tx, work: Work, outcome: Outcome) -> None:
         sqlstate=outcome.sqlstate or None,
         approver=work.run.approver,
         alert=work.plan.alert_id,
+        break_glass=reviews.find(tx, work.run.id) is not None or None,
     )
     runs.set_record(tx, work.run.id, n)
 

@@ -185,9 +185,29 @@ _NOT_DONE = (
 _RAN = (m.PlanFace.WORKING, m.PlanFace.RECOVERED, m.PlanFace.WAITING)
 
 
+def _plan_rows(card: m.PlanCard) -> list[tuple[str, list[Button]]]:
+    """Return a plan's controls; what is for others than those of the first row stands in a second one."""
+    own = []
+    if card.face is m.PlanFace.ASKED:
+        own.append(button(ids.WITHDRAW, "withdraw", card.key))
+        own += [button(ids.RUN_ALONE, "run_alone", card.key)] if card.may_run_alone else []
+    if card.alone and card.alone.is_open:
+        own.append(button(ids.REVIEW, "close_review", card.key))
+    return [("act", _plan(card)), ("own", own)]
+
+
+def _evidence(card: m.PlanCard) -> Button:
+    """Return where the thing itself can be looked at before somebody decides."""
+    if card.kind == "end_session":
+        return button(ids.READ_LOCKS, "show_locks", "-")
+    return button(ids.READ_PLAN, "details", card.key)
+
+
 def _plan(card: m.PlanCard) -> list[Button]:
     if card.face in (m.PlanFace.ISSUED, m.PlanFace.NEEDS_SECOND, m.PlanFace.ASKED, m.PlanFace.APPROVED):
         return _plan_open(card)
+    if card.face is m.PlanFace.EMERGENCY:
+        return [button(ids.STOP_ALONE, "stop_alone", card.key, style="primary"), _evidence(card)]
     railway = [button(ids.OPEN_RAILWAY, "railway", card.key, url=card.url)] if card.url else []
     found = [button(ids.PLAN_AGAIN, "new_plan", card.key)] if card.face in _NOT_DONE else []
     if card.face is m.PlanFace.UNKNOWN:
@@ -215,7 +235,7 @@ def _plan_open(card: m.PlanCard) -> list[Button]:
             return [button(ids.ASK, "ask_second", card.key, style="danger"), *look]
         case m.PlanFace.ASKED:
             approve = button(ids.APPROVE, "approve", card.key, style="danger") | {"confirm": _sure(card)}
-            return [approve, button(ids.DENY, "deny", card.key), withdraw]
+            return [approve, button(ids.DENY, "deny", card.key), _evidence(card)]
     return [*([_named(ids.RUN, "run", card, style="danger")] if card.secret else []), withdraw]
 
 
@@ -285,7 +305,7 @@ _ROWS: Mapping[type, Callable[[Any], list[tuple[str, list[Button]]]]] = {
     m.AlertCard: _alert,
     m.AlertReply: _reply,
     m.StatusCard: _status,
-    m.PlanCard: _row(_plan),
+    m.PlanCard: _plan_rows,
     m.RunbookCard: lambda card: [("act", _runbook(card)[:2]), ("look", _runbook(card)[2:])],
     m.AlertList: _row(_alerts),
     m.NothingStuck: _row(_status_button),

@@ -5,9 +5,20 @@ from typing import Any
 
 from bot.domain import ids
 from bot.domain import messages as m
+from bot.domain.plan import LEAST_REASON
 from bot.render import limits
 
-FORMS = (m.Working, m.AskForm, m.TypedForm, m.PlanForm, m.ResolveForm, m.SettleForm, m.PlanDetails)
+FORMS = (
+    m.Working,
+    m.AskForm,
+    m.TypedForm,
+    m.AloneForm,
+    m.ReviewForm,
+    m.PlanForm,
+    m.ResolveForm,
+    m.SettleForm,
+    m.PlanDetails,
+)
 _LABEL = 150
 
 
@@ -18,6 +29,10 @@ def identity(message: m.Message) -> tuple[str, str]:
             return ids.VIEW_ASK, message.card.key
         case m.TypedForm():
             return ids.VIEW_TYPED, ids.encode_request(message.card.secret, {"target": message.card.target})
+        case m.AloneForm():
+            return ids.VIEW_ALONE, ids.encode_request(message.card.key, {"target": message.card.target})
+        case m.ReviewForm():
+            return ids.VIEW_REVIEW, message.card.key
         case m.PlanForm():
             return ids.VIEW_STEP, message.place
         case m.SettleForm():
@@ -34,7 +49,9 @@ def fields(message: m.Message) -> Sequence[m.Field]:
     match message:
         case m.AskForm() | m.SettleForm():
             return (m.Field(name="reason", least=15, lines=True),)
-        case m.ResolveForm():
+        case m.AloneForm():
+            return (m.Field(name="reason", least=LEAST_REASON, lines=True), m.Field(name="typed", most=40))
+        case m.ResolveForm() | m.ReviewForm():
             return (m.Field(name="reason", least=5, lines=True),)
         case m.TypedForm():
             return (m.Field(name="typed", most=40),)

@@ -36,8 +36,29 @@ class PlanFace(StrEnum):
     UNKNOWN = "unknown"
     """A call was sent and no answer came."""
     UNDONE = "undone"
+    EMERGENCY = "emergency"
+    """One person runs it alone in a moment, unless somebody stops it."""
     HANDED_OVER = "handed_over"
     """Printed for the DBA to run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alone:
+    """What is to be said of a step that one person runs, or ran, without a second one."""
+
+    reason: str
+    alert: str
+    """The key of the alert that fired, and below what it is about and how old it was."""
+    alert_title: str
+    alert_age: timedelta | None
+    told: tuple[str, ...]
+    """Channels that were told at once."""
+    opened_at: datetime
+    is_open: bool
+    """Nobody else has looked at it yet."""
+    stopped_by: str = ""
+    closed_by: str = ""
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +91,7 @@ class PlanCard(Message):
     approval_why: str = ""
     ask_reason: str = ""
     approvers: tuple[str, ...] = ()
+    """Who may decide: not whoever asks, by none of their accounts."""
     approved_by: str = ""
     approved_at: datetime | None = None
     secret: str = ""
@@ -94,13 +116,12 @@ class PlanCard(Message):
     undo: str = ""
     """How much can be put back (`5 not started`), or empty."""
     alert: Link | None = None
+    alone: Alone | None = None
+    """It is, or was, run by one person alone."""
+    may_run_alone: bool = False
+    """Its kind may be run alone, and its requester is somebody in Slack."""
     url: str = ""
     """Where the thing itself can be looked at."""
-
-    @property
-    def deciders(self) -> tuple[str, ...]:
-        """Return the approvers other than whoever asks."""
-        return tuple(who for who in self.approvers if who != self.requester.rpartition("/")[2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,5 +231,22 @@ class SettleForm(Message):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedForm(Message):
     """Modal: type the target to go on."""
+
+    card: PlanCard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AloneForm(Message):
+    """Modal: why nobody else can decide, and the target typed."""
+
+    card: PlanCard
+    told: tuple[str, ...]
+    """Channels that are told at once."""
+    delay: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewForm(Message):
+    """Modal: another approver closes the review of what one person ran alone."""
 
     card: PlanCard

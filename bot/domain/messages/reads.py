@@ -70,6 +70,9 @@ class StatusCard(Message):
     """What the release gate would say of the workers, where it differs."""
     changes_on: bool = True
     changes_why: str = ""
+    changes_by: str = ""
+    """Who turned them off, and since when; empty where it was no person."""
+    changes_since: datetime | None = None
     blind: str = ""
     """`hidden` (row security), `unreachable`, or empty."""
     blind_since: datetime | None = None
@@ -241,6 +244,8 @@ class Home(Message):
     """Whom to ask for a change, where the reader may make none."""
     waiting: tuple[LinkedPlan, ...] = ()
     """The reader's own plans that are issued, and those that wait for their approval."""
+    reviews: tuple[LinkedPlan, ...] = ()
+    """What somebody else ran alone and the reader may look at."""
     alerts: tuple[AlertLine, ...] = ()
     held: tuple[PauseCard, ...] = ()
     mine: tuple[LinkedPlan, ...] = ()

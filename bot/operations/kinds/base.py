@@ -125,6 +125,8 @@ class Kind:
     """The way back: a kind whose preview is given `{"run": id}`."""
     dba: bool = False
     """Its transaction runs on `DRAGONFLY_DBA_DATABASE_URL`, where one is set."""
+    may_run_alone: bool = True
+    """One person may run it in an emergency, where it needs a second one."""
     statement: str = ""
     """Which of the step's statements its details show."""
 
