@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from bot.domain import ids
 from bot.domain.messages import Message, Working
-from bot.operations import alerts, approvals, forms, gate_runs, home, pausing, plans, publishing, runbooks
+from bot.operations import alerts, approvals, emergency, forms, gate_runs, home, pausing, plans, publishing, runbooks
 from bot.operations.declared import UNDO_STEP
 from bot.operations.reads import READS, page
 from handlers.answers import Asked, notice
@@ -13,7 +13,16 @@ from handlers.commands import help_card, make_plan, run_gate
 
 Handler = Callable[[Asked], None]
 
-_FORMS = (ids.READ_PLAN, ids.ASK, ids.RUN, ids.RESOLVE, ids.SETTLE_YES, ids.SETTLE_NO)
+_FORMS = (
+    ids.READ_PLAN,
+    ids.ASK,
+    ids.RUN,
+    ids.RUN_ALONE,
+    ids.REVIEW,
+    ids.RESOLVE,
+    ids.SETTLE_YES,
+    ids.SETTLE_NO,
+)
 """Presses that always open a modal."""
 
 
@@ -105,7 +114,7 @@ def _refresh(asked: Asked) -> None:
     if name == "home":
         show_home(asked)
     else:
-        asked.answer(page(asked.services, name if name in READS else "status", params), replace=True)
+        asked.answer(page(asked.services, name if name in READS else "status", params), in_place=True)
 
 
 def _again(asked: Asked) -> None:
@@ -149,6 +158,9 @@ HANDLERS: Mapping[str, Handler] = {
     ids.ASK: lambda asked: asked.answer(forms.ask_form(asked.services, asked.envelope.value, asked.actor)),
     ids.APPROVE: lambda asked: _show(asked, approvals.approve(asked.services, asked.envelope.value, asked.actor)),
     ids.DENY: lambda asked: _show(asked, approvals.deny(asked.services, asked.envelope.value, asked.actor)),
+    ids.RUN_ALONE: lambda asked: asked.answer(emergency.form(asked.services, asked.envelope.value, asked.actor)),
+    ids.REVIEW: lambda asked: asked.answer(emergency.review_form(asked.services, asked.envelope.value, asked.actor)),
+    ids.STOP_ALONE: lambda asked: asked.answer(emergency.stop(asked.services, asked.envelope.value, asked.actor)),
     ids.SETTLE_YES: lambda asked: asked.answer(forms.settle_form(asked.services, asked.envelope.value, yes=True)),
     ids.SETTLE_NO: lambda asked: asked.answer(forms.settle_form(asked.services, asked.envelope.value, yes=False)),
     ids.read_action("gate"): lambda asked: run_gate(asked, ids.decode_request(asked.envelope.value)[1]),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from bot.domain.ids import parse_alert_key
 from bot.domain.messages import Help, Message
-from bot.operations import alerts, gate_runs, plans, publishing, status, team_reads
+from bot.operations import alerts, freezing, gate_runs, plans, publishing, status, team_reads
 from bot.operations.declared import changing_steps, reading_steps
 from bot.operations.issuing import Place
 from bot.operations.reads import READS, page
@@ -68,6 +68,21 @@ def run_gate(asked: Asked, args: Mapping[str, str]) -> None:
     services.beside(run)
 
 
+def _take_up(asked: Asked, args: Mapping[str, str]) -> None:
+    place = Place(channel=asked.envelope.channel_id, thread_ts=asked.envelope.thread_ts)
+    answer = plans.take_up(asked.services, args["plan"], asked.actor, place)
+    if answer is not None:
+        asked.answer(answer)
+
+
+def _freeze(asked: Asked, args: Mapping[str, str]) -> None:
+    asked.answer(freezing.freeze(asked.services, asked.actor, args["reason"]))
+
+
+def _unfreeze(asked: Asked, _args: Mapping[str, str]) -> None:
+    asked.answer(freezing.unfreeze(asked.services, asked.actor))
+
+
 def _help(asked: Asked, args: Mapping[str, str]) -> None:
     asked.answer(help_card(asked, args.get("word", "")))
 
@@ -84,7 +99,16 @@ def help_card(asked: Asked, word: str) -> Message:
     return Help(env=env, as_of=asked.services.clock.now(), topic=word, found=found)
 
 
-HANDLERS: Mapping[str, Handler] = {"status": _status, "ack": _ack, "resolve": _resolve, "gate": run_gate, "help": _help}
+HANDLERS: Mapping[str, Handler] = {
+    "status": _status,
+    "ack": _ack,
+    "resolve": _resolve,
+    "gate": run_gate,
+    "plan": _take_up,
+    "freeze": _freeze,
+    "unfreeze": _unfreeze,
+    "help": _help,
+}
 """Commands that do more than answer a read."""
 
 WITHOUT_DATABASE: Mapping[str, Handler] = {

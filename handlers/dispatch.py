@@ -1,6 +1,7 @@
 """From a committed delivery to its handler; and the one place where an error becomes an answer."""
 
 from bot.domain.actor import Role
+from bot.domain.ids import decode
 from bot.domain.messages import Message
 from bot.domain.rotation import on_call
 from bot.errors import ChangesOff, ConflictError, InvalidCommand, NotAllowed, OutcomeUnknown, StoreError, TargetError
@@ -16,15 +17,17 @@ def handle(services: Services, envelope: Envelope) -> None:
     """Handle one delivery to its answer; what is expected to go wrong is answered, the rest is raised."""
     asked = Asked(services=services, envelope=envelope)
     try:
+        if envelope.event_type == "app_home_opened":
+            actions.show_home(asked)  # whoever may not read is shown that, and recorded
+        authority.require(services, asked.actor, Role.VIEWER, "this")
         _HANDLERS[envelope.kind](asked)
     except NotAllowed as error:
-        refusals.record(services, asked.actor, error.message)
-        now = on_call(services.config.rotation, services.clock.now())
-        _tell(asked, notice(services, "not-allowed", message=error.message, oncall=now.who if now else ""))
+        refusals.record(services, asked.actor, error)
+        _tell(asked, _not_allowed(asked, error))
     except NoSuchCommand as error:
         _tell(asked, notice(services, "near-miss", word=error.word, nearest=error.nearest))
     except ChangesOff as error:
-        refusals.record(services, asked.actor, error.message)
+        refusals.record(services, asked.actor, error)
         off = {"reason": error.reason, "cause": error.cause, "since": error.since, "by": error.actor}
         _tell(asked, notice(services, "changes-off", **off))
     except (InvalidCommand, ConflictError) as error:
@@ -34,6 +37,16 @@ def handle(services: Services, envelope: Envelope) -> None:
         _tell(asked, notice(services, "target-failed", message=error.message, unknown=unknown, hint=error.hint))
     except StoreError as error:
         _tell(asked, notice(services, "database-away", message=error.message))
+
+
+def _not_allowed(asked: Asked, error: NotAllowed) -> Message:
+    """Return why somebody may not, with what works instead: a shell for the same plan, or whoever is on call."""
+    services, pressed = asked.services, decode(asked.envelope.value)
+    if error.reason == authority.NOT_VERIFIED:
+        shell = f"dragonfly apply {pressed.plan}" if pressed else "dragonfly status"
+        return notice(services, "not-verified", message=error.message, shell=shell)
+    now = on_call(services.config.rotation, services.clock.now())
+    return notice(services, "not-allowed", message=error.message, oncall=now.who if now else "")
 
 
 def _tell(asked: Asked, message: Message) -> None:
@@ -46,13 +59,7 @@ def _tell(asked: Asked, message: Message) -> None:
 
 
 def _command(asked: Asked) -> None:
-    authority.require(asked.services, asked.actor, Role.VIEWER, "this")
     commands.handle(asked, parse(asked.envelope.text, asked.services.runbooks))
-
-
-def _action(asked: Asked) -> None:
-    authority.require(asked.services, asked.actor, Role.VIEWER, "this")
-    actions.handle(asked)
 
 
 def _submission(asked: Asked) -> None:
@@ -62,11 +69,8 @@ def _submission(asked: Asked) -> None:
 
 
 def _event(asked: Asked) -> None:
-    envelope = asked.envelope
-    if envelope.event_type == "app_mention":
+    if asked.envelope.event_type == "app_mention":
         _command(asked)
-    elif envelope.event_type == "app_home_opened":
-        actions.show_home(asked)
 
 
 def give_up(services: Services, envelope: Envelope, report: str) -> None:
@@ -74,4 +78,4 @@ def give_up(services: Services, envelope: Envelope, report: str) -> None:
     _tell(Asked(services=services, envelope=envelope), notice(services, "bug", report=report))
 
 
-_HANDLERS = {"command": _command, "action": _action, "submission": _submission, "event": _event}
+_HANDLERS = {"command": _command, "action": actions.handle, "submission": _submission, "event": _event}

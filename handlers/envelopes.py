@@ -39,6 +39,7 @@ def action(body: Mapping[str, Any]) -> Envelope:
         kind="action",
         team_id=team,
         user_id=user,
+        user_team=str(body["user"].get("team_id") or ""),
         user_name=str(body["user"].get("name") or body["user"].get("username") or ""),
         channel_id=channel,
         action_id=str(pressed["action_id"]),
@@ -61,6 +62,7 @@ def submission(body: Mapping[str, Any]) -> Envelope:
         kind="submission",
         team_id=str((body.get("team") or {}).get("id", "")),
         user_id=str(body["user"]["id"]),
+        user_team=str(body["user"].get("team_id") or ""),
         user_name=str(body["user"].get("name") or ""),
         view_id=str(view["id"]),
         callback_id=str(view.get("callback_id", "")),
@@ -76,14 +78,16 @@ def _entered(field: Mapping[str, Any]) -> str:
 
 
 def event(body: Mapping[str, Any]) -> Envelope:
-    """Return the envelope of an event."""
+    """Return the envelope of an event; a bot stands in the place of its user, and Home is in no channel."""
     inner = body["event"]
+    at_home = inner["type"] == "app_home_opened"
     return Envelope(
         key=str(body["event_id"]),
         kind="event",
         team_id=str(body.get("team_id", "")),
-        user_id=str(inner.get("user", "")),
-        channel_id=str(inner.get("channel", "")),
+        user_id=str(inner.get("bot_id") or inner.get("user", "")),
+        user_team=str(inner.get("user_team") or inner.get("team") or ""),
+        channel_id="" if at_home else str(inner.get("channel", "")),
         text=_MENTION.sub("", str(inner.get("text", ""))).strip(),
         message_ts=str(inner.get("ts", "")),
         thread_ts=str(inner.get("thread_ts") or inner.get("ts") or ""),

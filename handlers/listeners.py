@@ -11,9 +11,9 @@ from slack_bolt import Ack, App, BoltContext, BoltResponse
 from bot.domain.ids import COMMAND
 from bot.domain.messages import Message
 from bot.domain.plan import MOST_WRONG
-from bot.errors import BotError, DeliveryError, StoreError
+from bot.errors import BotError, DeliveryError, NotAllowed, StoreError
 from bot.http.signature import fingerprint
-from bot.operations import inbox
+from bot.operations import inbox, refusals
 from bot.operations.services import Services
 from bot.ports import Envelope
 from handlers import actions, commands, envelopes, grammar, submissions
@@ -21,6 +21,8 @@ from handlers.answers import Asked, notice
 
 LATE_SECONDS = 2.5
 """Not written down by then: not acknowledged, so not executed. Slack's clock is three seconds."""
+FOREIGN, NOT_LISTED, A_BOT = "somebody from another workspace", "a channel that is not listed", "a bot"
+"""Why a delivery is refused before it is written down."""
 _ANYTHING = re.compile(".*")
 _LOG = logging.getLogger("dragonfly.listeners")
 
@@ -58,10 +60,10 @@ class Listeners:
             return self._say(ack, notice(self._services, "database-away", message=error.message))
 
     def _refused_command(self, envelope: Envelope) -> Message | None:
-        if not self._is_ours(envelope):
-            return notice(self._services, "not-allowed", message="another workspace", oncall="")
-        if not self._services.config.is_listed(envelope.channel_id):
-            return notice(self._services, "not-here", channel=self._services.config.alert_channel)
+        why = self._why_not(envelope)
+        if why:
+            self._record(envelope, why)
+            return self._not_taken(why)
         try:
             grammar.parse(envelope.text, self._services.runbooks)
         except grammar.NoSuchCommand as error:
@@ -83,11 +85,7 @@ class Listeners:
     def action(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
         """Take a press; one that opens a form opens it first, because its trigger lives three seconds."""
         envelope = envelopes.action(body)
-        if not self._is_ours(envelope):
-            return ack()
-        if envelope.channel_id and not self._services.config.is_listed(envelope.channel_id):
-            asked = Asked(services=self._services, envelope=envelope)
-            self._spawn(lambda: asked.refuse("not-here", channel=self._services.config.alert_channel))
+        if self._is_refused(envelope):
             return ack()
         try:
             return self._keep(self._with_form(envelope), ack, context)
@@ -111,7 +109,7 @@ class Listeners:
     def submission(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
         """Take a submitted form; what cannot be right is said under its field, and a mistyped target is kept too."""
         envelope = envelopes.submission(body)
-        if not self._is_ours(envelope):
+        if self._is_refused(envelope):
             return ack()
         mistyped = submissions.mistyped(envelope)
         if mistyped is not None:
@@ -137,11 +135,10 @@ class Listeners:
         return ack(response_action="errors", errors=said)
 
     def event(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
-        """Take a mention, or somebody opening Home; mentions by bots and in unlisted channels are not for us."""
+        """Take a mention, or somebody opening Home; bots and workflows are refused without an answer."""
         envelope = envelopes.event(body)
-        from_bot, is_home = bool(body["event"].get("bot_id")), envelope.event_type == "app_home_opened"
-        here = is_home or self._services.config.is_listed(envelope.channel_id)
-        if from_bot or not here or not self._is_ours(envelope):
+        is_home = envelope.event_type == "app_home_opened"
+        if self._is_refused(envelope, is_bot=bool(body["event"].get("bot_id"))):
             return ack()
         try:
             return self._keep(envelope, ack, context)
@@ -152,8 +149,37 @@ class Listeners:
             self._spawn(lambda: actions.show_home(asked))
             return ack()
 
-    def _is_ours(self, envelope: Envelope) -> bool:
-        return self._team() in ("", envelope.team_id)
+    def _is_refused(self, envelope: Envelope, *, is_bot: bool = False) -> bool:
+        """Refuse and record what is not for us; say whether it was."""
+        why = A_BOT if is_bot else self._why_not(envelope)
+        if not why:
+            return False
+        self._record(envelope, why)
+        if why == NOT_LISTED:
+            asked, said = Asked(services=self._services, envelope=envelope), self._not_taken(why)
+            self._spawn(lambda: asked.answer(said))
+        return True
+
+    def _why_not(self, envelope: Envelope) -> str:
+        """Return why a delivery is not for us (§7, Z2), or empty; a form and Home are in no channel.
+
+        Before Slack has told us our own team, the executor finds out: its directory shows it no one from elsewhere.
+        """
+        ours = self._team()
+        if ours and {envelope.team_id, envelope.user_team or ours} != {ours}:
+            return FOREIGN
+        in_none = not envelope.channel_id and envelope.kind != "command"
+        return "" if in_none or self._services.config.is_listed(envelope.channel_id) else NOT_LISTED
+
+    def _record(self, envelope: Envelope, why: str) -> None:
+        """Record a refusal, after the acknowledgement."""
+        actor = Asked(services=self._services, envelope=envelope).actor
+        self._spawn(lambda: refusals.record(self._services, actor, NotAllowed(why)))
+
+    def _not_taken(self, why: str) -> Message:
+        if why == NOT_LISTED:
+            return notice(self._services, "not-here", channel=self._services.config.alert_channel)
+        return notice(self._services, "not-allowed", message="another workspace", oncall="")
 
     def _keep(self, envelope: Envelope, ack: Ack, context: BoltContext) -> BoltResponse | None:
         """Commit the delivery, then acknowledge; too late, or over Socket Mode not at all, Slack tells its user."""

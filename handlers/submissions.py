@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from bot.domain import ids
 from bot.domain.messages import Message
 from bot.domain.plan import is_target
-from bot.operations import alerts, approvals, plans, runs
+from bot.operations import alerts, approvals, emergency, plans, runs
 from bot.operations.issuing import Place
 from bot.ports import Envelope
 from handlers.answers import Asked, notice
@@ -29,11 +29,12 @@ def _ask(asked: Asked) -> Message | None:
 
 def mistyped(envelope: Envelope) -> tuple[str, str] | None:
     """Return the plan and its target where something else was typed; None = it may be right. Pure."""
-    secret, kept = ids.decode_request(envelope.private_metadata)
-    value, target = ids.decode(secret), kept.get("target")
-    if envelope.callback_id != ids.VIEW_TYPED or value is None or target is None:
+    kept, rest = ids.decode_request(envelope.private_metadata)
+    value, target = ids.decode(kept), rest.get("target")
+    plan = value.plan if value else kept if envelope.callback_id == ids.VIEW_ALONE else ""
+    if envelope.callback_id not in (ids.VIEW_TYPED, ids.VIEW_ALONE) or not plan or target is None:
         return None
-    return None if is_target(target, envelope.inputs.get(ids.INPUT_TYPED)) else (value.plan, target)
+    return None if is_target(target, envelope.inputs.get(ids.INPUT_TYPED)) else (plan, target)
 
 
 def _typed(asked: Asked) -> Message | None:
@@ -44,6 +45,21 @@ def _typed(asked: Asked) -> Message | None:
     plan, typed = value.plan if value else "", envelope.inputs.get(ids.INPUT_TYPED, "")
     answer = plans.confirm(asked.services, plan, asked.actor, secret=secret, typed=typed)
     return None if mistyped(envelope) else _refusal(answer)
+
+
+def _alone(asked: Asked) -> Message | None:
+    """Run a plan alone; what was mistyped is refused and recorded, as above."""
+    envelope = asked.envelope
+    plan, _target = ids.decode_request(envelope.private_metadata)
+    reason, typed = (envelope.inputs.get(name, "") for name in (ids.INPUT_REASON, ids.INPUT_TYPED))
+    answer = emergency.run_alone(asked.services, plan, asked.actor, reason=reason, typed=typed)
+    return None if mistyped(envelope) else _refusal(answer)
+
+
+def _review(asked: Asked) -> Message | None:
+    envelope = asked.envelope
+    found = envelope.inputs.get(ids.INPUT_REASON, "")
+    return emergency.close_review(asked.services, envelope.private_metadata, asked.actor, found)
 
 
 def _written(asked: Asked) -> tuple[str, dict[str, str], dict[str, str]]:
@@ -91,6 +107,8 @@ def _settle(asked: Asked) -> Message | None:
 HANDLERS: Mapping[str, Handler] = {
     ids.VIEW_ASK: _ask,
     ids.VIEW_TYPED: _typed,
+    ids.VIEW_ALONE: _alone,
+    ids.VIEW_REVIEW: _review,
     ids.VIEW_STEP: _step,
     ids.VIEW_RESOLVE: _resolve,
     ids.VIEW_SETTLE_YES: _settle,

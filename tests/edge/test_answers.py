@@ -30,7 +30,7 @@ def test_a_guest_may_not_even_read(bot: Bot, slack: SlackServer) -> None:
     """A guest's command is refused and recorded."""
     gil = slack.person("U0GIL")
     gil.types("/dragonfly alerts")
-    assert "guests" in gil.is_told("Nothing was done").text
+    assert "a guest may not" in gil.is_told("Nothing was done").text
     assert "request.refused" in [entry.event for entry in audit.list_newest(bot.services, 5).entries]
 
 

@@ -28,6 +28,7 @@ SCOPES = {
     "chat_postMessage": ("chat:write",),
     "chat_postEphemeral": ("chat:write",),
     "chat_update": ("chat:write",),
+    "conversations_info": ("channels:read", "groups:read"),
     "conversations_history": ("channels:history", "groups:history"),
     "conversations_replies": ("channels:history", "groups:history"),
     "users_info": ("users:read",),
@@ -37,8 +38,8 @@ SCOPES = {
     "views_publish": (),
 }
 """Which scopes each Web API method that we call needs (Slack's method pages, 2026-11)."""
-NOT_OF_METHODS = {"commands", "app_mentions:read", "channels:read", "groups:read"}
-"""Scopes for what Slack sends us, and for the names of channels."""
+NOT_OF_METHODS = {"commands", "app_mentions:read"}
+"""Scopes for what Slack sends us."""
 
 
 def manifest() -> dict[str, object]:

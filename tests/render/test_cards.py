@@ -45,7 +45,17 @@ NEVER = [
     "oops",
     "successfully",
 ]
-FORMS_OF = (m.PlanDetails, m.AskForm, m.TypedForm, m.PlanForm, m.SettleForm, m.ResolveForm, m.Working)
+FORMS_OF = (
+    m.PlanDetails,
+    m.AskForm,
+    m.TypedForm,
+    m.AloneForm,
+    m.ReviewForm,
+    m.PlanForm,
+    m.SettleForm,
+    m.ResolveForm,
+    m.Working,
+)
 CARDS = [message for message in examples() if not isinstance(message, FORMS_OF)]
 FORMS = [message for message in examples() if message not in CARDS]
 

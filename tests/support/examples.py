@@ -121,6 +121,25 @@ RAN = {
     "ask_reason": "Deploy of 03:20 waits since 6 min",
     "reason": "too much has moved on (9 of 14)",
 }
+ALONE = m.Alone(
+    reason="Cleo and Dana called twice, no answer",
+    alert="A34",
+    alert_title="migration blocked",
+    alert_age=timedelta(seconds=580),
+    told=("C0INCIDENTS", "C0SECURITY"),
+    opened_at=ago(90_000),
+    is_open=True,
+)
+REVIEWED = replace(ALONE, is_open=False, closed_by="slack:T0DRAGON/U0BEN", closed_at=NOW)
+
+
+def in_every_face(plan: m.PlanCard, **ran: object) -> list[m.PlanCard]:
+    """Return a plan in every face, with what came of it; one person alone runs it where that is the face."""
+    waits = replace(ALONE, is_open=False)
+    faces = ({**ran, "face": face, "alone": waits if face is m.PlanFace.EMERGENCY else None} for face in m.PlanFace)
+    return [replace(plan, **given) for given in faces]  # type: ignore[arg-type]
+
+
 STATUS = m.StatusCard(
     env="dev",
     as_of=NOW,
@@ -234,6 +253,12 @@ FACTS: dict[str, object] = {
     "url": "https://example.org/archives/C1/p1",
     "report": "E-4K2",
     "unknown": False,
+    "by": "slack:T0DRAGON/U0BEN",
+    "reason": "database failover",
+    "still": "",
+    "cause": "freeze",
+    "since": NOW,
+    "shell": "dragonfly apply 7F3K",
 }
 NOTICES = [
     "not-yours",
@@ -271,6 +296,22 @@ NOTICES = [
     "late-press",
     "link-status",
     "bug",
+    "frozen",
+    "unfrozen",
+    "frozen-already",
+    "not-frozen",
+    "own-freeze",
+    "changes-off",
+    "no-alert",
+    "never-alone",
+    "no-need",
+    "runs-alone",
+    "alone-stopped",
+    "too-late",
+    "no-review",
+    "own-review",
+    "asked-already",
+    "not-verified",
 ]
 
 
@@ -456,6 +497,7 @@ HOME = m.Home(
     ask="U0BEN",
     waiting=(m.LinkedPlan(card=PLAN, url="https://example.org/x"), m.LinkedPlan(card=replace(PLAN, key="2H6V"))),
     alerts=(replace(STATUS.alerts[0], url="https://example.org/y"),) * 7,
+    reviews=(m.LinkedPlan(card=replace(PLAN, alone=ALONE, **RAN)),),  # type: ignore[arg-type]
     held=(PAUSE,),
     mine=tuple(
         m.LinkedPlan(card=replace(PLAN, face=face, **RAN))  # type: ignore[arg-type]
@@ -624,7 +666,7 @@ def plans_of_every_kind() -> list[m.Message]:
             PLAN, kind=kind, step=step, title=step, target=target, acting=5, facts=facts, url="https://x.y/z"
         )
         ran = {**RAN, "rows": 5, "result": {"put_back": 5, "held": 5}, "proof": {"left": 1, "total": 5}}
-        found += [plan, *(replace(plan, face=face, **ran) for face in m.PlanFace)]  # type: ignore[arg-type]
+        found += [plan, *in_every_face(plan, **ran)]
         found.append(m.AskForm(env="dev", as_of=NOW, card=plan))
     return found
 
@@ -684,20 +726,32 @@ def examples() -> list[m.Message]:
         replace(STATUS, alerts=(), workers=STATUS.workers[1:], queue=replace(STATUS.queue, stuck=0, stuck_dead=0)),
     ]
     found += [
+        replace(
+            STATUS, changes_on=False, changes_why="database failover", changes_by="slack:T0/U0BEN", changes_since=NOW
+        ),
+        replace(STATUS, changes_on=False, changes_why="clocks differ by 41 s"),
+    ]
+    found += [
         replace(STATUS, queue=NOT_KNOWN, alerts=(), blind=blind, blind_reason="timed out", changes_on=False)
         for blind in ("unreachable", "hidden")
     ]
-    found += [PLAN, *(replace(PLAN, face=face, **RAN) for face in m.PlanFace)]  # type: ignore[arg-type]
-    for event in ("done", "proved", "no_effect", "not_known", "asked", "approved", "unknown", "settled"):
+    found += [PLAN, *in_every_face(PLAN, **RAN), replace(PLAN, facts={**PLAN.facts, "replaces": "8Q2M"})]
+    found += [
+        replace(PLAN, face=face, alone=alone, **RAN)  # type: ignore[arg-type]
+        for face in (m.PlanFace.WORKING, m.PlanFace.RECOVERED, m.PlanFace.UNKNOWN, m.PlanFace.CANCELLED)
+        for alone in (ALONE, REVIEWED)
+    ]
+    replies = ("done", "proved", "no_effect", "not_known", "asked", "approved", "unknown", "settled")
+    for event in (*replies, "stopped", "reviewed", "review_open"):
         found.append(
             m.PlanReply(
                 env="dev",
                 as_of=NOW,
-                card=replace(PLAN, **RAN),  # type: ignore[arg-type]
+                card=replace(PLAN, alone=ALONE, **RAN),  # type: ignore[arg-type]
                 event=event,
                 actor="slack:T0/U0ADA",
                 at=NOW,
-                facts={"how": "it happened", "reason": "seen in the dashboard"},
+                facts={"how": "it happened", "reason": "seen in the dashboard", "found": "it was needed"},
             )
         )
     found += [
@@ -736,6 +790,8 @@ def examples() -> list[m.Message]:
         m.AskForm(env="dev", as_of=NOW, card=PLAN),
         m.SettleForm(env="dev", as_of=NOW, card=PLAN, happened=True),
         m.TypedForm(env="dev", as_of=NOW, card=replace(PLAN, **RAN)),  # type: ignore[arg-type]
+        m.AloneForm(env="dev", as_of=NOW, card=PLAN, told=ALONE.told, delay=timedelta(seconds=60)),
+        m.ReviewForm(env="dev", as_of=NOW, card=replace(PLAN, alone=ALONE, **RAN)),  # type: ignore[arg-type]
         m.ResolveForm(env="dev", as_of=NOW, key="A31", label="ingest"),
         m.Working(env="dev", as_of=NOW, what="7F3K"),
         m.PlanForm(
