@@ -26,9 +26,11 @@ def settings(dsn: str, slack: SlackServer, config: Configuration, transport: str
 
 
 @contextmanager
-def running_bot(dsn: str, slack: SlackServer, config: Configuration, transport: str = "http") -> Iterator[Bot]:
-    """Run a bot until the block ends."""
-    bot = Bot(settings(dsn, slack, config, transport))
+def running_bot(
+    dsn: str, slack: SlackServer, config: Configuration, transport: str = "http", **more: str
+) -> Iterator[Bot]:
+    """Run a bot until the block ends; `more` are variables of its environment."""
+    bot = Bot(settings(dsn, slack, config, transport, **more))
     bot.start()
     if transport == "http":
         slack.use_request_url(f"http://127.0.0.1:{bot.port}/slack/events")

@@ -1,0 +1,79 @@
+"""Presses and commands that Slack signed and no client of ours made: other people, other teams, other channels."""
+
+import itertools
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+
+from bot.http.signature import sign
+from bot.process import Bot
+from bot.sandbox.slack.server import SlackServer
+from tests.support.product import INCIDENTS, TEAM
+
+_numbers = itertools.count(1)
+
+
+def send(bot: Bot, slack: SlackServer, fields: Mapping[str, object], kind: str = "form") -> httpx.Response:
+    """Send one request to a bot, signed as Slack signs it."""
+    body = json.dumps(fields).encode() if kind == "json" else urlencode(dict(fields)).encode()
+    at = str(int(time.time()))
+    headers = {
+        "content-type": "application/json" if kind == "json" else "application/x-www-form-urlencoded",
+        "x-slack-request-timestamp": at,
+        "x-slack-signature": sign(slack.settings.signing_secret, at, body),
+    }
+    return httpx.post(f"http://127.0.0.1:{bot.port}/slack/events", content=body, headers=headers, timeout=30)
+
+
+def press(
+    bot: Bot,
+    slack: SlackServer,
+    action: str,
+    value: str,
+    *,
+    user: str = "U0ADA",
+    channel: str = INCIDENTS,
+    team: str = TEAM,
+    user_team: str = "",
+) -> httpx.Response:
+    """Press a button; each press is one of its own."""
+    pressed = {"type": "button", "action_id": action, "block_id": "act", "value": value}
+    payload: dict[str, Any] = {
+        "type": "block_actions",
+        "team": {"id": team},
+        "user": {"id": user, "name": user.lower(), "team_id": user_team or team},
+        "api_app_id": "A0DRAGON",
+        "trigger_id": f"t-{next(_numbers)}",
+        "container": {"type": "message", "message_ts": "1.2", "channel_id": channel},
+        "channel": {"id": channel, "name": "somewhere"},
+        "actions": [{**pressed, "action_ts": f"{next(_numbers)}.000001"}],
+    }
+    return send(bot, slack, {"payload": json.dumps(payload)})
+
+
+def command(
+    bot: Bot, slack: SlackServer, text: str, *, user: str = "U0ADA", channel: str = INCIDENTS, team: str = TEAM
+) -> httpx.Response:
+    """Type a slash command."""
+    fields = {
+        "team_id": team,
+        "user_id": user,
+        "channel_id": channel,
+        "command": "/dragonfly",
+        "text": text,
+        "api_app_id": "A0DRAGON",
+        "trigger_id": f"t-{next(_numbers)}",
+        "response_url": "",
+    }
+    return send(bot, slack, fields)
+
+
+def mention(bot: Bot, slack: SlackServer, text: str, **event: str) -> httpx.Response:
+    """Mention the bot in the incident channel, as the event Slack sends."""
+    inner = {"type": "app_mention", "text": f"<@U0BOT> {text}", "channel": INCIDENTS, "ts": "1.2", **event}
+    outer = {"type": "event_callback", "team_id": TEAM, "event_id": f"Ev{next(_numbers)}", "event": inner}
+    return send(bot, slack, outer, kind="json")
