@@ -22,6 +22,7 @@ profile = "{profile}"
 [slack]
 alert_channel = "C0INCIDENTS"
 fallback_channel = "C0OPSALL"
+security_channel = "C0SECURITY"
 
 [people]
 operators = ["U0ADA", "U0BEN", "U0CLEO"]
