@@ -3,8 +3,12 @@
 Nothing here imports Slack: a shell works when Slack is away, and starts fast.
 """
 
+import os
+import socket
 from collections.abc import Callable
+from importlib.metadata import version
 
+from bot.domain.configuration import Configuration
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.settings import Environment, Settings
@@ -25,9 +29,10 @@ def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: Non
     api = StatusApi(config.api_url, settings.env.dragonfly_api_key.get_secret_value()) if config.api_url else None
     wrong = faults(config.team_runbooks)
     dba = settings.env.dragonfly_dba_database_url.get_secret_value()
+    mark = stamp(config)
     return Services(
         config=config,
-        db=Database(settings.database_url.get_secret_value(), wake=wake).open(),
+        db=Database(settings.database_url.get_secret_value(), wake=wake, stamp=mark).open(),
         catalog=CatalogCache(config.timing.catalog_age),
         runbooks=load("" if wrong else config.team_runbooks),
         runbook_faults=wrong,
@@ -35,9 +40,20 @@ def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: Non
         api=api,
         platform=_railway(settings.env),
         vendor_probe=HttpProbe(),
-        dba=Database(dba, size=1, wake=wake).open() if dba else None,
+        dba=Database(dba, size=1, wake=wake, stamp=mark).open() if dba else None,
+        audit_key=settings.env.dragonfly_audit_key.get_secret_value().encode(),
         wake=wake,
     )
+
+
+def stamp(config: Configuration) -> dict[str, str]:
+    """Return what every record of this process says: which program wrote it, where, and under which configuration."""
+    return {
+        "env": config.env,
+        "bot_version": version("dragonfly-bot"),
+        "config_rev": config.rev,
+        "replica": f"{socket.gethostname()}:{os.getpid()}",
+    }
 
 
 def _railway(env: Environment) -> Railway | None:

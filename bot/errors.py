@@ -10,7 +10,7 @@
     ├─ DeliveryError             Slack
     │    RateLimited  DeliveryTransient  DeliveryAmbiguous  DeliveryPermanent
     ├─ StoreError                the database                           exit 3
-    │    StoreUnavailable  StatementTimedOut  StatementRefused (4)  MigrationPending (4)
+    │    StoreUnavailable  StatementTimedOut  StatementRefused (4)  RecordUnavailable  MigrationPending (4)
     └─ ConfigurationError        every fault found, each with what to write instead     exit 2
 
 Anything else that escapes is a bug: exit 70.
@@ -186,6 +186,20 @@ class StatementRefused(StoreError):
         self.sqlstate = sqlstate
         self.constraint = constraint
         self.table = table
+
+
+class RecordUnavailable(StatementRefused):
+    """The record cannot be appended to; nothing is done without it."""
+
+    code = "store.record-unavailable"
+    exit_code = EXIT_UNREACHABLE
+
+    def __init__(self, sqlstate: str) -> None:
+        """Say why by SQLSTATE: 42501 is a missing grant, 55P03 a record that somebody holds locked."""
+        super().__init__(
+            f"the record cannot be written ({sqlstate}), and nothing is done without it", sqlstate=sqlstate
+        )
+        self.hint = "dragonfly doctor says more"
 
 
 class MigrationPending(StoreError):

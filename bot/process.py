@@ -31,6 +31,7 @@ from bot.operations import (
     preflight,
     proofs,
     reachability,
+    record,
     runs,
 )
 from bot.operations.tables import OWNER_VARIABLE
@@ -77,6 +78,7 @@ class Bot:
         self.app = build_app(web)
         Listeners(self.services, team=lambda: self.chat.team_id, spawn=self._spawn).register(self.app)
         self._reach = reachability.Watch(self.services)
+        self._record = record.Watch(self.services)
         self._handle: Callable[[Envelope], None] = lambda envelope: handle(self.services, envelope)
         self._give_up: Callable[[Envelope, str], None] = lambda envelope, report: give_up(
             self.services, envelope, report
@@ -118,6 +120,7 @@ class Bot:
                 "reviews": (timedelta(minutes=1), lambda: emergency.remind_due(services)),
                 "unknown": (timedelta(seconds=5), lambda: runs.reconcile(services)),
                 "reachability": (services.config.timing.check_interval, self._reach.look),
+                "record": (services.config.timing.check_interval, self._record.look),
                 "slack": (timedelta(seconds=20), self._know_slack),
                 "socket": (timedelta(seconds=3), self._watch_socket),
             }
@@ -140,6 +143,7 @@ class Bot:
             MigrationPending, ConflictError: the tables are not as this program needs them.
         """
         self._check_store()
+        self._record.begin()
         for fault in self.services.runbook_faults:
             _LOG.warning("team_runbook_left_out fault=%r", fault)
         try:
@@ -202,6 +206,7 @@ class Bot:
         self._scheduler.stop()
         self._executor.stop()
         self._beside.stop()
+        self._record.end()
         self._spawner.shutdown(wait=True)
         self.services.close()
 

@@ -4,7 +4,16 @@ from bot.domain.actor import Role
 from bot.domain.ids import decode
 from bot.domain.messages import Message
 from bot.domain.rotation import on_call
-from bot.errors import ChangesOff, ConflictError, InvalidCommand, NotAllowed, OutcomeUnknown, StoreError, TargetError
+from bot.errors import (
+    ChangesOff,
+    ConflictError,
+    InvalidCommand,
+    NotAllowed,
+    OutcomeUnknown,
+    RecordUnavailable,
+    StoreError,
+    TargetError,
+)
 from bot.operations import authority, refusals
 from bot.operations.services import Services
 from bot.ports import Envelope
@@ -32,7 +41,7 @@ def handle(services: Services, envelope: Envelope) -> None:
         _tell(asked, notice(services, "changes-off", **off))
     except (InvalidCommand, ConflictError) as error:
         _tell(asked, notice(services, "bad-input", message=error.message, hint=error.hint))
-    except TargetError as error:
+    except (TargetError, RecordUnavailable) as error:
         unknown = isinstance(error, OutcomeUnknown)
         _tell(asked, notice(services, "target-failed", message=error.message, unknown=unknown, hint=error.hint))
     except StoreError as error:

@@ -46,6 +46,14 @@ def _flag(said: str) -> Mapping[str, Any]:
 
 _JSON = {"--json": _flag("the facts, for programs")}
 _VALUES = {"nargs": "*", "default": [], "metavar": "name=value"}
+_ANCHORS: Words = {
+    "--anchor": {
+        "action": "append",
+        "default": [],
+        "metavar": "FILE|N:HASH",
+        "help": "a copy of its end: a file with lines from the log or Slack; may be given again",
+    }
+}
 _WORDS: Mapping[str, Words] = {
     "failed": {
         "--since": {"default": "", "help": "such as 24h"},
@@ -91,8 +99,15 @@ _VERBS: Mapping[str, Mapping[str, Words]] = {
     "audit": {
         "list": {"--most": {"type": int, "default": 50}},
         "show": {"key": {"help": "a plan, an alert, or a record's number"}},
-        "verify": {},
-        "export": {},
+        "verify": _ANCHORS,
+        "export": {
+            "--from": {"dest": "first", "type": int, "default": 1, "metavar": "N"},
+            "--to": {"dest": "last", "type": int, "default": 2**62, "metavar": "N"},
+        },
+        "accept": {
+            "--reason": {"required": True, "help": "why it does not add up; it stays in the record"},
+            **_ANCHORS,
+        },
     },
     "route": {"test": {"labels": {}, "--expect": {"required": True, "help": "who must be called first"}}},
     "db": {

@@ -4,8 +4,10 @@ Plain values; most are tables of `dragonfly.toml` as they stand there, so each s
 are written here alone (decision 0022). `bot.settings` reads them. No name of a person, service or threshold lives elsewhere.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated
@@ -204,6 +206,11 @@ class Configuration:
     api_url: str = ""
     database_variable: str = ""
     """The name of the variable that named the database, for the first line of every plan."""
+
+    @property
+    def rev(self) -> str:
+        """Return the digest of everything that was configured, by which two processes are told apart (§18)."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True, default=str).encode()).hexdigest()
 
     @property
     def features(self) -> frozenset[str]:

@@ -150,6 +150,16 @@ class Timing:
     """Two edits of one message are at least this far apart."""
     clock_limit: timedelta = _seconds(30)
     """Our clock and the database's differ by more: changes are off (§1, T3)."""
+    verify_interval: timedelta = timedelta(hours=1)
+    """Between two looks at what was added to the record (§11, U5)."""
+    verify_whole: timedelta = timedelta(hours=24)
+    """Between two walks through the whole record; the first is when the bot starts."""
+    verify_again: timedelta = _seconds(60)
+    """Between two walks through a record that does not add up."""
+    anchor_log: timedelta = _minutes(15)
+    """How often the end of the record is copied to the log, where anything was added (§11, U4)."""
+    anchor_slack: timedelta = timedelta(hours=24)
+    """How often it is copied to Slack too."""
     catalog_age: timedelta = _seconds(60)
     """How old our knowledge of the target's catalog may be."""
     identity_fresh: timedelta = _seconds(60)

@@ -26,6 +26,7 @@ SCENARIOS = {
     "vendor_errors": "vendor-outage",
     "check_blind": "self-check",
     "db_reachable": "self-check",
+    "audit_chain": "self-check",
 }
 """Whose contacts are called for each check."""
 
@@ -114,8 +115,15 @@ def _announce_fire(services: Services, tx: Tx, alert: Alert, event: str, reason:
     else:
         alert_cards.announce_edit(tx, alert)
         alert_cards.announce_reply(tx, alert, number, broadcast=True)
-    audit.append(
-        tx, f"alert.{event}", actor="dragonfly", alert=alert.id, check=alert.check_id, labels=dict(alert.labels)
+    labels = dict(alert.labels)
+    audit.append_or_go_on(
+        tx,
+        f"alert.{event}",
+        actor="dragonfly",
+        alert=alert.id,
+        check=alert.check_id,
+        labels=labels,
+        fingerprint=alert.fingerprint,
     )
 
 
@@ -178,7 +186,7 @@ def _resolve(services: Services, tx: Tx, alert: Alert, seen: Observation, reason
     number = alerts.add_event(tx, alert, "recovered", reason=reason, down_seconds=down)
     alert_cards.announce_edit(tx, alert)
     alert_cards.announce_reply(tx, alert, number)
-    audit.append(tx, "alert.resolved", actor="dragonfly", alert=alert.id, down_seconds=down)
+    audit.append_or_go_on(tx, "alert.resolved", actor="dragonfly", alert=alert.id, down_seconds=down)
 
 
 def _wait_to_reopen(_services: Services, tx: Tx, alert: Alert, _seen: Observation, _reason: str) -> None:
@@ -238,7 +246,7 @@ def acknowledge(services: Services, alert_id: int, actor: Actor) -> Message:
         escalations.cancel(tx, alert_id)
         alerts.add_event(tx, alert, "acknowledged", actor=actor.key)
         alert_cards.announce_edit(tx, alert)
-        audit.append(tx, "alert.acked", actor=actor.key, alert=alert_id)
+        audit.append_or_go_on(tx, "alert.acked", actor=actor.key, alert=alert_id)
         return services.notice(tx, "acknowledged", actor=actor.key, at=tx.now, key=alert_key(alert_id))
 
 

@@ -29,7 +29,7 @@ def ask(services: Services, plan_id: str, actor: Actor, reason: str) -> Message:
         if not plans.ask(tx, plan_id, reason=reason, expires_at=until):
             return refuse(services, tx, plan, actor, how_it_ended(plan))
         plan_cards.announce_reply(tx, plan, "asked", actor.key, reason=reason)
-        audit.append(tx, "approval.asked", actor=actor.key, plan=plan.id, step=plan.step, preview_digest=plan.digest)
+        audit.append(tx, "approval.asked", actor=actor.key, **plan.facts)
     return card(services, plan_id)
 
 
@@ -56,7 +56,7 @@ def approve(services: Services, plan_id: str, actor: Actor) -> Message:
         if not plans.approve(tx, plan_id, actor=actor.key, expires_at=until, secret_hash=hashed, nonce=nonce):
             return refuse(services, tx, plan, actor, how_it_ended(plan))
         plan_cards.announce_reply(tx, plan, "approved", actor.key)
-        audit.append(tx, "approval.granted", actor=actor.key, plan=plan.id, step=plan.step, preview_digest=plan.digest)
+        audit.append(tx, "approval.granted", actor=actor.key, **plan.facts)
     return card(services, plan_id)
 
 

@@ -1,15 +1,22 @@
 """Read the record, and prove that it adds up."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from bot.domain.audit import AuditRow, canonical, rfc3339
-from bot.domain.messages import AuditEntry, AuditList, AuditVerdict
+from bot.domain.actor import Actor
+from bot.domain.anchors import Anchor, by_number, since
+from bot.domain.audit import AuditRow, Verdict, rfc3339, stored_text
+from bot.domain.messages import AnchorNote, AuditEntry, AuditList, AuditVerdict, Message
+from bot.errors import ConflictError, InvalidCommand, NotAllowed
 from bot.operations.services import Services
-from bot.store import audit
+from bot.operations.tables import OWNER_VARIABLE, as_owner
+from bot.store import audit, changes
+from bot.store.db import Tx
 
-_ALL = 1_000_000
 _SHOWN = 64
+_IN_EVERY = ("event", "actor", "env", "bot_version", "config_rev", "replica", "session_user")
+"""What a list leaves out of a record's summary: it has columns of its own, or is the same in all; who logged in counts where the actor is only what somebody at a shell says."""
 
 
 def list_newest(services: Services, most: int) -> AuditList:
@@ -32,7 +39,8 @@ def _entries(rows: list[AuditRow]) -> tuple[AuditEntry, ...]:
 
 
 def _entry(row: AuditRow) -> AuditEntry:
-    said = {key: value for key, value in row.record.items() if key not in ("event", "actor")}
+    left_out = [name for name in _IN_EVERY if name != "session_user" or "verified" not in row.record]
+    said = {key: value for key, value in row.record.items() if key not in left_out}
     summary = " ".join(f"{key}={_short(value)}" for key, value in sorted(said.items()))
     return AuditEntry(
         n=row.n, at=row.at, event=str(row.record["event"]), actor=str(row.record["actor"]), summary=summary
@@ -44,22 +52,81 @@ def _short(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:12]}…"
 
 
-def verify(services: Services) -> AuditVerdict:
-    """Walk the whole chain and name the first break."""
+def verify(services: Services, copies: Sequence[Anchor] = ()) -> AuditVerdict:
+    """Walk the whole chain, compare it with the copies that somebody kept, and name the first break."""
     with services.db.read(snapshot=True) as tx:
-        found = audit.check(tx)
+        found, compared = _judge(services, tx, copies)
+        restored, copied = audit.newest_of(tx, audit.RESTORED), audit.copied(tx)
         return AuditVerdict(
             env=services.config.env,
             as_of=tx.now,
             whole_to=found.whole_to,
             broken_at=found.broken_at,
             fault=found.fault,
+            name=found.name,
+            copied_to=copied.n if copied else 0,
+            anchored_to=max((item.n for item in compared), default=None),
+            copies=len(compared),
+            older=len(copies) - len(compared),
+            unsigned=sum(not item.signature for item in compared),
+            has_key=bool(services.audit_key),
+            accepted_at=restored.n if restored else None,
         )
 
 
-def export(services: Services) -> Iterator[str]:
-    """Yield the record as JSON Lines: what was hashed, and the hash, so that anybody can check it without us."""
-    with services.db.read(snapshot=True) as tx:
-        for row in audit.newest(tx, _ALL):
-            line = {"n": row.n, "at": rfc3339(row.at), "record": canonical(row.record), "hash": row.hash.hex()}
+def _judge(services: Services, tx: Tx, copies: Sequence[Anchor]) -> tuple[Verdict, list[Anchor]]:
+    """Return what the chain and the copies say, and which copies were compared: those that no restoration overtook."""
+    other = next((item.env for item in copies if item.env not in ("", services.config.env)), "")
+    if other:
+        message = f"a copy is of {other}, this record is of {services.config.env}"
+        raise InvalidCommand(message, hint="give copies of this environment")
+    compared = since(audit.newest_of(tx, audit.RESTORED), copies)
+    forged = [item for item in compared if item.is_forged(services.audit_key)]
+    found = audit.check(tx, known=by_number([item for item in compared if item not in forged]))
+    if found.is_whole and forged:
+        at = min(item.n for item in forged)
+        found = Verdict(whole_to=found.whole_to, broken_at=at, fault="signature")
+    return found, compared
+
+
+def accept(services: Services, actor: Actor, reason: str, copies: Sequence[Anchor] = ()) -> AuditVerdict:
+    """Accept a record that does not add up as it stands, by its owner's credential; the chain counts from there.
+
+    What stands is pinned by its digest, the break stays in the record for good, and changes are on again.
+
+    Raises:
+        NotAllowed: the connection is not the owner's.
+        ConflictError: there is nothing to accept.
+    """
+    with as_owner(services) as database, database.write() as tx:
+        if not audit.rights(tx).owns:
+            message = "only the owner of the record accepts a break in it"
+            raise NotAllowed(message, hint=f"give {OWNER_VARIABLE} for this one command")
+        found, compared = _judge(services, tx, copies)
+        if found.is_whole:
+            message = f"there is nothing to accept: the record is whole to no. {found.whole_to}"
+            raise ConflictError(message, hint="dragonfly audit verify")
+        newest = max(compared, key=lambda item: item.n, default=None)
+        copy = {"n": newest.n, "hash": newest.hash.hex()} if newest else None
+        audit.restore(tx, actor=actor.key, reason=reason, found=found.name, copy=copy)
+        changes.turn_on(tx, changes.RECORD)
+    return verify(services)
+
+
+def export(services: Services, first: int = 1, last: int = audit.ALL) -> Iterator[str]:
+    """Yield the record as JSON Lines: what was hashed, and the hashes, so that anybody can check it without us."""
+    while True:
+        with services.db.read() as tx:
+            rows = audit.page(tx, first, last)
+        if not rows:
+            return
+        for row in rows:
+            hashes = {"previous": row.prev.hex(), "hash": row.hash.hex()}
+            line = {"n": row.n, "at": rfc3339(row.at), "record": stored_text(row), **hashes}
             yield json.dumps(line, ensure_ascii=False)
+        first = rows[-1].n + 1
+
+
+def anchor_note(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message:
+    """Build the message that keeps a copy of the record's end in Slack."""
+    return AnchorNote(env=services.config.env, as_of=tx.now, n=int(facts["n"]), line=str(facts["line"]))

@@ -5,6 +5,7 @@ from typing import Any
 
 from bot.domain.messages import Message
 from bot.operations.alert_cards import alert_card, alert_reply
+from bot.operations.audit import anchor_note
 from bot.operations.freezing import freeze_notice
 from bot.operations.gate_runs import gate_card
 from bot.operations.pausing import pause_card, pause_reply
@@ -20,6 +21,7 @@ BUILDERS: Mapping[str, Builder] = {
     "alert": alert_card,
     "alert_reply": alert_reply,
     "freeze": freeze_notice,
+    "anchor": anchor_note,
     "gate": gate_card,
     "preflight": preflight_card,
     "pause": pause_card,

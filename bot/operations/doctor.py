@@ -16,7 +16,7 @@ from bot.errors import (
 )
 from bot.operations import preflight
 from bot.operations.services import Services
-from bot.store import migrate
+from bot.store import audit, migrate
 from bot.store.db import Tx
 from bot.targets import heartbeats, migrations
 from bot.targets.catalog import look as look_at
@@ -80,8 +80,25 @@ def _store(services: Services, tx: Tx) -> Iterator[DoctorLine]:
     try:
         migrate.require_current(tx, services.config.env)
         yield _ok("own tables", f"current, marked {services.config.env}")
+        yield _record(audit.rights(tx))
+        if not services.audit_key:
+            yield _off("copies of the record", "not signed", "set DRAGONFLY_AUDIT_KEY")
     except (MigrationPending, ConflictError) as error:
         yield _line("own tables", "bad", error.message, error.hint)
+
+
+def _record(may: audit.Rights) -> DoctorLine:
+    """Say whether our role may append to the record, and no more than that."""
+    faults = {
+        "cannot be written by our role: no change is made without it": not may.may_append,
+        "cannot be written: its head stands before its last record": not may.has_room,
+        "may be rewritten by our own role: it proves nothing against whoever has its password": may.may_rewrite,
+        "is written by a function whose owner may log in": may.owner_logs_in,
+    }
+    found = "; ".join(fault for fault, is_so in faults.items() if is_so)
+    if not found:
+        return _ok("record", "our role may append to it and change nothing")
+    return _line("record", "bad", found, "dragonfly audit verify" if not may.has_room else "dragonfly db grants")
 
 
 def _target(services: Services, tx: Tx) -> Iterator[DoctorLine]:

@@ -19,7 +19,7 @@ def call_due(services: Services) -> int:
         called = sum(_call(tx, item) for item in due)
         for item in due:
             facts = {"alert": item.alert_id, "level": item.level, "who": list(item.who)}
-            audit.append(tx, "escalation.called", actor="dragonfly", **facts)
+            audit.append_or_go_on(tx, "escalation.called", actor="dragonfly", **facts)
     return called
 
 

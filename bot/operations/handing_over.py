@@ -64,13 +64,6 @@ def _record(services: Services, tx: Tx, plan: Plan, actor: Actor) -> None:
     plan_cards.announce_edit(tx, plan)
     plan_cards.announce_from_shell(tx, plan, services.config.alert_channel)
     text = str(plan.preview.get("hand_over") or plan.preview["statement"])
-    n = audit.append(
-        tx,
-        "step.handed_over",
-        actor=actor.key,
-        plan=plan.id,
-        step=plan.step,
-        preview_digest=plan.digest,
-        statement_digest=hashlib.sha256(text.encode()).hexdigest(),
-    )
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    n = audit.append(tx, "step.handed_over", actor=actor.key, statement_digest=digest, **plan.facts)
     runs.set_record(tx, plan.id, n)

@@ -87,6 +87,7 @@ def issue(services: Services, tx: Tx, order: Order) -> str:
         actor=key,
         plan=plan_id,
         step=order.step.id,
+        step_rev=order.step.rev(order.kind.settings(services)),
         params=dict(order.found.params),
         preview_digest=order.digest,
         target_count=len(order.found.targets),

@@ -199,22 +199,13 @@ def _use_up(services: Services, tx: Tx, plan: Plan, actor: Actor) -> None:
     plan_cards.announce_edit(tx, plan)
     if from_shell:
         plan_cards.announce_from_shell(tx, plan, services.config.alert_channel)
-    record_used(tx, plan, actor, approver=plan.decided_by)
+    record_used(tx, plan, actor)
 
 
 def record_used(tx: Tx, plan: Plan, actor: Actor, **facts: object) -> None:
     """Append to the record that a plan was used up: what was previewed, by whom, and under whose approval."""
-    audit.append(
-        tx,
-        "confirmation.consumed",
-        actor=actor.key,
-        plan=plan.id,
-        step=plan.step,
-        preview_digest=plan.digest,
-        target_count=plan.target_count,
-        surface=actor.surface.value,
-        **facts,
-    )
+    used = {**plan.facts, **facts}
+    audit.append(tx, "confirmation.consumed", actor=actor.key, surface=actor.surface.value, **used)
 
 
 def refuse(
@@ -226,7 +217,7 @@ def refuse(
         kind = "handed-over"
     elif ran and ran.state == "confirmed" and reviews.find(tx, plan.id):
         kind = "runs-alone"
-    audit.append_refusal(tx, "confirmation.refused", actor=actor.key, reason=kind, plan=plan.id)
+    audit.append_refusal(tx, "confirmation.refused", actor=actor.key, reason=kind, **plan.facts)
     facts: dict[str, Any] = {
         "requester": plan.requester,
         "ended_at": plan.expires_at if kind == "expired" else plan.ended_at,
@@ -268,7 +259,7 @@ def end(services: Services, plan_id: str, actor: Actor, *, state: str, event: st
         if not plans.end(tx, plan_id, state=state, actor=actor.key, denied=denied):
             return refuse(services, tx, plan, actor, how_it_ended(plan))
         plan_cards.announce_edit(tx, plan)
-        audit.append(tx, event, actor=actor.key, plan=plan.id, step=plan.step)
+        audit.append(tx, event, actor=actor.key, **plan.facts)
     return card(services, plan_id)
 
 

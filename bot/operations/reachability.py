@@ -55,13 +55,13 @@ class Watch:
             since = services.clock.now() - services.config.timing.away_adopted
             lately = services.chat.history(services.config.alert_channel, since)
             with services.db.read() as tx:
-                closed = audit.newest_at(tx, "database.was_away")
+                closed = audit.newest_of(tx, "database.was_away")
         except (DeliveryError, StoreError):
             return
         self._adopted = True
         posted = [item for item in lately if item.outbox_id == _MARK]
         at = max((datetime.fromtimestamp(float(item.ts), UTC) for item in posted), default=None)
-        if at is not None and (closed is None or closed < at):
+        if at is not None and (closed is None or closed.at < at):
             self._ts, self._since = max(posted, key=lambda item: float(item.ts)).ts, at
 
     def _card(self, face: AlertFace) -> AlertCard:

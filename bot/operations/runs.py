@@ -221,7 +221,8 @@ def _with_proof(services: Services, tx: Tx, work: Work, outcome: Outcome) -> Out
 
 def _finish(tx: Tx, work: Work, outcome: Outcome) -> None:
     """Write the outcome, queue what the channel is told, and append to the record last."""
-    if not runs.finish(tx, work.run.id, outcome):
+    took_ms = runs.finish(tx, work.run.id, outcome)
+    if took_ms is None:
         return
     if outcome.state == "succeeded" and work.step.id == UNDO_STEP:
         runs.set_undone(tx, work.plan.params["run"], work.run.id)
@@ -233,16 +234,13 @@ def _finish(tx: Tx, work: Work, outcome: Outcome) -> None:
         tx,
         f"step.{outcome.state}",
         actor=work.run.actor,
-        plan=work.run.id,
-        step=work.step.id,
-        preview_digest=work.plan.digest,
         rows_affected=outcome.rows,
         result=dict(outcome.result),
+        duration_ms=took_ms,
         reason=outcome.reason or None,
         sqlstate=outcome.sqlstate or None,
-        approver=work.run.approver,
-        alert=work.plan.alert_id,
         break_glass=reviews.find(tx, work.run.id) is not None or None,
+        **work.plan.facts,
     )
     runs.set_record(tx, work.run.id, n)
 
@@ -271,6 +269,7 @@ def _call_once(services: Services, plan: Plan, not_allowed: str) -> None:
         if reason or not runs.begin(tx, work.run.id, within=limit):
             _finish(tx, work, _stopped(work.run, "aborted", reason or "begun elsewhere"))
             return
+        audit.append(tx, "step.started", actor=work.run.actor, **plan.facts)
     services.crash_hook("K6")
     assert work.kind.call is not None
     try:
@@ -300,7 +299,7 @@ def _finish_call(services: Services, tx: Tx, work: Work, done: Done) -> None:
 def _mark_unknown(tx: Tx, work: Work, reason: str) -> None:
     if runs.mark_unknown(tx, work.run.id, reason):
         plan_cards.announce_reply(tx, work.plan, "unknown", work.run.actor)
-        audit.append(tx, "step.unknown", actor=work.run.actor, plan=work.run.id, step=work.step.id, reason=reason)
+        audit.append(tx, "step.unknown", actor=work.run.actor, reason=reason, **work.plan.facts)
 
 
 def reconcile(services: Services) -> int:
@@ -343,6 +342,6 @@ def _settle(services: Services, plan: Plan, actor: str, *, happened: bool, reaso
         plan_cards.announce_reply(tx, plan, "settled", actor, how=how, reason=reason)
         if happened and plan.step == UNDO_STEP:
             runs.set_undone(tx, plan.params["run"], plan.id)
-        n = audit.append(tx, f"step.{state}", actor=actor, plan=plan.id, step=plan.step, reason=reason)
+        n = audit.append(tx, f"step.{state}", actor=actor, reason=reason, **plan.facts)
         runs.set_record(tx, plan.id, n)
     return 1

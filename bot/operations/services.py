@@ -51,6 +51,8 @@ class Services:
     """Does work that may take minutes where it holds up nothing else: handling a press must end within its claim."""
     plan_key: bytes = b""
     """From which the secrets of plans are derived; empty in a shell."""
+    audit_key: bytes = b""
+    """With which copies of the record's head are signed (`DRAGONFLY_AUDIT_KEY`); empty = they are not."""
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("dragonfly"))
     dba: Database | None = None
     """`DRAGONFLY_DBA_DATABASE_URL`, opened only for an approved unlock, repair or rollback."""

@@ -163,7 +163,7 @@ OPERATIONS = (
         name="audit",
         sentence="who did what; does the record add up?",
         surfaces=(SHELL,),
-        cli="audit list|show|verify|export",
+        cli="audit list|show|verify [--anchor FILE|N:HASH …]|export [--from N] [--to N]|accept --reason WHY",
         why_one=_SHELL_ONLY,
     ),
     Operation(

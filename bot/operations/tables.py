@@ -2,33 +2,38 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 
 from bot.errors import InvalidCommand
 from bot.operations.services import Services
-from bot.store import audit
 from bot.store import migrate as migrations
 from bot.store.db import Database
 
-_ROLE = re.compile(r"^[a-z_][a-z0-9_]{0,62}$")
+_ROLE = re.compile(r"^[a-z_][a-z0-9_]{0,55}$")  # room for `_record`, the name of the append function's owner
 BOT_ROLE, DBA_ROLE = "dragonfly_bot", "dragonfly_dba"
 OWNER_VARIABLE = "DRAGONFLY_OWNER_DATABASE_URL"
 
 
-def migrate(services: Services) -> tuple[str, ...]:
-    """Apply what is pending as the owner, where one is configured, and return the names."""
+@contextmanager
+def as_owner(services: Services) -> Iterator[Database]:
+    """Give the connection of our tables' owner where one is configured, else the usual one."""
     owner = os.environ.get(OWNER_VARIABLE, "")
-    database = Database(owner, size=1).open() if owner else services.db
+    if not owner:
+        yield services.db
+        return
+    database = Database(owner, size=1, stamp=services.db.stamp).open()
     try:
-        done = migrations.migrate(database, services.config.env)
-        if done:
-            with database.write() as tx:
-                names = [migration.name for migration in done]
-                audit.append(tx, "db.migrated", actor="dragonfly", env=services.config.env, migrations=names)
+        yield database
     finally:
-        if owner:
-            database.close()
-    return tuple(migration.name for migration in done)
+        database.close()
+
+
+def migrate(services: Services) -> tuple[str, ...]:
+    """Apply what is pending as the owner and return the names."""
+    with as_owner(services) as database:
+        return tuple(migration.name for migration in migrations.migrate(database, services.config.env))
 
 
 def status(services: Services) -> tuple[int, tuple[str, ...]]:

@@ -54,6 +54,7 @@ class Environment(BaseSettings):
     dragonfly_approvers: _SlackIds = ()
     dragonfly_config: str = ""
     dragonfly_hook_token: SecretStr = UNSET
+    dragonfly_audit_key: SecretStr = UNSET
     railway_token: SecretStr = UNSET
     railway_api_token: SecretStr = UNSET
     railway_api_url: str = "https://backboard.railway.com/graphql/v2"

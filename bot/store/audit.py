@@ -1,30 +1,68 @@
 """The record in the database: append through its function, read it back, prove that it adds up."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
-from bot.domain.audit import AuditRow, Verdict, canonical, verify
+import psycopg
+
+from bot.domain.anchors import Copied
+from bot.domain.audit import NOTHING, AuditRow, Head, Verdict, canonical, digest_of, verify
+from bot.errors import RecordUnavailable, StatementRefused, StatementTimedOut
 from bot.sqlfile import load
-from bot.store.db import Tx
+from bot.store.db import Tx, translate
 
 SQL = load("bot.store", "audit.sql")
-_PAGE = 1000
+RESTORED, ANCHORED, BROKEN = "chain.restored", "chain.anchored", "chain.broken"
+ALL = 2**62
+_PAGE = 2000
+_LOG = logging.getLogger("dragonfly.record")
+_NO_HEAD = Head(n=-1, hash=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What our role may do to the record."""
+
+    may_append: bool
+    has_room: bool
+    """The head stands at the last record; where it does not, nothing can be appended."""
+    owns: bool
+    may_rewrite: bool
+    owner_logs_in: bool
+    """The append function belongs to a role with a password."""
 
 
 def append(tx: Tx, event: str, *, actor: str, **facts: object) -> int:
     """Append one record in this transaction and return its number; absent facts are left out.
 
-    Somebody at a shell is whoever they say: the record says that, and under which log-in of the database.
+    Every record says who wrote it: the connection's stamp and log-in; somebody at a shell is whoever they say. Call it
+    last: the head row stays locked until the transaction ends (§9).
 
-    Call it last: the head row stays locked until the transaction ends (§9).
+    Raises:
+        RecordUnavailable: it cannot be appended, so the transaction must not commit anything (§11, U3).
     """
-    record = {"event": event, "actor": actor, **{key: value for key, value in facts.items() if value is not None}}
+    record = {**tx.stamp, "event": event, "actor": actor, **facts}
     if actor.startswith("cli:"):
-        record |= {"verified": False, "session_user": (tx.record(SQL["session_user"]) or {})["name"]}
-    row = tx.record(SQL["append"], canonical=canonical(record))
+        record["verified"] = False
+    try:
+        row = tx.record(SQL["append"], canonical=canonical(record))
+    except psycopg.Error as error:
+        known = translate(error)
+        if isinstance(known, StatementRefused | StatementTimedOut):
+            raise RecordUnavailable(known.sqlstate) from None
+        raise
     assert row is not None
     return int(row["n"])
+
+
+def append_or_go_on(tx: Tx, event: str, *, actor: str, **facts: object) -> None:
+    """Append a record of something that must happen without it too: people are called whether it can be written or not."""
+    try:
+        with tx.savepoint():
+            append(tx, event, actor=actor, **facts)
+    except RecordUnavailable as error:
+        _LOG.warning("record_not_written event=%s sqlstate=%s", event, error.sqlstate)
 
 
 def append_refusal(tx: Tx, event: str, *, actor: str, reason: str, **facts: object) -> None:
@@ -35,25 +73,59 @@ def append_refusal(tx: Tx, event: str, *, actor: str, reason: str, **facts: obje
         append(tx, event, actor=actor, reason=reason, **facts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    n: int
-    hash: bytes
+def head(tx: Tx) -> Head:
+    """Return where the chain ends; a head that is gone is number -1."""
+    return tx.row(Head, SQL["head"]) or _NO_HEAD
 
 
-def check(tx: Tx) -> Verdict:
-    """Walk the whole chain and name the first break."""
-    head = tx.row(_Head, SQL["head"])
-    if head is None:
-        return Verdict(whole_to=0, broken_at=0, fault="head")
-    return verify(_walk(tx), head_n=head.n, head_hash=head.hash)
+def check(tx: Tx, *, first: int = 1, known: Mapping[int, Collection[str]] = NOTHING) -> Verdict:
+    """Walk the chain from a number on and name the first break.
+
+    What a person has accepted must stand as it stood then; the chain counts from there. What a process saw before it
+    found a break must still be there too.
+    """
+    restored = newest_of(tx, RESTORED)
+    match _seen(tx, restored):
+        case {"n": int(n), "hash": str(digest)}:
+            known = {**known, n: {*known.get(n, ()), digest}}
+    if restored is not None and first <= restored.n:
+        if digest_of(walk(tx, 1, restored.n - 1)) != restored.record.get("digest"):
+            return Verdict(whole_to=0, broken_at=restored.n, fault="link")
+        first = restored.n
+    end = head(tx)
+    return verify(walk(tx, first), end, first=first, known=known)
 
 
-def _walk(tx: Tx) -> Iterator[AuditRow]:
-    after = 0
-    while page := tx.rows(AuditRow, SQL["walk"], after=after, most=_PAGE):
-        yield from page
-        after = page[-1].n
+def _seen(tx: Tx, restored: AuditRow | None) -> object:
+    """Return what a process had seen before it found the break that nobody has accepted yet, or None."""
+    broken = newest_of(tx, BROKEN)
+    return broken.record.get("seen") if broken and (restored is None or broken.n > restored.n) else None
+
+
+def walk(tx: Tx, first: int = 1, last: int = ALL) -> Iterator[AuditRow]:
+    """Yield records in their order, both ends included."""
+    while found := page(tx, first, last):
+        yield from found
+        first = found[-1].n + 1
+
+
+def page(tx: Tx, first: int, last: int) -> list[AuditRow]:
+    """Return the first records of a range, as many as are read at once."""
+    return tx.rows(AuditRow, SQL["walk"], first=first, last=last, most=_PAGE)
+
+
+def restore(tx: Tx, *, actor: str, reason: str, **facts: object) -> int:
+    """Accept the record as it stands, and return the number of the record that says so; for the owner.
+
+    What stands before is pinned by its digest; nothing is appended meanwhile. A head that fell behind is put right.
+    """
+    stood = tx.row(Head, SQL["lock_head"]) or _NO_HEAD
+    tx.run(SQL["mend_head"])
+    last = [Head(n=row.n, hash=row.hash) for row in newest(tx, 1)]
+    both = {
+        name: {"n": end.n, "hash": end.hash.hex()} for name, end in zip(("head", "last"), (stood, *last), strict=False)
+    }
+    return append(tx, RESTORED, actor=actor, reason=reason, digest=digest_of(walk(tx)), **both, **facts)
 
 
 def newest(tx: Tx, most: int) -> list[AuditRow]:
@@ -66,7 +138,18 @@ def about(tx: Tx, key: str) -> list[AuditRow]:
     return tx.rows(AuditRow, SQL["about"], key=key)
 
 
-def newest_at(tx: Tx, event: str) -> datetime | None:
-    """Return when an event was recorded last, or None."""
-    row = tx.record(SQL["newest_at"], event=event)
-    return row["at"] if row else None
+def newest_of(tx: Tx, event: str) -> AuditRow | None:
+    """Return the newest record of an event."""
+    return tx.row(AuditRow, SQL["newest_of"], event=event)
+
+
+def copied(tx: Tx) -> Copied | None:
+    """Return how far copies of the head have gone outside, as the record itself tells it; None = nothing is there."""
+    return tx.row(Copied, SQL["copied"])
+
+
+def rights(tx: Tx) -> Rights:
+    """Return what our role may do to the record."""
+    found = tx.row(Rights, SQL["rights"])
+    assert found is not None
+    return found

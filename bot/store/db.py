@@ -5,7 +5,7 @@ pooler may stand in between. psycopg's errors stop here: only SQLSTATE, constrai
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +34,7 @@ WRITE: LiteralString = "BEGIN"
 
 _LIMITS: LiteralString = (
     "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true), "
-    "set_config('idle_in_transaction_session_timeout', %s, true), clock_timestamp() AS now"
+    "set_config('idle_in_transaction_session_timeout', %s, true), clock_timestamp() AS now, session_user::text AS role"
 )
 _TIMED_OUT = ("57014", "55P03", "25P03", "25P04")
 _OF_ROWS = re.compile(r"(?:[ \t\n\r\f\v]|--[^\n\r]*+)*+(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
@@ -79,10 +79,11 @@ class GuardedConnection(psycopg.Connection[dict[str, Any]]):
 class Tx:
     """One open transaction; `now` was read from the database at its start and is the only time it knows."""
 
-    def __init__(self, connection: psycopg.Connection[dict[str, Any]], now: datetime) -> None:
-        """Wrap a connection on which a transaction has begun."""
+    def __init__(self, connection: psycopg.Connection[dict[str, Any]], now: datetime, stamp: Mapping[str, str]) -> None:
+        """Wrap a connection on which a transaction has begun; `stamp` is what each record written through it says."""
         self.connection = connection
         self.now = now
+        self.stamp = stamp
         self.leaves_state = False
         self.wakes: set[str] = set()
         """Loops of this process for which there is work once this has committed."""
@@ -149,7 +150,7 @@ class Tx:
                 self.connection.execute("SET LOCAL transaction_read_only = on")
                 yield
         except psycopg.Error as error:
-            raise _translate(error) from None
+            raise translate(error) from None
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -178,7 +179,7 @@ class Tx:
             with self.connection.transaction():
                 yield
         except psycopg.Error as error:
-            raise _translate(error) from None
+            raise translate(error) from None
 
     def shown(self, statement: Statement, features: Collection[str] = (), /, **params: object) -> str:
         """Return a named statement with its values in place, for a person to read and run."""
@@ -215,10 +216,18 @@ class Database:
         size: int = POOL_SIZE,
         now: Callable[[], datetime] | None = None,
         wake: Callable[[str], None] = lambda _loop: None,
+        stamp: Mapping[str, str] | None = None,
     ) -> None:
-        """Open nothing yet; `now` replaces the database's clock in tests, `wake` is told what a commit made to do."""
+        """Open nothing yet.
+
+        Args:
+            now: replaces the database's clock in tests that move time.
+            wake: is told what a commit made to do.
+            stamp: which process this is, for the record: every record written through it says so.
+        """
         self._now = now
         self._wake = wake
+        self.stamp = dict(stamp or {})
         self._conninfo = conninfo
         self._pool: ConnectionPool[GuardedConnection] = ConnectionPool(
             conninfo,
@@ -297,12 +306,12 @@ class Database:
         for _ in range(POOL_SIZE + 1):
             with self._connection(wait) as connection:
                 try:
-                    now = _begin(connection, begin, limits)
+                    now, role = _begin(connection, begin, limits)
                 except psycopg.OperationalError:
                     if not connection.closed:
                         raise
                     continue
-                yield Tx(connection, self._now() if self._now else now)
+                yield Tx(connection, self._now() if self._now else now, {**self.stamp, "session_user": role})
                 return
         raise StoreUnavailable("the database cannot be reached")
 
@@ -319,15 +328,13 @@ class Database:
         return f"{parts.get('host', 'local')}/{parts.get('dbname', '')} as {parts.get('user', '')}"
 
 
-def _begin(connection: GuardedConnection, begin: LiteralString, limits: Limits) -> datetime:
-    """Begin and set the limits in one round trip; return the database's time."""
+def _begin(connection: GuardedConnection, begin: LiteralString, limits: Limits) -> tuple[datetime, str]:
+    """Begin and set the limits in one round trip; return the database's time and who is logged in."""
     with connection.pipeline():
         connection.execute(begin)
         row = connection.execute(_LIMITS, limits.values()).fetchone()
     assert row is not None
-    moment = row["now"]
-    assert isinstance(moment, datetime)
-    return moment
+    return row["now"], row["role"]
 
 
 @contextmanager
@@ -338,10 +345,10 @@ def _translated() -> Iterator[None]:
         BREAKER.check()
         raise StoreUnavailable("the database cannot be reached", hint="dragonfly doctor says more") from error
     except psycopg.Error as error:
-        raise _translate(error) from None
+        raise translate(error) from None
 
 
-def _translate(error: psycopg.Error) -> Exception:
+def translate(error: psycopg.Error) -> Exception:
     """Keep what may be shown: message, detail and parameters may carry rows of people (G4)."""
     state = error.sqlstate or ""
     if state in _TIMED_OUT:

@@ -66,3 +66,18 @@ BEGIN
 END $$;
 GRANT SELECT ON ops.chatops_audit, ops.chatops_audit_head, ops.chatops_schema_version TO dragonfly_bot;
 GRANT EXECUTE ON FUNCTION ops.chatops_audit_append(text) TO dragonfly_bot;
+
+-- The function that appends belongs to a role that cannot log in and may do no more than append.
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dragonfly_bot_record') THEN
+        CREATE ROLE dragonfly_bot_record NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE;
+    END IF;
+    IF NOT pg_has_role('dragonfly_bot_record', 'USAGE') THEN
+        GRANT dragonfly_bot_record TO CURRENT_USER;
+    END IF;
+END $$;
+GRANT USAGE, CREATE ON SCHEMA ops TO dragonfly_bot_record;
+GRANT SELECT, INSERT ON ops.chatops_audit TO dragonfly_bot_record;
+GRANT SELECT, UPDATE ON ops.chatops_audit_head TO dragonfly_bot_record;
+ALTER FUNCTION ops.chatops_audit_append(text) OWNER TO dragonfly_bot_record;
+REVOKE CREATE ON SCHEMA ops FROM dragonfly_bot_record;

@@ -12,6 +12,7 @@ from importlib.resources import files
 
 from bot.errors import ConflictError, MigrationPending
 from bot.sqlfile import load
+from bot.store import audit
 from bot.store.db import Database, Tx
 
 SQL = load("bot.store", "migrate.sql")
@@ -98,7 +99,16 @@ def migrate(database: Database, mode: str) -> tuple[Migration, ...]:
                 now=tx.now,
                 mode=mode,
             )
+        if waiting:
+            _record(tx, waiting, mode)
     return waiting
+
+
+def _record(tx: Tx, done: tuple[Migration, ...], mode: str) -> None:
+    """Record what was applied; the record itself begins here, and says to which environment and database it belongs."""
+    if audit.head(tx).n == 0:
+        audit.append(tx, "chain.genesis", actor="dragonfly", env=mode, database=identity(tx))
+    audit.append(tx, "db.migrated", actor="dragonfly", env=mode, migrations=[item.name for item in done])
 
 
 def identity(tx: Tx) -> str:

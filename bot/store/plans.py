@@ -47,6 +47,20 @@ class Plan:
     wrong_entries: int
     """How often something else than its target was typed."""
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """Return what the record says of a plan, whatever happens to it (§11)."""
+        return {
+            "plan": self.id,
+            "step": self.step,
+            "step_rev": self.step_rev,
+            "preview_digest": self.digest,
+            "target_count": self.target_count,
+            "channel": self.channel or None,
+            "alert": self.alert_id,
+            "approver": self.decided_by if self.approval == "approved" else None,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

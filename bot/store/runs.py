@@ -128,9 +128,10 @@ def set_undone(tx: Tx, run_id: str, by: str) -> bool:
     return tx.record(SQL["set_undone"], id=run_id, by=by) is not None
 
 
-def finish(tx: Tx, run_id: str, outcome: Outcome) -> bool:
-    """Record the outcome; False = it was recorded already."""
-    return tx.record(SQL["finish"], **_values(run_id, outcome), now=tx.now) is not None
+def finish(tx: Tx, run_id: str, outcome: Outcome) -> int | None:
+    """Record the outcome and return how long the run took, in milliseconds; None = it was recorded already."""
+    done = tx.record(SQL["finish"], **_values(run_id, outcome), now=tx.now)
+    return int(done["took_ms"]) if done else None
 
 
 def set_record(tx: Tx, run_id: str, n: int) -> None:

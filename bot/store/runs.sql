@@ -63,7 +63,7 @@ SET state = %(state)s, started_at = coalesce(started_at, %(now)s), ended_at = cl
     result = %(result)s::jsonb, reason = %(reason)s,
     sqlstate = %(sqlstate)s, proof = %(proof)s, proof_until = %(proof_until)s, proof_facts = %(facts)s::jsonb
 WHERE id = %(id)s AND state IN ('confirmed', 'executing', 'unknown')
-RETURNING id;
+RETURNING (extract(epoch FROM ended_at - started_at) * 1000)::bigint AS took_ms;
 
 -- name: set_record
 -- The number of the outcome in the record.

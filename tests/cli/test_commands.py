@@ -13,6 +13,7 @@ from typing import IO
 import pytest
 
 from tests.support.jobs import Target
+from tests.support.tampering import tamper
 from tests.support.teams import example
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -65,11 +66,38 @@ def test_the_story_from_a_shell(dragonfly: Run, target: Target) -> None:
     listed = dragonfly("audit", "list")
     for event in ("preview.made", "confirmation.consumed", "step.succeeded", "confirmation.refused"):
         assert event in listed.stdout
+    assert "config_rev" not in listed.stdout
     assert dragonfly("audit", "verify").returncode == 0
-    target.connection.execute("ALTER TABLE ops.chatops_audit DISABLE TRIGGER ALL")
-    target.connection.execute("""UPDATE ops.chatops_audit SET record = record || '{"acting": 1}' WHERE n = 1""")
-    broken = dragonfly("audit", "verify")
-    assert (broken.returncode, "at no. 1 (content)" in broken.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("target_schema", ["playbook"], indirect=True)
+def test_the_record_from_a_shell(dragonfly: Run, target: Target, target_dsn: str, tmp_path: Path) -> None:
+    """Exported, compared with copies, found broken, accepted by its owner: each with its words and its exit code."""
+    target.worker()
+    target.stuck(3)
+    dragonfly("plan", "reset-stuck")
+    exported = [json.loads(line) for line in dragonfly("audit", "export").stdout.splitlines()]
+    last, copy = exported[-1]["n"], f"{exported[-1]['n']}:{exported[-1]['hash']}"
+    part = dragonfly("audit", "export", "--from", "2", "--to", "3").stdout.splitlines()
+    assert [json.loads(line)["n"] for line in part] == [2, 3]
+    assert f"OK  whole to {last}, no copy outside since 0" in dragonfly("audit", "verify").stdout
+    compared = dragonfly("audit", "verify", "--anchor", copy, DRAGONFLY_AUDIT_KEY="a key")
+    assert f"OK  whole to {last}, anchored to {last} by 1 copy" in compared.stdout
+    assert "1 copy is not signed" in compared.stdout
+    (tmp_path / "log").write_text("nothing of the kind", encoding="utf-8")
+    for nonsense in ("12:ab", str(tmp_path / "log"), str(tmp_path)):
+        assert dragonfly("audit", "verify", "--anchor", nonsense).returncode == 2
+
+    assert dragonfly("audit", "accept", "--reason", "a drill").returncode == 4
+    tamper(target, "UPDATE ops.chatops_audit SET record = record || '{\"acting\": 1}' WHERE n = 2")
+    broken = dragonfly("audit", "verify", "--anchor", copy)
+    assert broken.returncode == 1
+    assert "BROKEN  content 2: the record does not add up at no. 2 (content)" in broken.stdout
+    facts = json.loads(dragonfly("audit", "verify", "--json").stdout)
+    assert (facts["fault"], facts["broken_at"], facts["whole_to"]) == ("content", 2, 1)
+    accepted = dragonfly("audit", "accept", "--reason", "a drill", DRAGONFLY_OWNER_DATABASE_URL=target_dsn)
+    assert (accepted.returncode, f"counts from no. {last + 1}" in accepted.stdout) == (0, True)
+    assert dragonfly("audit", "verify").returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,18 @@
-"""The record in the database: appended by its function alone, whole under concurrency, and honest about tampering."""
+"""The record in the database: what it says of itself, who wrote it, and what stands in its way."""
 
-from concurrent.futures import ThreadPoolExecutor
+import json
+from dataclasses import replace
 
-import psycopg
 import pytest
 
+from bot.domain.audit import GENESIS, canonical, stored_text
+from bot.errors import RecordUnavailable
 from bot.operations.services import Services
-from bot.operations.tables import grants
-from bot.store import audit
+from bot.store import audit, migrate
+from bot.store.db import Database
+from tests.support.databases import TestServer
 from tests.support.jobs import Target
+from tests.support.product import CONFIG
 
 
 @pytest.fixture
@@ -17,76 +21,79 @@ def target_schema() -> str:
     return "playbook"
 
 
-def append(services: Services, number: int) -> None:
-    """Append a record, or roll it back when its number says so."""
-    try:
-        with services.db.write() as tx:
-            audit.append(tx, "test.event", actor="dragonfly", number=number)
-            if number % 3 == 0:
-                raise RuntimeError
-    except RuntimeError:
-        return
+def append(services: Services, **facts: object) -> int:
+    """Append a record and return its number."""
+    with services.db.write() as tx:
+        return audit.append(tx, "test.event", actor="dragonfly", **facts)
 
 
-def test_many_writers_leave_no_gap(services: Services) -> None:
-    """Writers at the same time, a third of them rolled back: no number is missing (scenario 40)."""
-    with ThreadPoolExecutor(10) as pool:
-        list(pool.map(lambda number: append(services, number), range(120)))
+def test_it_begins_with_its_genesis(services: Services) -> None:
+    """The first record says to which environment and database the chain belongs; what was migrated comes next."""
     with services.db.read() as tx:
-        found = audit.check(tx)
-    assert (found.broken_at, found.whole_to) == (None, 80)
+        first, second, *_ = audit.walk(tx)
+    assert (first.n, first.record["event"], first.record["env"], first.prev) == (1, "chain.genesis", "dev", GENESIS)
+    assert second.record["event"] == "db.migrated"
 
 
-@pytest.mark.parametrize(
-    ("attack", "fault"),
-    [
-        ("""UPDATE ops.chatops_audit SET record = record || '{"x": 1}' WHERE n = 3""", "content"),
-        ("UPDATE ops.chatops_audit SET at = at + interval '1 second' WHERE n = 3", "content"),
-        ("DELETE FROM ops.chatops_audit WHERE n = 3", "gap"),
-        ("DELETE FROM ops.chatops_audit WHERE n > 3", "gap"),
-        ("UPDATE ops.chatops_audit_head SET hash = decode(repeat('11', 32), 'hex')", "head"),
-        ("UPDATE ops.chatops_audit_head SET n = 9", "gap"),
-    ],
-)
-def test_a_superuser_is_noticed(services: Services, target: Target, attack: str, fault: str) -> None:
-    """Each way to change the record by hand is named (scenario 41, without anchors yet)."""
-    for number in (1, 2, 4, 5, 7):
-        append(services, number)
-    target.connection.execute("ALTER TABLE ops.chatops_audit DISABLE TRIGGER ALL")
-    target.connection.execute(attack.encode())
+def test_every_record_says_who_wrote_it(services: Services, bot_dsn: str) -> None:
+    """Environment, program, configuration, process and database role are in each, and an absent fact in none."""
+    append(services, plan="7F3K", nothing=None)
+    other = replace(CONFIG, fallback_channel="C0OTHER")
     with services.db.read() as tx:
-        assert audit.check(tx).fault == fault
+        [newest] = audit.newest(tx, 1)
+    assert set(newest.record) == {
+        "event", "actor", "plan", "env", "bot_version", "config_rev", "replica", "session_user",
+    }  # fmt: skip
+    assert newest.record["config_rev"] == CONFIG.rev != other.rev
+    assert str(newest.record["session_user"]) in bot_dsn
 
 
-@pytest.mark.parametrize(
-    "attack",
-    [
-        "UPDATE ops.chatops_audit SET record = '{}'",
-        "DELETE FROM ops.chatops_audit",
-        "TRUNCATE ops.chatops_audit",
-        "INSERT INTO ops.chatops_audit (n, at, record, hash) VALUES (9, now(), '{}', '')",
-        "UPDATE ops.chatops_audit_head SET n = 0",
-        "UPDATE ops.job_queue SET payload = '{}'",
-        "SELECT payload FROM ops.job_queue",
-        "ALTER TABLE ops.chatops_audit DISABLE TRIGGER ALL",
-    ],
-)
-def test_the_bots_role_cannot(services: Services, target: Target, target_dsn: str, attack: str, worker_id: str) -> None:
-    """The least-privilege role of `db grants` may append and nothing else; payloads are not even readable (scenario 43)."""
-    role = f"dragonfly_test_app_{worker_id}"
-    append(services, 1)
-    target.connection.execute(grants(role).encode())
-    target.connection.execute(f"ALTER ROLE {role} PASSWORD 'x'")
-    own = psycopg.conninfo.make_conninfo(target_dsn, user=role, password="x")
-    with psycopg.connect(own, autocommit=True) as connection:
-        connection.execute("""SELECT ops.chatops_audit_append('{"actor":"dragonfly","event":"x"}')""")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(attack.encode())
-    target.connection.execute(f"DROP OWNED BY {role}")
+def test_what_is_stored_is_what_was_hashed(services: Services) -> None:
+    """Whatever text a fact holds, the stored record stands for exactly the text that was hashed."""
+    facts = {
+        "note": 'é☃ e\u0301 \U0001f409 "\\\n\x01\x7f',
+        "big": 2**70,
+        "list": [1, {"b": 2, "a": "\u2028"}],
+        "no": False,
+    }
+    append(services, **facts)
+    with services.db.read() as tx:
+        [newest] = audit.newest(tx, 1)
+        assert audit.check(tx).is_whole
+    assert stored_text(newest) == canonical(newest.record)
+    assert json.loads(stored_text(newest))["big"] == 2**70
 
 
-def test_the_owner_is_stopped_by_the_trigger(services: Services, target: Target) -> None:
-    """Even the owner is refused until the trigger is taken away."""
-    append(services, 1)
-    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
-        target.connection.execute("DELETE FROM ops.chatops_audit")
+def test_an_older_chain_is_linked_anew(server: TestServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record from before the links has them after the migration, and goes on without a genesis of its own."""
+    with server.database("empty") as dsn:
+        older = tuple(item for item in migrate.available() if item.version < 10)
+        with monkeypatch.context() as before:
+            before.setattr(migrate, "available", lambda: older)
+            before.setattr(migrate, "_record", lambda *_: None)
+            migrate.migrate(Database(dsn).open(), "dev")
+        database = Database(dsn).open()
+        with database.write() as tx:
+            numbers = [audit.append(tx, "test.event", actor="dragonfly", n=n) for n in range(3)]
+        done = migrate.migrate(database, "dev")
+        with database.read() as tx:
+            rows, found = list(audit.walk(tx)), audit.check(tx)
+        database.close()
+    assert (numbers, done[0].version, found.is_whole) == ([1, 2, 3], 10, True)
+    assert [row.record["event"] for row in rows] == ["test.event"] * 3 + ["db.migrated"]
+
+
+def test_it_says_why_it_cannot_be_written(services: Services, target: Target) -> None:
+    """A missing grant and a locked record are errors of the record's own, with SQLSTATE; nothing else is committed."""
+    with target.connection.transaction():
+        target.connection.execute("SELECT FROM ops.chatops_audit_head FOR UPDATE")
+        with pytest.raises(RecordUnavailable, match="55P03"):
+            append(services)
+    with services.db.read() as tx:
+        role = tx.stamp["session_user"]
+    target.connection.execute(f"REVOKE EXECUTE ON FUNCTION ops.chatops_audit_append(text) FROM {role}".encode())
+    with pytest.raises(RecordUnavailable, match="42501"):
+        append(services)
+    with services.db.write() as tx:
+        audit.append_or_go_on(tx, "test.event", actor="dragonfly")
+        assert tx.record(audit.SQL["head"]) is not None, "the transaction goes on"

@@ -507,6 +507,7 @@ HOME = m.Home(
     steps=15,
     ready=14,
 )
+ANCHOR = f"dragonfly-anchor env=dev n=1842 at=2026-01-02T03:04:05.000006Z hash={'ab' * 32} signature={'cd' * 32}"
 CHECK = m.GateCheck(name="API Health", passed=True, skipped=False, message="200, 84 ms")
 GATE = m.GateReport(
     env="dev",
@@ -828,6 +829,8 @@ def examples() -> list[m.Message]:
             ),
         ),
         m.OnCallCard(env="dev", as_of=NOW, now=STATUS.oncall, chains=(("worker-death", (call, call)),)),
+        replace(ALERT, check="audit_chain", label="record", reason="the record does not add up at no. 3 (gap)"),
+        m.AnchorNote(env="dev", as_of=NOW, n=1842, line=ANCHOR),
         m.AlertList(env="dev", as_of=NOW, alerts=STATUS.alerts * 12),
         m.AlertList(env="dev", as_of=NOW, alerts=(), last=STATUS.alerts[0]),
         m.Timeline(

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from bot.bootstrap import stamp
 from bot.clock import SystemClock
 from bot.domain.actor import Actor, cli_actor, slack_actor
 from bot.domain.configuration import DEFAULT_WORKERS, Configuration, People, Rotation
@@ -74,7 +75,7 @@ def product(
     dsn: str, config: Configuration = CONFIG, *, now: Callable[[], datetime] | None = None
 ) -> Iterator[Services]:
     """Give the services on a database, and close them at the end."""
-    database = Database(dsn, now=now).open()
+    database = Database(dsn, now=now, stamp=stamp(config)).open()
     try:
         yield Services(
             config=config,

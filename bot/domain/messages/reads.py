@@ -211,16 +211,37 @@ class AuditList(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditVerdict(Message):
-    """Whether the record adds up."""
+    """Whether the record adds up, and with which copies of its end it was compared."""
 
     whole_to: int
     broken_at: int | None
     fault: str
+    name: str = ""
+    """The break's name, such as `content 1712`."""
+    copied_to: int = 0
+    """As the record itself says; no proof."""
+    anchored_to: int | None = None
+    """The newest number of the copies that were given."""
+    copies: int = 0
+    older: int = 0
+    """Copies from before a restoration: not compared."""
+    unsigned: int = 0
+    has_key: bool = False
+    accepted_at: int | None = None
+    """A person accepted what stands before this number; the chain counts from here."""
 
     @property
     def has_findings(self) -> bool:
         """Say whether it does not add up."""
         return self.broken_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorNote(Message):
+    """A copy of the end of the record, kept in Slack."""
+
+    n: int
+    line: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,112 @@
+"""Anchors: copies of the chain's head that are kept outside of the database, where its owner cannot change them (§11, U4).
+
+An anchor is one line of text, so that it survives a log, a message and a clipboard. Signed where there is a key.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.domain.audit import AuditRow, Head, rfc3339
+from bot.domain.timing import Timing
+
+COPY_AFTER = 100
+"""So many new records are copied without waiting."""
+_LINE = re.compile(
+    r"dragonfly-anchor env=(?P<env>\w+) n=(?P<n>\d{1,18}) at=(?P<at>\S{20,32}Z) hash=(?P<hash>[0-9a-f]{64})"
+    r"(?: signature=(?P<signature>[0-9a-f]{64}))?"
+)
+_TYPED = re.compile(r"^(?P<n>\d{1,18}):(?P<hash>[0-9a-f]{64})$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """Under this number stood this hash, at this time."""
+
+    n: int
+    hash: bytes
+    env: str = ""
+    at: datetime | None = None
+    """None = typed by a person, who knows the number and the hash only."""
+    signature: str = ""
+
+    @property
+    def text(self) -> str:
+        """Return what is signed."""
+        at = rfc3339(self.at) if self.at else ""
+        return f"dragonfly-anchor env={self.env} n={self.n} at={at} hash={self.hash.hex()}"
+
+    @property
+    def line(self) -> str:
+        """Return the anchor as it is kept outside."""
+        return f"{self.text} signature={self.signature}" if self.signature else self.text
+
+    def signed(self, key: bytes) -> "Anchor":
+        """Return the anchor with its signature; without a key it has none."""
+        return replace(self, signature=_sign(key, self.text)) if key else self
+
+    def is_forged(self, key: bytes) -> bool:
+        """Say whether it bears a signature that is not of this key."""
+        return bool(key and self.signature) and not hmac.compare_digest(_sign(key, self.text), self.signature)
+
+
+def _sign(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def read(text: str) -> list[Anchor]:
+    """Return every anchor found in a text, such as a log; or the one that a person typed as `N:HASH`."""
+    typed = _TYPED.match(text.strip())
+    if typed:
+        return [Anchor(n=int(typed["n"]), hash=bytes.fromhex(typed["hash"]))]
+    return [
+        Anchor(
+            n=int(found["n"]),
+            hash=bytes.fromhex(found["hash"]),
+            env=found["env"],
+            at=datetime.fromisoformat(found["at"]),
+            signature=found["signature"] or "",
+        )
+        for found in _LINE.finditer(text)
+    ]
+
+
+def since(restored: AuditRow | None, anchors: Sequence[Anchor]) -> list[Anchor]:
+    """Return the anchors that can be compared: older ones tell of a chain that a person has accepted as lost."""
+    if restored is None:
+        return list(anchors)
+    return [item for item in anchors if item.n >= restored.n and (item.at is None or item.at >= restored.at)]
+
+
+def by_number(anchors: Sequence[Anchor]) -> dict[int, set[str]]:
+    """Return the hashes of anchors, in hexadecimal, by their numbers."""
+    found: dict[int, set[str]] = {}
+    for item in anchors:
+        found.setdefault(item.n, set()).add(item.hash.hex())
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """How far copies of the head have gone outside, as the record itself tells it."""
+
+    n: int
+    """The newest number that was copied; 0 = none."""
+    log_n: int
+    """Where in the record that stands; 0 = nowhere."""
+    log_at: datetime
+    slack_n: int
+    slack_at: datetime
+
+
+def due(head: Head, copied: Copied | None, now: datetime, timing: Timing, *, ending: bool = False) -> str:
+    """Return where a copy of the head goes now: `slack`, `log`, or nowhere. A record at rest is not copied again."""
+    if copied is None:
+        return ""
+    if head.n > copied.slack_n and (ending or now - copied.slack_at >= timing.anchor_slack):
+        return "slack"
+    fresh = head.n - copied.log_n
+    return "log" if fresh >= COPY_AFTER or (fresh and now - copied.log_at >= timing.anchor_log) else ""
