@@ -7,7 +7,7 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sandbox test test-browser check format lint types bench docs lock
+.PHONY: help setup sandbox test test-browser test-crash check format lint types bench docs lock
 
 help: ## print the chores
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,7 +24,7 @@ sandbox: $(READY) ## the whole product on this machine, in the browser
 	$(BIN)/dragonfly sandbox $(ARGS)
 
 test: $(READY) ## the whole suite
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not browser" $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not browser and not crash" $(ARGS)
 ifeq ($(CHROMIUM),)
 	@echo "left out: the browser suite, because no Chromium was found (Debian: apt-get install chromium)"
 else
@@ -33,6 +33,9 @@ endif
 
 test-browser: $(READY) ## the page, pressed by a real Chromium, as one story in its order
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest -q -p no:randomly -m browser $(ARGS)
+
+test-crash: $(READY) ## processes killed at every named point, and what a second one makes of it
+	$(BIN)/python -m pytest -q -n 2 -m crash $(ARGS)
 
 format: $(READY) ## format the code
 	$(BIN)/ruff format .
@@ -44,7 +47,7 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy bot handlers runbooks tests bench docs
 
-check: lint types test ## format, lint, types, tests: what CI runs
+check: lint types test test-crash ## format, lint, types, tests: what CI runs
 
 bench: $(READY) ## speed, as ratios against a floor measured in the same run; writes bench/out/latest.json
 	$(BIN)/python -m bench $(ARGS)

@@ -10,7 +10,8 @@
     ├─ DeliveryError             Slack
     │    RateLimited  DeliveryTransient  DeliveryAmbiguous  DeliveryPermanent
     ├─ StoreError                the database                           exit 3
-    │    StoreUnavailable  StatementTimedOut  StatementRefused (4)  RecordUnavailable  MigrationPending (4)
+    │    StoreUnavailable  OutcomeLost (5)  StatementTimedOut  StatementRefused (4)  RecordUnavailable
+    │    MigrationPending (4)
     └─ ConfigurationError        every fault found, each with what to write instead     exit 2
 
 Anything else that escapes is a bug: exit 70.
@@ -161,6 +162,13 @@ class StoreUnavailable(StoreError):
     """The database cannot be reached, or its log-in is held back by the breaker."""
 
     code = "store.unavailable"
+
+
+class OutcomeLost(StoreUnavailable):
+    """The database went away when something may have been done: its rows say so, read under their lock."""
+
+    code = "store.outcome-lost"
+    exit_code = EXIT_UNKNOWN
 
 
 class StatementTimedOut(StoreError):

@@ -59,8 +59,8 @@ def plan_key(bot_token: str) -> bytes:
 class Bot:
     """The whole product in one process: Slack surface, scheduler, executor, delivery, HTTP."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Put everything together; nothing runs yet."""
+    def __init__(self, settings: Settings, *, crash_hook: Callable[[str], None] = lambda _point: None) -> None:
+        """Put everything together; nothing runs yet. `crash_hook` ends the process at a named point, in tests."""
         token = settings.env.slack_bot_token.get_secret_value()
         web = client(token, settings.env.slack_api_url)
         self.settings = settings
@@ -72,6 +72,7 @@ class Bot:
             directory=SlackDirectory(web, SystemClock(), settings.config.timing),
             plan_key=plan_key(token),
             beside=self._beside.begin,
+            crash_hook=crash_hook,
         )
         self.rejected: Counter[str] = Counter()
         self._spawner = ThreadPoolExecutor(2, thread_name_prefix="unrecorded")

@@ -9,12 +9,15 @@ from bot.errors import (
     ConflictError,
     InvalidCommand,
     NotAllowed,
+    OutcomeLost,
     OutcomeUnknown,
     RecordUnavailable,
     StoreError,
+    StoreUnavailable,
     TargetError,
 )
 from bot.operations import authority, refusals
+from bot.operations.again import once_more
 from bot.operations.services import Services
 from bot.ports import Envelope
 from handlers import actions, commands, submissions
@@ -23,13 +26,17 @@ from handlers.grammar import NoSuchCommand, parse
 
 
 def handle(services: Services, envelope: Envelope) -> None:
-    """Handle one delivery to its answer; what is expected to go wrong is answered, the rest is raised."""
+    """Handle one delivery to its answer; what is expected to go wrong is answered, the rest is raised.
+
+    Raises:
+        StoreUnavailable: the database broke off, and nobody knows how far it came; handling it again reads that.
+    """
     asked = Asked(services=services, envelope=envelope)
     try:
         if envelope.event_type == "app_home_opened":
             actions.show_home(asked)  # whoever may not read is shown that, and recorded
         authority.require(services, asked.actor, Role.VIEWER, "this")
-        _HANDLERS[envelope.kind](asked)
+        once_more(lambda: _HANDLERS[envelope.kind](asked))
     except NotAllowed as error:
         refusals.record(services, asked.actor, error)
         _tell(asked, _not_allowed(asked, error))
@@ -44,6 +51,11 @@ def handle(services: Services, envelope: Envelope) -> None:
     except (TargetError, RecordUnavailable) as error:
         unknown = isinstance(error, OutcomeUnknown)
         _tell(asked, notice(services, "target-failed", message=error.message, unknown=unknown, hint=error.hint))
+    except StoreUnavailable as error:
+        may_be_done = envelope.kind in _ACTS or isinstance(error, OutcomeLost)
+        _tell(asked, notice(services, "kept" if may_be_done else "database-away", message=error.message))
+        if may_be_done:
+            raise
     except StoreError as error:
         _tell(asked, notice(services, "database-away", message=error.message))
 
@@ -83,8 +95,10 @@ def _event(asked: Asked) -> None:
 
 
 def give_up(services: Services, envelope: Envelope, report: str) -> None:
-    """Tell the asker that it was our fault."""
-    _tell(Asked(services=services, envelope=envelope), notice(services, "bug", report=report))
+    """Tell the asker that it was our fault; without a report, that we were stopped in the middle of it again and again."""
+    _tell(Asked(services=services, envelope=envelope), notice(services, "bug" if report else "left", report=report))
 
 
+_ACTS = ("action", "submission")
+"""What may have been done when the database goes away under it."""
 _HANDLERS = {"command": _command, "action": actions.handle, "submission": _submission, "event": _event}

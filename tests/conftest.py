@@ -14,9 +14,16 @@ for _name in [name for name in os.environ if name.startswith(_OURS) and name not
 
 from bot.operations.services import Services  # noqa: E402  # after the environment is scrubbed
 from bot.operations.tables import grants  # noqa: E402
+from bot.store.breaker import BREAKER  # noqa: E402
 from tests.support.databases import TestServer  # noqa: E402
 from tests.support.jobs import Target  # noqa: E402
 from tests.support.product import product  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def closed_breaker() -> None:
+    """Let no refused log-in of an earlier test keep this one from connecting: the breaker is one for the process."""
+    BREAKER.reset()
 
 
 @pytest.fixture(scope="session")

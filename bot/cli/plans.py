@@ -6,7 +6,7 @@ import time
 
 from bot.cli.session import actor, named, services, show, text
 from bot.domain.messages import Message, Notice, PlanCard, PlanFace
-from bot.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNKNOWN, InvalidCommand
+from bot.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNKNOWN, InvalidCommand, OutcomeLost, StoreUnavailable
 from bot.operations import handing_over, plans, runs
 from bot.operations.issuing import Place
 from bot.operations.services import Services
@@ -61,10 +61,18 @@ def _apply(args: argparse.Namespace) -> int:
 
 
 def _carry_out(made: Services, key: str) -> Message:
-    """Carry a confirmed run out, or wait for a bot: only where Slack's directory can be asked is it known who approved."""
+    """Carry a confirmed run out, or wait for a bot: only where Slack's directory can be asked is it known who approved.
+
+    Raises:
+        OutcomeLost: the database went away; a bot that finds the run goes on with it.
+    """
     while True:
-        runs.perform(made, key)
-        done = plans.card(made, key)
+        try:
+            runs.perform(made, key)
+            done = plans.card(made, key)
+        except StoreUnavailable:
+            message = f"{key} is confirmed, and the database went away before its outcome was read"
+            raise OutcomeLost(message, hint=f"dragonfly plan show {key}") from None
         is_due = isinstance(done, PlanCard) and done.face in (PlanFace.WORKING, PlanFace.WAITING) and done.took is None
         if not is_due:
             return done

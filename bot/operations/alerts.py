@@ -276,8 +276,11 @@ def remind_due(services: Services) -> int:
     """
     timing, acted = services.config.timing, 0
     with services.db.write() as tx:
-        for alert in alerts.list_open(tx):
-            held = tx.now - alert.acked_at if alert.acked_at else timedelta(0)
+        for open_one in alerts.list_open(tx):
+            alert = alerts.find(tx, open_one.id, lock=True) if open_one.acked_at else None  # one replica asks
+            if alert is None or alert.acked_at is None or alert.state == "resolved":
+                continue
+            held = tx.now - alert.acked_at
             if held >= timing.ack_lapses:
                 alerts.change(tx, alert, acked_by=None, acked_at=None)
                 _announce_fire(services, tx, alert, "ack_lapsed", "nobody confirmed it")

@@ -10,6 +10,7 @@ from datetime import timedelta
 from bot.domain.messages import Message
 from bot.errors import DeliveryAmbiguous, DeliveryError, DeliveryPermanent, RateLimited
 from bot.operations import cards
+from bot.operations.again import once_more
 from bot.operations.services import Services
 from bot.ports import Chat, Rendered, Renderer
 from bot.store import outbox
@@ -48,7 +49,7 @@ def deliver_due(services: Services) -> int:
 
 
 def _deliver(services: Services, chat: Chat, renderer: Renderer, item: Waiting) -> None:
-    work = _draw(services, renderer, item)
+    work = once_more(lambda: _draw(services, renderer, item))
     if work is None:
         with services.db.write() as tx:
             outbox.end(tx, item, state="superseded")
@@ -57,14 +58,18 @@ def _deliver(services: Services, chat: Chat, renderer: Renderer, item: Waiting) 
         found = _already_there(services, chat, work)
         if found is None:
             return
+        services.crash_hook("K7")
         channel, ts = found or _send(chat, work)
     except DeliveryError as error:
         _record_failure(services, item, error)
         return
-    services.crash_hook("K-sent")
+    once_more(lambda: _mark(services, item, channel, ts))
+    services.log.info("message_delivered kind=%s key=%s attempts=%s", item.kind, item.message_key, item.attempts)
+
+
+def _mark(services: Services, item: Waiting, channel: str, ts: str) -> None:
     with services.db.write() as tx:
         outbox.delivered(tx, item, channel=channel, ts=ts)
-    services.log.info("message_delivered kind=%s key=%s attempts=%s", item.kind, item.message_key, item.attempts)
 
 
 def _draw(services: Services, renderer: Renderer, item: Waiting) -> _Work | None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from bot.domain.ids import sealed
+from bot.errors import StoreUnavailable
 from bot.operations.services import Services
 from bot.ports import Envelope
 from bot.store import inbox
@@ -23,7 +24,9 @@ def receive(services: Services, envelope: Envelope) -> bool:
     Raises:
         StoreUnavailable: it could not be written down; it must not be acknowledged as accepted.
     """
+    services.crash_hook("K1")
     fresh = inbox.receive(services.db, **_kept(envelope))
+    services.crash_hook("K2")
     if fresh:
         services.wake("inbox")
     return fresh
@@ -47,13 +50,23 @@ def _kept(envelope: Envelope) -> dict[str, Any]:
 
 
 def work(services: Services, handle: Handle, give_up: GiveUp) -> int:
-    """Handle every delivery that waits and return how many there were; one that fails is tried three times."""
+    """Handle every delivery that waits and return how many there were; one that fails is tried three times.
+
+    One that meets the database away stays, and is handled again when its claim is over.
+    """
     with services.db.write() as tx:
         waiting = inbox.claim(tx, _AT_ONCE)
     for item in waiting:
         envelope = Envelope(**item.envelope)
+        if item.attempts > _TRIES:  # three processes ended under it: the next one must not
+            services.log.error("delivery_left id=%s attempts=%s", item.id, item.attempts)
+            give_up(envelope, "")
+            _finish(services, item.id, "failed")
+            continue
         try:
             handle(envelope)
+        except StoreUnavailable as error:
+            services.log.warning("delivery_kept id=%s error=%s", item.id, error.code)
         except Exception:  # the last resort of this loop: one bad delivery must not stop the others
             report = f"E-{item.id:X}"
             services.log.exception("delivery_failed report=%s attempt=%s", report, item.attempts)

@@ -118,6 +118,7 @@ def confirm(services: Services, plan_id: str, actor: Actor, *, secret: str | Non
         NotAllowed: the actor is no operator.
     """
     authority.require(services, actor, Role.OPERATOR, f"confirm {plan_id}")
+    services.crash_hook("K3")
     with services.db.write() as tx:
         changes.require_on(services, tx)
         plan = plans.find(tx, plan_id, lock=True)
@@ -133,9 +134,10 @@ def confirm(services: Services, plan_id: str, actor: Actor, *, secret: str | Non
         if not start_run(tx, plan, actor, max(later, tx.now) if later else tx.now):
             return refuse(services, tx, plan, actor, "someone-else", runs.active(tx, plan.preview["resource"]))
         _use_up(services, tx, plan, actor)
+        confirmed = plan_cards.build(services, tx, plan_id)
     services.crash_hook("K4")
     services.wake("runs")
-    return card(services, plan_id)
+    return confirmed
 
 
 def revoke(tx: Tx, plan: Plan) -> None:

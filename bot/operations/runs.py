@@ -7,10 +7,12 @@ Steps that call out: write down that the call is about to be sent, send it once,
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 from bot.domain.actor import Actor, Role, Surface
 from bot.errors import OutcomeUnknown, StatementRefused, StatementTimedOut, TargetError
 from bot.operations import authority, changes, emergency, plan_cards
+from bot.operations.again import once_more
 from bot.operations.declared import UNDO_STEP, UNKNOWN_HERE, stored_step
 from bot.operations.kinds.base import Done, Work
 from bot.operations.kinds.undo import why_not
@@ -23,14 +25,16 @@ from bot.targets.catalog import look
 
 _AT_ONCE = 5
 _TRIES = 3
+_LOCKED = "55P03"
 _AGAIN = {
-    "55P03": "what it would change is locked by somebody else",
+    _LOCKED: "what it would change is locked by somebody else",
     "40001": "somebody else changes the same at the same time",
     "40P01": "it and somebody else wait for each other",
 }
 """What may be gone in a moment (§9); everything else fails at once."""
 _TOO_LONG = f"a statement took longer than {EFFECT_LIMITS.statement.total_seconds():g} s; all of it was taken back"
 NOT_BEGUN = "not begun in time"
+HALF_WAY = "stopped half-way and not gone on with in time"
 
 
 def perform_due(services: Services) -> int:
@@ -38,7 +42,7 @@ def perform_due(services: Services) -> int:
     with services.db.write() as tx:
         due = runs.claim_due(tx, _AT_ONCE)
     for run_id in due:
-        perform(services, run_id)
+        once_more(partial(perform, services, run_id))
     return len(due)
 
 
@@ -84,7 +88,9 @@ def _act_in_batches(services: Services, plan: Plan, not_allowed: str) -> None:
     tries, taken_up = 0, False
     while True:
         try:
-            if not _advance(services, plan, not_allowed, taken_up=taken_up):
+            goes_on = _advance(services, plan, not_allowed, taken_up=taken_up)
+            services.crash_hook("K6")
+            if not goes_on:
                 return
             taken_up = True
         except (StatementTimedOut, StatementRefused) as error:
@@ -117,13 +123,18 @@ def _locked(services: Services, tx: Tx, plan: Plan, states: tuple[str, ...]) -> 
 
 
 def _advance(services: Services, plan: Plan, not_allowed: str, *, taken_up: bool) -> bool:
-    """Carry out one batch in one transaction; say whether there is another. A consumed plan never changes."""
+    """Carry out one batch in one transaction; say whether there is another. A consumed plan never changes.
+
+    A row that somebody else holds is left to the claim loop: another replica is at it, or what a killed process left
+    running on the server, which may still commit (§9).
+    """
+    work = None
     try:
         with _database(services, plan).write() as tx:
             work = _locked(services, tx, plan, ("confirmed", "executing"))
             if work is None:
                 return False
-            reason = _why_not(services, tx, work, not_allowed)
+            reason = _why_not(services, tx, work, not_allowed, taken_up=taken_up)
             if not reason and not taken_up:
                 reason = work.kind.why_not_now(services, tx, work.step)
             if not reason:
@@ -131,6 +142,9 @@ def _advance(services: Services, plan: Plan, not_allowed: str, *, taken_up: bool
             _finish(tx, work, _stopped(work.run, "aborted", reason))
     except _TakeBack as taken:
         _abort(services, plan, taken.reason)
+    except StatementTimedOut as error:
+        if work is not None or error.sqlstate != _LOCKED:
+            raise
     return False
 
 
@@ -142,12 +156,10 @@ def _abort(services: Services, plan: Plan, reason: str) -> None:
             _finish(tx, work, _stopped(work.run, "aborted", reason))
 
 
-def _why_not(services: Services, tx: Tx, work: Work, not_allowed: str) -> str:
-    timing = services.config.timing
-    if tx.now - work.run.not_before > timing.begin_within and work.run.started_at is None:
-        return NOT_BEGUN
-    if work.run.started_at is not None and tx.now - work.run.confirmed_at > timing.begin_within * 5:
-        return "stopped half-way and not gone on with in time"
+def _why_not(services: Services, tx: Tx, work: Work, not_allowed: str, *, taken_up: bool = False) -> str:
+    """Return why a run must not go on, or empty; one that is taken up late is not begun, nor gone on with after a crash."""
+    if not taken_up and tx.now - work.run.not_before > services.config.timing.begin_within:
+        return NOT_BEGUN if work.run.started_at is None else HALF_WAY
     off = changes.why_off(services, tx)
     if off or not_allowed:
         return f"changes are off: {off.reason}" if off else not_allowed
@@ -270,30 +282,32 @@ def _call_once(services: Services, plan: Plan, not_allowed: str) -> None:
             _finish(tx, work, _stopped(work.run, "aborted", reason or "begun elsewhere"))
             return
         audit.append(tx, "step.started", actor=work.run.actor, **plan.facts)
-    services.crash_hook("K6")
+    services.crash_hook("K8")
     assert work.kind.call is not None
     try:
         done = work.kind.call(services, work)
     except OutcomeUnknown as error:
+        services.crash_hook("K9")
         with services.db.write() as tx:
             _mark_unknown(tx, work, error.message)
         return
     except TargetError as error:
         _fail(services, plan, error.message, "")
         return
-    services.crash_hook("K7")
+    services.crash_hook("K10")
+    once_more(lambda: _finish_call(services, plan, done))
+
+
+def _finish_call(services: Services, plan: Plan, done: Done) -> None:
     with services.db.write() as tx:
-        now = _locked(services, tx, plan, ("executing", "unknown"))
-        if now is not None:
-            _finish_call(services, tx, now, done)
-
-
-def _finish_call(services: Services, tx: Tx, work: Work, done: Done) -> None:
-    if done.refused:
-        _finish(tx, work, _stopped(work.run, "aborted", done.refused))
-        return
-    outcome = Outcome(state="succeeded", result=done.result, rows=done.rows, facts=done.facts)
-    _finish(tx, work, _with_proof(services, tx, work, outcome))
+        work = _locked(services, tx, plan, ("executing", "unknown"))
+        if work is None:
+            return
+        if done.refused:
+            _finish(tx, work, _stopped(work.run, "aborted", done.refused))
+            return
+        outcome = Outcome(state="succeeded", result=done.result, rows=done.rows, facts=done.facts)
+        _finish(tx, work, _with_proof(services, tx, work, outcome))
 
 
 def _mark_unknown(tx: Tx, work: Work, reason: str) -> None:
@@ -313,6 +327,7 @@ def reconcile(services: Services) -> int:
             continue
         step, kind = stored_step(services, plan.step, plan.params)
         happened = kind.read_back(services, Work(run=run, plan=plan, step=step, kind=kind, catalog=catalog))
+        services.crash_hook("K11")
         if happened is not None:
             settled += _settle(services, plan, "dragonfly", happened=happened, reason="read back")
     return settled

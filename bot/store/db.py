@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from bot.errors import StatementRefused, StatementTimedOut, StoreUnavailable
+from bot.errors import OutcomeLost, StatementRefused, StatementTimedOut, StoreUnavailable
 from bot.sqlfile import Statement
 from bot.store.breaker import BREAKER
 
@@ -265,7 +265,7 @@ class Database:
         """Give a transaction that commits at the end of the block, under the limits for effects.
 
         Raises:
-            OutcomeUnknown is never raised here: whether an interrupted commit landed is read back under a row lock (§9).
+            OutcomeLost: whether it landed is to be read under the lock of its rows (§9).
         """
         with self._transaction(WRITE, EFFECT_LIMITS, wait) as tx:
             yield tx
@@ -291,7 +291,7 @@ class Database:
         with _translated(), self._begun(begin, limits, wait) as tx:
             try:
                 yield tx
-                tx.connection.commit()
+                _commit(tx.connection)
             except BaseException:
                 with suppress(psycopg.Error):
                     tx.connection.rollback()
@@ -335,6 +335,16 @@ def _begin(connection: GuardedConnection, begin: LiteralString, limits: Limits) 
         row = connection.execute(_LIMITS, limits.values()).fetchone()
     assert row is not None
     return row["now"], row["role"]
+
+
+def _commit(connection: psycopg.Connection[dict[str, Any]]) -> None:
+    try:
+        connection.commit()
+    except psycopg.OperationalError:
+        if not connection.closed:
+            raise
+        message = "the connection to the database broke during a commit; whether it was done is not known"
+        raise OutcomeLost(message, hint="look again when it is back: dragonfly audit list") from None
 
 
 @contextmanager

@@ -25,9 +25,10 @@ LIMIT 1;
 
 -- name: claim
 -- Take messages to send: posts first, an edit or a reply only when the message it belongs to stands, nothing through
--- a closed gate, no two edits of one message within the gap.
+-- a closed gate, no two edits of one message within the gap. Whoever let a lease run out may have sent it: look first.
 UPDATE ops.chatops_outbox AS o
 SET state = 'leased', lease_epoch = o.lease_epoch + 1, leased_at = %(now)s, attempts = o.attempts + 1,
+    last_error = CASE WHEN o.state = 'leased' THEN 'ambiguous:0' ELSE o.last_error END,
     lease_until = %(now)s::timestamptz + make_interval(secs => %(lease_seconds)s)
 WHERE o.id IN (
     SELECT w.id

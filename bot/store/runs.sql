@@ -47,11 +47,11 @@ WHERE id IN (
 RETURNING id;
 
 -- name: progress
--- One batch of several is carried out.
+-- One batch of several is carried out; the claim counts from its end, however long it took.
 UPDATE ops.chatops_run
 SET state = 'executing', started_at = coalesce(started_at, %(now)s), done_to = %(done_to)s,
     rows_affected = %(rows)s, moved = moved || %(moved)s::integer[], result = %(result)s::jsonb,
-    claimed_until = %(now)s::timestamptz + make_interval(secs => %(claim_seconds)s)
+    claimed_until = greatest(%(now)s, clock_timestamp()) + make_interval(secs => %(claim_seconds)s)
 WHERE id = %(id)s AND state IN ('confirmed', 'executing')
 RETURNING id;
 
@@ -93,10 +93,15 @@ RETURNING id;
 
 -- name: list_unknown
 -- Runs of which nobody knows whether they happened, sent since a moment: older ones must not stand before them.
+-- Where a later call went to the same thing, what is seen now says nothing of the one before it.
 SELECT id, step, resource, state, actor, approver, surface, confirmed_at, not_before, started_at, ended_at,
        rows_affected, done_to, result, reason, sqlstate, record_n, proof, proof_until, proof_facts, proved_at, undone_by
-FROM ops.chatops_run
+FROM ops.chatops_run AS r
 WHERE state = 'unknown' AND coalesce(started_at, confirmed_at) > %(since)s
+  AND NOT EXISTS (
+      SELECT FROM ops.chatops_run AS later
+      WHERE later.resource = r.resource AND later.started_at > r.started_at
+        AND later.state IN ('executing', 'succeeded', 'unknown', 'reconciled_done'))
 ORDER BY confirmed_at
 LIMIT %(most)s;
 

@@ -410,7 +410,7 @@ def killed_at(point: str) -> Callable[[str], None]:
     return hook
 
 
-@pytest.mark.parametrize(("point", "sent"), [("K6", 0), ("K7", 1)])
+@pytest.mark.parametrize(("point", "sent"), [("K8", 0), ("K10", 1)])
 def test_a_bot_killed_around_the_call_leaves_it_unknown(
     bot_dsn: str, railway: Cloud, target: Target, point: str, sent: int
 ) -> None:

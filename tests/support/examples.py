@@ -264,6 +264,8 @@ NOTICES = [
     "not-yours",
     "already-done",
     "twice",
+    "kept",
+    "left",
     "expired",
     "replaced",
     "ended",

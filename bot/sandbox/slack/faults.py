@@ -18,6 +18,8 @@ class Fault:
     """The connection is dropped before anything is done."""
     drop_answer: bool = False
     """The call is carried out, then the connection is dropped."""
+    answer_seconds: float = 0.0
+    """The call is carried out, and answered so much later."""
     error: str = ""
     """Slack refuses with this word; nothing is done."""
     status: int = 0

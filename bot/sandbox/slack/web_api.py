@@ -40,6 +40,7 @@ class WebApi:
             return self._dropped(request)
         args, answer, status, retry_after = self._answer(name, request, body, fault)
         self._keep(name, args, answer, status, dropped=fault.drop_answer)
+        await asyncio.sleep(fault.answer_seconds)
         if fault.drop_answer:
             return self._dropped(request)
         return self._response(answer, status, retry_after)
