@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.sandbox.pager import Pager
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.target.system import System
 from bot.sandbox.target.vendor import HEALTH, PAGE
@@ -36,7 +37,7 @@ people = ["U0ADA", "U0BEN"]
 default = [
     {{ label = "on call", call = ["oncall"] }},
     {{ after = "{second}", label = "team lead", call = ["U0BEN"] }},
-    {{ after = "{third}", label = "everyone", call = ["C0OPSALL"] }},
+    {{ after = "{third}", label = "everyone", call = ["C0OPSALL", "pager"] }},
 ]
 migration-block = [
     {{ label = "backend lead", call = ["U0CLEO"] }},
@@ -131,7 +132,15 @@ def file(system: System, runbooks: Path | None = None) -> str:
 
 
 def environment(
-    *, settings: Path, system: System, slack: SlackServer, dsn: str, api_url: str, api_key: str, hooks: Hooks
+    *,
+    settings: Path,
+    system: System,
+    slack: SlackServer,
+    dsn: str,
+    api_url: str,
+    api_key: str,
+    hooks: Hooks,
+    pager: Pager,
 ) -> dict[str, str]:
     """Return the environment of the bot.
 
@@ -142,7 +151,7 @@ def environment(
         dsn: the address of the database under the bot's own role.
         api_url: of the target's API.
         api_key: for it.
-        hooks: where Railway's webhooks are taken.
+        hooks: where Railway's webhooks are taken; pager: the second path, and the outside monitor.
     """
     return {
         "PATH": os.environ.get("PATH", ""),
@@ -159,6 +168,8 @@ def environment(
         "SLACK_API_URL": slack.api_url,
         "PORT": str(hooks.port),
         "DRAGONFLY_HOOK_TOKEN": hooks.token,
+        "DRAGONFLY_PAGER_URL": pager.url,
+        "DRAGONFLY_HEALTHCHECK_URL": pager.ping_url,
     }
 
 

@@ -20,6 +20,7 @@ import yaml
 from bot.operations.tables import grants
 from bot.sandbox import configured
 from bot.sandbox.child import BotChild
+from bot.sandbox.pager import Pager
 from bot.sandbox.postgres import PostgresServer
 from bot.sandbox.serving import Served
 from bot.sandbox.slack.server import SlackServer
@@ -72,7 +73,9 @@ class Sandbox:
         key = secrets.token_hex(16)
         api = Served(web.api(system, key), "target-api").start()
         self._stack.callback(api.stop)
-        self.slack = SlackServer(_slack_settings(options.port), system_app=web.panel(system))
+        pager = Pager().start()
+        self._stack.callback(pager.stop)
+        self.slack = SlackServer(_slack_settings(options.port), system_app=web.panel(system, pager.texts))
         self.slack.start()
         self._stack.callback(self.slack.stop)
         settings = home / "dragonfly.toml"
@@ -80,7 +83,14 @@ class Sandbox:
         hooks = configured.free_hooks()
         system.railway.webhook_url = hooks.url
         environment = configured.environment(
-            settings=settings, system=system, slack=self.slack, dsn=dsn, api_url=api.url, api_key=key, hooks=hooks
+            settings=settings,
+            system=system,
+            slack=self.slack,
+            dsn=dsn,
+            api_url=api.url,
+            api_key=key,
+            hooks=hooks,
+            pager=pager,
         )
         self.shell = home / "shell.env"
         self.shell.touch(0o600)

@@ -10,6 +10,7 @@ import pytest
 
 from bot import settings
 from bot.sandbox import configured
+from bot.sandbox.pager import Pager
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.target.crew import SERVICES
 from bot.sandbox.target.platform import API
@@ -61,7 +62,7 @@ def test_the_bot_is_told_everything(systems: Systems, tmp_path: Path) -> None:
     running = systems.get("deployed")
     path = tmp_path / "dragonfly.toml"
     path.write_text(configured.file(running.system), encoding="utf-8")
-    with SlackServer() as slack:
+    with SlackServer() as slack, Pager() as pager:
         environment = configured.environment(
             settings=path,
             system=running.system,
@@ -70,11 +71,12 @@ def test_the_bot_is_told_everything(systems: Systems, tmp_path: Path) -> None:
             api_url="http://127.0.0.1:1",
             api_key="key",
             hooks=configured.free_hooks(),
+            pager=pager,
         )
         loaded = settings.load(environment, needs_mode=True, needs_slack=True)
 
     config = loaded.config
-    assert loaded.env.port and loaded.env.dragonfly_hook_token
+    assert loaded.env.port and loaded.env.dragonfly_hook_token and config.pager == "webhook"
     assert "SLACK" not in configured.shell(environment) and "DRAGONFLY_DATABASE_URL" in configured.shell(environment)
     assert config.env == "prod" and config.railway and config.api_url == "http://127.0.0.1:1"
     assert {service.name for service in config.services} == {*SERVICES, API}

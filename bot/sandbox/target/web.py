@@ -17,8 +17,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 _HEALTH = "SELECT ingest_status, ingest_last_heartbeat, enforcement_status, enforcement_last_heartbeat, queue_depth, queue_processing FROM ops.v_system_health"
 
 
-def panel(system: System) -> Starlette:
-    """Return the app behind `/system/…`: what the panel shows, and its buttons."""
+def panel(system: System, pages: Callable[[], list[str]] = list) -> Starlette:
+    """Return the app behind `/system/…`: what the panel shows, and its buttons; `pages` are the newest of the pager."""
 
     async def state(_request: Request) -> Response:
         try:
@@ -26,7 +26,7 @@ def panel(system: System) -> Starlette:
         except psycopg.Error:
             return JSONResponse({"error": "the database does not answer"}, status_code=503)
         faults = [{"name": name, "label": label} for name, label in FAULTS]
-        return JSONResponse({**found, "faults": faults, "now": datetime.now(UTC).isoformat()})
+        return JSONResponse({**found, "faults": faults, "pages": pages(), "now": datetime.now(UTC).isoformat()})
 
     async def fault(request: Request) -> Response:
         name = str((await request.json()).get("name", ""))

@@ -26,6 +26,7 @@ export class Panel {
     this.facts.textContent = [`${state.schema} schema, ${state.profile} profile`, ...state.trouble].join(" · ");
     this.workers.replaceChildren(...this.#types(state.workers));
     const known = ORDER.filter((name) => state.queue[name] || name !== "paused");
+    this.pager.replaceChildren(...state.pages.map((text) => el("p", { class: "page" }, text)));
     this.queue.replaceChildren(...known.map((name) => el("div", { class: "count", "data-status": name }, el("strong", {}, (state.queue[name] ?? 0).toLocaleString()), el("span", {}, name))));
   }
 
@@ -38,6 +39,7 @@ export class Panel {
     this.facts = el("small");
     this.workers = el("div", { class: "workers" });
     this.queue = el("div", { class: "queue" });
+    this.pager = el("div", { class: "pager" });
     const faults = state.faults.map((fault) =>
       el("button", { type: "button", class: `control fault ${fault.name === "bring-back" ? "primary" : ""}`, "data-fault": fault.name, onclick: (event) => this.#press(event.target, fault) }, fault.label),
     );
@@ -48,7 +50,7 @@ export class Panel {
     ].map(([label, body]) => el("button", { type: "button", class: "control small", onclick: () => post("/page/faults", body).then(() => toast(label)) }, label));
     this.root.append(
       el("header", { class: "bar" }, el("h2", {}, "Simulated system"), this.facts),
-      el("div", { class: "inside" }, el("h3", {}, "Workers"), this.workers, el("h3", {}, "Queue"), this.queue, el("h3", {}, "Break it"), el("div", { class: "faults" }, ...faults), el("h3", {}, "Break Slack"), el("div", { class: "faults" }, ...slack)),
+      el("div", { class: "inside" }, el("h3", {}, "Workers"), this.workers, el("h3", {}, "Queue"), this.queue, el("h3", {}, "Pager"), this.pager, el("h3", {}, "Break it"), el("div", { class: "faults" }, ...faults), el("h3", {}, "Break Slack"), el("div", { class: "faults" }, ...slack)),
     );
   }
 
