@@ -100,6 +100,33 @@ def test_the_bot_needs_its_tokens() -> None:
         assert word in text
 
 
+@pytest.mark.parametrize(
+    ("toml", "address", "said"),
+    [
+        ("", "pager.example", "begins with https://"),
+        ("[pager]\nshape = 'pagerduty'", "https://events.pagerduty.com/v2/enqueue", "has no routing key"),
+        ("[pager]\nshape = 'sms'", "https://pager.example", "pager.shape"),
+    ],
+)
+def test_a_second_path_that_cannot_work_is_named(toml: str, address: str, said: str, tmp_path: Path) -> None:
+    """Before anybody needs it, and without the address, which carries a token."""
+    found = " ".join(faults(toml, tmp_path, DRAGONFLY_PAGER_URL=address))
+    assert said in found
+    assert address not in found
+
+
+def test_a_pager_that_is_called_must_be_there(tmp_path: Path) -> None:
+    """A level that calls the pager needs its address in the bot; a shell, which pages nobody, may be without."""
+    file = tmp_path / "dragonfly.toml"
+    file.write_text("[contacts]\ndefault = [{ label = 'phone', call = ['pager'] }]", encoding="utf-8")
+    given = {**DATABASE, "DRAGONFLY_CONFIG": str(file)}
+    assert load(given).config.pager == ""
+    with pytest.raises(ConfigurationError) as refused:
+        load(given, needs_slack=True)
+    assert "[contacts] calls the pager" in str(refused.value)
+    assert load({**given, "DRAGONFLY_PAGER_URL": "https://pager.example/t"}).config.pager == "webhook"
+
+
 def test_the_order_of_the_databases() -> None:
     """Our own variable first, then the mode's, then the general ones; its name is kept for the plan's first line."""
     everything = {

@@ -15,6 +15,9 @@ from typing import Annotated
 from bot.domain.timing import PLAYBOOK, Timing
 from bot.domain.written import Account, Duration, Moment, Pattern, SlackId, Zone, between
 
+ON_CALL, PAGER = "oncall", "pager"
+"""Whom a level calls by these names: whoever is on call, and the second path."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerType:
@@ -63,7 +66,7 @@ class Level:
     label: str
     """What the card says: `on call`, `team lead`, `everyone`."""
     call: tuple[str, ...]
-    """`oncall`, Slack user, user-group or channel ids; or a contact that is not in Slack, as it is shown."""
+    """`oncall`, `pager`, Slack user, user-group or channel ids; or a contact that is not in Slack, as it is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +202,10 @@ class Configuration:
     gate: Gate = field(default_factory=Gate)
     railway: bool = False
     """A token for the platform is there."""
+    pager: str = ""
+    """The shape in which the second path is told, `webhook` or `pagerduty`; empty = there is no second path."""
+    monitored: bool = False
+    """An outside monitor is pinged while all is well."""
     team_runbooks: str = ""
     """A directory of a team's own runbooks."""
     team_role: str = ""

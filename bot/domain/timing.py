@@ -167,7 +167,37 @@ class Timing:
     identity_kept: timedelta = _minutes(15)
     """How old it may be when they only look."""
     clock_skew: timedelta = _seconds(2)
-    """`doctor` complains of a clock that differs from the database's by more."""
+    """A clock that differs from the database's by more is a warning, and `doctor` complains of it (§1, T3)."""
+    pulse_interval: timedelta = _seconds(5)
+    """How often a process says that it lives, how its clock stands and how late its ticks are."""
+    silent_after: timedelta = _seconds(60)
+    """What a process said of itself is old after this."""
+    self_check_interval: timedelta = _seconds(15)
+    """Between two looks at ourselves: messages, calls, clocks, ticks, Slack (§16)."""
+    overdue_least: timedelta = _seconds(30)
+    """A check that nobody has looked at for three of its intervals, and for this long, cannot see (§2, O2)."""
+    slack_interval: timedelta = _seconds(15)
+    """Between two sign-ins to Slack; three that fail in a row are an alert (§2)."""
+    scheduler_late: timedelta = _seconds(60)
+    """A tick that should have ended this long ago is late."""
+    page_after: timedelta = _seconds(60)
+    """A critical message that Slack has not taken for this long goes by pager too (§5, Q9)."""
+    outbox_late: timedelta = _seconds(120)
+    """A critical message that nobody has got for this long is an alert."""
+    outbox_life: timedelta = timedelta(hours=24)
+    """A message that could not be delivered for this long is given up, unless its alert still fires (§5, Q8)."""
+    trouble_lately: timedelta = timedelta(hours=1)
+    """A message that was given up, or went to the fallback channel, is an alert for this long."""
+    forged_window: timedelta = _minutes(5)
+    """Wrong signatures within this count together (§6, N6)."""
+    escalate_again: timedelta = _minutes(10)
+    """How long after its last level a chain begins again, where nobody has acknowledged (§4, R4)."""
+    ping_interval: timedelta = _seconds(60)
+    """How often an outside monitor hears that all is well (§16, W1)."""
+    away_after: timedelta = _minutes(2)
+    """Away for longer than this, the bot says so when it is back."""
+    slack_slow: timedelta = _seconds(20)
+    """Messages that wait for longer make every answer say that Slack is slow."""
 
     @property
     def probe_fresh(self) -> timedelta:
@@ -205,6 +235,15 @@ FAST = replace(
     probe_span=_seconds(4),
     resume_interval=_seconds(4),
     numbers_edit=_seconds(5),
+    pulse_interval=_seconds(1),
+    silent_after=_seconds(10),
+    self_check_interval=_seconds(1),
+    page_after=_seconds(15),
+    outbox_late=_seconds(30),
+    trouble_lately=_seconds(60),
+    escalate_again=_seconds(60),
+    away_after=_seconds(30),
+    slack_interval=_seconds(5),
 )
 
 PROFILES = {"playbook": PLAYBOOK, "fast": FAST}

@@ -6,6 +6,8 @@ from bot.domain.configuration import (
     DEFAULT_SERVICES,
     DEFAULT_VENDORS,
     DEFAULT_WORKERS,
+    ON_CALL,
+    PAGER,
     Configuration,
     Level,
     Rotation,
@@ -50,6 +52,13 @@ def require_slack(env: Environment, file: File, faults: list[str]) -> None:
         "DRAGONFLY_HOOK_TOKEN is set and PORT is not: there is no route for webhooks; set PORT, or unset it": (
             not env.dragonfly_hook_token or env.port is not None
         ),
+        "DRAGONFLY_METRICS_TOKEN is set and PORT is not: there is no route for metrics; set PORT, or unset it": (
+            not env.dragonfly_metrics_token or env.port is not None
+        ),
+        "[contacts] calls the pager and DRAGONFLY_PAGER_URL is not set; set it, or take `pager` out": (
+            env.dragonfly_pager_url
+            or all(PAGER not in level.call for chain in file.contacts.values() for level in chain)
+        ),
         "no alert channel: set DRAGONFLY_ALERT_CHANNEL or slack.alert_channel to a channel id such as C0123": (
             env.dragonfly_alert_channel or file.slack.alert_channel
         ),
@@ -81,11 +90,27 @@ def configuration(env: Environment, file: File, mode: str, variable: str, faults
         migrations=file.migrations,
         gate=file.gate,
         railway=bool(env.railway_token or env.railway_api_token),
+        pager=_pager(env, file, faults),
+        monitored=bool(env.dragonfly_healthcheck_url),
         team_runbooks=file.runbooks.folder,
         team_role=file.runbooks.role,
         api_url=env.dragonfly_api_url_prod if mode == "prod" else env.dragonfly_api_url_dev,
         database_variable=variable,
     )
+
+
+def _pager(env: Environment, file: File, faults: list[str]) -> str:
+    """Return the shape of the second path, or nothing where there is none; PagerDuty's key is the address's user."""
+    for name in ("dragonfly_pager_url", "dragonfly_healthcheck_url"):
+        given = getattr(env, name).get_secret_value()
+        if given and not given.startswith(("https://", "http://")):
+            faults.append(f"{name.upper()} is no web address; write one that begins with https://")
+    address = env.dragonfly_pager_url.get_secret_value()
+    if address and file.pager.shape == "pagerduty" and "@" not in address:
+        faults.append(
+            "DRAGONFLY_PAGER_URL has no routing key for PagerDuty; write https://KEY@events.pagerduty.com/v2/enqueue"
+        )
+    return file.pager.shape if address else ""
 
 
 def _rotation(env: Environment, file: File) -> Rotation | None:
@@ -94,14 +119,14 @@ def _rotation(env: Environment, file: File) -> Rotation | None:
 
 
 def _contacts(file: File, faults: list[str]) -> dict[str, tuple[Level, ...]]:
-    """Return whom each level calls: ids of Slack, whoever is on call, or a card as it is shown."""
+    """Return whom each level calls: ids of Slack, whoever is on call, the pager, or a card as it is shown."""
     cards = {name: " ".join(filter(None, (card.name, card.phone, card.link))) for name, card in file.cards.items()}
     faults += [
-        f"contacts.{name}: {who!r} is no Slack id, not `oncall`, and no name of [cards]"
+        f"contacts.{name}: {who!r} is no Slack id, not `oncall` or `pager`, and no name of [cards]"
         for name, levels in file.contacts.items()
         for level in levels
         for who in level.call
-        if who != "oncall" and who not in cards and not is_slack_id(who)
+        if who not in (ON_CALL, PAGER) and who not in cards and not is_slack_id(who)
     ]
     return {
         name.replace("_", "-"): tuple(

@@ -55,6 +55,9 @@ class Environment(BaseSettings):
     dragonfly_config: str = ""
     dragonfly_hook_token: SecretStr = UNSET
     dragonfly_audit_key: SecretStr = UNSET
+    dragonfly_metrics_token: SecretStr = UNSET
+    dragonfly_pager_url: SecretStr = UNSET
+    dragonfly_healthcheck_url: SecretStr = UNSET
     railway_token: SecretStr = UNSET
     railway_api_token: SecretStr = UNSET
     railway_api_url: str = "https://backboard.railway.com/graphql/v2"
@@ -99,6 +102,12 @@ class RunbooksTable(Table):
     role: str = Field(default="", pattern=r"^([a-z_][a-z0-9_]{0,62})?$")
 
 
+class PagerTable(Table):
+    """`[pager]`."""
+
+    shape: Literal["webhook", "pagerduty"] = "webhook"
+
+
 def unknown(key: str, known: Collection[str]) -> str:
     """Return the words for a key that a table does not have."""
     near = difflib.get_close_matches(key, known, n=1)
@@ -137,4 +146,5 @@ class File(Table):
     migrations: Migrations = Migrations()
     gate: Gate = Gate()
     runbooks: RunbooksTable = RunbooksTable()
+    pager: PagerTable = PagerTable()
     timing: dict[Annotated[str, AfterValidator(_duration_name)], Duration] = {}
