@@ -150,6 +150,12 @@ class DeliveryPermanent(DeliveryError):
 
     code = "delivery.permanent"
 
+    @property
+    def is_about_us(self) -> bool:
+        """Say whether Slack refuses the app itself, whatever it sends (specification §5)."""
+        words = ("invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "missing_scope")
+        return self.slack_error in words
+
 
 class StoreError(BotError):
     """The database did not do what was asked."""

@@ -23,6 +23,7 @@ class Executor:
         self._work = dict(work)
         self._idle_seconds = idle_seconds
         self._stopping = threading.Event()
+        self._failed: dict[str, str] = {}
         self._awake = {name: threading.Event() for name in work}
         self._threads = [
             threading.Thread(target=self._loop, args=(name,), name=f"{name}-{number}", daemon=True)
@@ -49,18 +50,22 @@ class Executor:
         for thread in self._threads:
             thread.join(within_seconds)
 
+    def once(self, name: str) -> int:
+        """Do some work of a kind here and now, and return how much; a failure is logged when its text changes."""
+        try:
+            done = self._work[name]()
+        except Exception as error:  # noqa: BLE001  # the last resort of a loop that must go on
+            self._failed[name] = _say_once(name, error, self._failed.get(name, ""))
+            return 0
+        self._failed.pop(name, None)
+        return done
+
     def _loop(self, name: str) -> None:
-        awake, work, said = self._awake[name], self._work[name], ""
+        awake = self._awake[name]
         while not self._stopping.is_set():
             awake.clear()
             self._stopping.wait(_GRACE_SECONDS)
-            done = 0
-            try:
-                done = work()
-                said = ""
-            except Exception as error:  # noqa: BLE001  # the last resort of a loop that must go on
-                said = _say_once(name, error, said)
-            if not done and not self._stopping.is_set():
+            if not self.once(name) and not self._stopping.is_set():
                 awake.wait(self._idle_seconds)
 
 

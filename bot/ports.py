@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.messages import Message
+from bot.domain.messages import Message, Page
 from bot.domain.platform import LogLine, ServiceState
 from bot.domain.vendor import Answer
 from bot.domain.workers import SourceVerdict
@@ -54,6 +54,9 @@ class Renderer(Protocol):
     def view(self, message: Message) -> Mapping[str, object]:
         """Return a modal or Home view."""
 
+    def line(self, message: Message) -> str:
+        """Return a message as one line of at most 140 characters, for a pager."""
+
 
 class Chat(Protocol):
     """Slack's Web API as far as we use it.
@@ -93,6 +96,16 @@ class Chat(Protocol):
 
     def check(self) -> None:
         """Ask Slack who we are; raises when it does not answer or refuses the token."""
+
+
+class Pager(Protocol):
+    """The second path: told of alerts when Slack is not enough."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+    def send(self, page: Page, text: str) -> None:
+        """Tell of a trigger, an acknowledgement or an end; raises `DeliveryError` when it was not taken."""
 
 
 class Directory(Protocol):
@@ -163,6 +176,8 @@ class VendorProbe(Protocol):
         """Read a status page."""
 
 
+Count = Callable[[str, str], None]
+"""Count one more of what `/metrics` shows: (`commands`, `status`), (`deliveries`, `delivered`)."""
 Wake = Callable[[str], None]
 """Tell this process's loops that there is work now: `inbox`, `runs` or `delivery`; they find it anyway (D3)."""
 

@@ -6,19 +6,24 @@ import os
 import signal
 import threading
 import time
-from collections import Counter
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 from bot.bootstrap import build
 from bot.clock import SystemClock
-from bot.errors import ConflictError, DeliveryError, MigrationPending, StoreError
+from bot.domain.watch import FORGED, SLACK_FAILS, Said
+from bot.errors import ConflictError, DeliveryError, DeliveryPermanent, MigrationPending, StoreError
 from bot.executor import Beside, Executor
+from bot.http.metrics import Metrics
 from bot.http.server import Edge, HttpServer
+from bot.http.signature import FORGERIES
 from bot.operations import (
     alerts,
+    changes,
     checks,
     delivery,
     detection,
@@ -26,6 +31,7 @@ from bot.operations import (
     escalations,
     gate_runs,
     inbox,
+    measuring,
     pausing,
     plans,
     preflight,
@@ -33,9 +39,11 @@ from bot.operations import (
     reachability,
     record,
     runs,
+    selfchecks,
 )
 from bot.operations.tables import OWNER_VARIABLE
 from bot.ports import Envelope
+from bot.render.slack import SlackRenderer
 from bot.scheduler import Scheduler
 from bot.settings import Settings
 from bot.slack.app import build as build_app
@@ -43,7 +51,9 @@ from bot.slack.app import client
 from bot.slack.chat import SlackChat
 from bot.slack.directory import SlackDirectory
 from bot.slack.socket import Socket
+from bot.store.changes import FREEZE
 from bot.store.migrate import require_current
+from bot.targets.pager import HttpPager, Monitor
 from handlers.dispatch import give_up, handle
 from handlers.listeners import Listeners
 
@@ -66,15 +76,25 @@ class Bot:
         self.settings = settings
         self.chat = SlackChat(web, env=settings.config.env)
         self._beside = Beside()
+        self.metrics = Metrics(lambda: measuring.now(self.services, self._scheduler.latest()[1]))
+        pager, monitor = settings.env.dragonfly_pager_url, settings.env.dragonfly_healthcheck_url
+        self._monitor = Monitor(monitor.get_secret_value()) if monitor else None
+        config = settings.config
         self.services = replace(
             build(settings, wake=self._wake),
             chat=self.chat,
-            directory=SlackDirectory(web, SystemClock(), settings.config.timing),
+            directory=SlackDirectory(web, SystemClock(), config.timing),
+            renderer=SlackRenderer(zone=config.zone, names=config.people.names, mode=lambda: self._pulse.mode),
+            pager=HttpPager(pager.get_secret_value(), config.pager) if pager else None,
+            count=self.metrics.count,
             plan_key=plan_key(token),
             beside=self._beside.begin,
             crash_hook=crash_hook,
         )
-        self.rejected: Counter[str] = Counter()
+        self._pulse = selfchecks.Pulse(self.services, self._said)
+        self._slack_fails, self._slack_error = 0, ""
+        self._forged: deque[float] = deque(maxlen=FORGED * 10)
+        """When requests came whose signature was wrong, by the monotonic clock."""
         self._spawner = ThreadPoolExecutor(2, thread_name_prefix="unrecorded")
         self.app = build_app(web)
         Listeners(self.services, team=lambda: self.chat.team_id, spawn=self._spawn).register(self.app)
@@ -101,12 +121,13 @@ class Bot:
             "inbox": lambda: inbox.work(services, self._handle, self._give_up),
             "runs": lambda: runs.perform_due(services),
             "delivery": lambda: delivery.deliver_due(services),
+            "pages": lambda: delivery.deliver_pages(services),
         }
         return Executor(work, threads={"inbox": 3, "runs": 3, "delivery": 2}, idle_seconds=_IDLE_SECONDS)
 
     def _ticks(self) -> Scheduler:
-        services, second = self.services, timedelta(seconds=1)
-        looks = min(services.config.timing.check_interval, timedelta(seconds=5))
+        services, second, timing = self.services, timedelta(seconds=1), self.services.config.timing
+        looks = min(timing.check_interval, timedelta(seconds=5))
         return Scheduler(
             {
                 "checks": (looks, lambda: checks.run_due(services)),
@@ -120,17 +141,48 @@ class Bot:
                 "preflight": (timedelta(seconds=30), lambda: preflight.watch(services)),
                 "reviews": (timedelta(minutes=1), lambda: emergency.remind_due(services)),
                 "unknown": (timedelta(seconds=5), lambda: runs.reconcile(services)),
-                "reachability": (services.config.timing.check_interval, self._reach.look),
-                "record": (services.config.timing.check_interval, self._record.look),
-                "slack": (timedelta(seconds=20), self._know_slack),
+                "reachability": (timing.check_interval, self._reach.look),
+                "record": (timing.check_interval, self._record.look),
+                "slack": (timing.slack_interval, self._ask_slack),
+                "pulse": (timing.pulse_interval, self._pulse.beat),
+                "monitor": (timing.ping_interval, self._ping),
                 "socket": (timedelta(seconds=3), self._watch_socket),
             }
         )
 
-    def _know_slack(self) -> None:
-        """Learn who we are as soon as Slack answers."""
-        if not self.chat.team_id:
+    def _ask_slack(self) -> None:
+        """Ask Slack who we are; what it refuses for good counts as often as it must."""
+        try:
             self.chat.check()
+        except DeliveryError as error:
+            for_good = isinstance(error, DeliveryPermanent) and error.is_about_us
+            self._slack_fails = SLACK_FAILS if for_good else self._slack_fails + 1
+            self._slack_error = error.slack_error
+            _LOG.warning("slack_away error=%s", error.slack_error)
+        else:
+            self._slack_fails, self._slack_error = 0, ""
+
+    def _said(self) -> Said:
+        """Return what this process says of itself; ticks that wait for others are judged by their checks' ages."""
+        tick, seconds = self._scheduler.latest(leave_out=("outside", "unknown"))
+        since = time.monotonic() - self.services.config.timing.forged_window.total_seconds()
+        return Said(
+            late_tick=tick,
+            late_seconds=seconds,
+            slack_fails=self._slack_fails,
+            slack_error=self._slack_error,
+            forged=sum(moment > since for moment in tuple(self._forged)),
+        )
+
+    def _ping(self) -> None:
+        """Tell the outside monitor that all is well, when it is; nobody can tell it that we are dead."""
+        if self._monitor is not None and self._pulse.is_well() and not self._monitor.ping():
+            _LOG.warning("monitor_not_reached")
+
+    def _rejected(self, reason: str) -> None:
+        self.metrics.count("rejections", reason)
+        if reason in FORGERIES:
+            self._forged.append(time.monotonic())
 
     def _watch_socket(self) -> None:
         """Renew a connection that looks alive and hears nothing."""
@@ -147,13 +199,22 @@ class Bot:
         self._record.begin()
         for fault in self.services.runbook_faults:
             _LOG.warning("team_runbook_left_out fault=%r", fault)
-        try:
-            self.chat.check()
-        except DeliveryError as error:
-            _LOG.warning("slack_away error=%s", error.slack_error)
+        self._ask_slack()
+        self._recover()
         self._executor.start()
         self._scheduler.start()
         self._surface()
+
+    def _recover(self) -> None:
+        """Say that we are back, before anything else, and finish what was left behind, before commands are taken (W5)."""
+        try:
+            if self._pulse.beat():
+                self._executor.once("delivery")
+        except StoreError as error:
+            _LOG.warning("not_recovered error=%r", error.message)
+            return
+        while self._executor.once("runs"):
+            pass
 
     def _check_store(self) -> None:
         try:
@@ -183,9 +244,14 @@ class Bot:
             secrets=[item.get_secret_value() for item in secrets],
             clock=SystemClock(),
             ready=self.is_ready,
-            rejected=lambda reason: self.rejected.update([reason]),
-            hook=lambda: detection.hint(self.services),
+            rejected=self._rejected,
+            hooks={
+                "railway": lambda: checks.hint(self.services, detection.DEPLOY),
+                "alertmanager": lambda: checks.hint(self.services),
+            },
             hook_token=env.dragonfly_hook_token.get_secret_value(),
+            metrics=self.metrics.text,
+            metrics_token=env.dragonfly_metrics_token.get_secret_value(),
         )
         server = HttpServer(edge.routes(), port)
         server.start()
@@ -193,12 +259,16 @@ class Bot:
         self.port = server.port
 
     def is_ready(self) -> bool:
-        """Say whether work can be done: the database answers and Slack knows us."""
+        """Say whether work can be done: the database answers, Slack lets us in, clocks and record are well (W2).
+
+        A freeze is somebody's will and no fault: frozen, we are ready.
+        """
         try:
-            with self.services.db.read(wait=timedelta(seconds=1)):
-                return bool(self.chat.team_id)
+            with self.services.db.read(wait=timedelta(seconds=1)) as tx:
+                off = changes.why_off(self.services, tx)
         except StoreError:
             return False
+        return bool(self.chat.team_id) and not self.chat.refused and (off is None or off.cause == FREEZE)
 
     def stop(self) -> None:
         """Take no more, finish what is begun, close."""
@@ -209,6 +279,10 @@ class Bot:
         self._beside.stop()
         self._record.end()
         self._spawner.shutdown(wait=True)
+        with suppress(StoreError):
+            self._pulse.stop()
+        if self._monitor is not None:
+            self._monitor.close()
         self.services.close()
 
 

@@ -4,7 +4,8 @@
 """
 
 import logging
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -19,6 +20,9 @@ class Scheduler:
     def __init__(self, ticks: Mapping[str, tuple[timedelta, Callable[[], object]]]) -> None:
         """Prepare every tick; nothing runs before `start`."""
         self._said: dict[str, str] = {}
+        self._intervals = {name: interval.total_seconds() for name, (interval, _tick) in ticks.items()}
+        self._ended: dict[str, float] = {}
+        """When each tick ended last, by the monotonic clock."""
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(max(1, len(ticks)))},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -32,7 +36,17 @@ class Scheduler:
     def start(self) -> None:
         """Begin to tick."""
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        self._ended = dict.fromkeys(self._intervals, time.monotonic())
         self._scheduler.start()
+
+    def latest(self, leave_out: Collection[str] = ()) -> tuple[str, float]:
+        """Return the tick that is furthest behind, and by how many seconds; empty when none is."""
+        now = time.monotonic()
+        behind = {
+            name: now - ended - self._intervals[name] for name, ended in self._ended.items() if name not in leave_out
+        }
+        name = max(behind, key=lambda name: behind[name], default="")
+        return (name, behind[name]) if name and behind[name] > 0 else ("", 0.0)
 
     def stop(self) -> None:
         """Finish the ticks that run, and begin no more."""
@@ -49,3 +63,4 @@ class Scheduler:
             self._said[name] = text
         else:
             self._said.pop(name, None)
+        self._ended[name] = time.monotonic()

@@ -80,7 +80,14 @@ def _tell(asked: Asked, message: Message) -> None:
 
 
 def _command(asked: Asked) -> None:
-    commands.handle(asked, parse(asked.envelope.text, asked.services.runbooks))
+    command = parse(asked.envelope.text, asked.services.runbooks)
+    asked.services.count("commands", command.name)
+    commands.handle(asked, command)
+
+
+def _action(asked: Asked) -> None:
+    asked.services.count("presses", asked.envelope.action_id.partition(":")[0])
+    actions.handle(asked)
 
 
 def _submission(asked: Asked) -> None:
@@ -101,4 +108,4 @@ def give_up(services: Services, envelope: Envelope, report: str) -> None:
 
 _ACTS = ("action", "submission")
 """What may have been done when the database goes away under it."""
-_HANDLERS = {"command": _command, "action": actions.handle, "submission": _submission, "event": _event}
+_HANDLERS = {"command": _command, "action": _action, "submission": _submission, "event": _event}

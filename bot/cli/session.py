@@ -18,7 +18,7 @@ from bot.domain.messages import CannotPlan, LogReport, Message, Notice, StatusCa
 from bot.domain.params import checked
 from bot.errors import EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, ChangesOff, InvalidCommand, NotAllowed
 from bot.logs import set_up
-from bot.operations import refusals
+from bot.operations import modes, refusals
 from bot.operations.services import Services
 from bot.operations.table import OPERATIONS
 from bot.render.terminal import TerminalRenderer, colour, to_json
@@ -86,8 +86,8 @@ def named(values: Sequence[str]) -> dict[str, str]:
 
 def text(message: Message, made: Services | None = None) -> str:
     """Return a message as a terminal shows it."""
-    names = made.config.people.names if made else {}
-    return in_a_shell(TerminalRenderer(zone=get_localzone_name() or "UTC", names=names).text(message))
+    names, mode = (made.config.people.names, modes.read(made)) if made else ({}, None)
+    return in_a_shell(TerminalRenderer(zone=get_localzone_name() or "UTC", names=names).text(message, mode))
 
 
 def show(message: Message, args: argparse.Namespace, made: Services | None = None) -> int:

@@ -8,11 +8,12 @@ import asyncio
 import hmac
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import anyio.to_thread
 import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST
 from slack_bolt import App, BoltRequest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -62,42 +63,67 @@ class Edge:
         clock: Clock,
         ready: Callable[[], bool],
         rejected: Callable[[str], None],
-        hook: Callable[[], None] | None = None,
+        hooks: Mapping[str, Callable[[], None]] | None = None,
         hook_token: str = "",
+        metrics: Callable[[], bytes] | None = None,
+        metrics_token: str = "",
     ) -> None:
-        """Keep what the routes need; `rejected` counts what was not from Slack, `hook` is told that something was told."""
+        """Keep what the routes need; a route whose token is not set does not exist.
+
+        Args:
+            app: takes what is Slack's.
+            secrets: with which Slack signs.
+            clock: says whether a signature is fresh.
+            ready: says whether work can be done.
+            rejected: counts what was not from Slack, by its reason.
+            hooks: by who calls: told that something was told.
+            hook_token: the last part of a hook's address.
+            metrics: returns Prometheus' text.
+            metrics_token: the bearer of that question.
+        """
         self._app = app
         self._secrets = tuple(secrets)
         self._clock = clock
         self._ready = ready
-        self._hook = hook
+        self._hooks = hooks or {}
         self._hook_token = hook_token
+        self._metrics = metrics
+        self._metrics_token = metrics_token
         self._rejected = rejected
         self._limit: anyio.CapacityLimiter | None = None
         self._log = logging.getLogger("dragonfly.http")
 
     def routes(self) -> Starlette:
         """Return the application."""
-        hooks = [Route("/hooks/railway/{token}", self.railway, methods=["POST"])] if self._hook_token else []
+        optional = [Route("/hooks/{caller}/{token}", self.hook, methods=["POST"])] if self._hook_token else []
+        if self._metrics is not None and self._metrics_token:
+            optional.append(Route("/metrics", self.metrics))
         return Starlette(
             routes=[
                 Route("/slack/events", self.slack, methods=["POST"]),
                 Route("/livez", self.livez),
                 Route("/readyz", self.readyz),
-                *hooks,
+                *optional,
             ]
         )
 
-    async def railway(self, request: Request) -> Response:
-        """Take a hint: what it says is not read, because it is not signed; the deployments are looked at instead."""
-        if not hmac.compare_digest(request.path_params["token"].encode(), self._hook_token.encode()):
+    async def hook(self, request: Request) -> Response:
+        """Take a hint: what it says is not read, because it is not signed; what it is about is looked at instead."""
+        told = self._hooks.get(request.path_params["caller"])
+        if not _same(request.path_params["token"], self._hook_token) or told is None:
             return self._reject("another token", 404, 0)
         body = await _body(request)
         if isinstance(body, int):
             return self._reject("hook", body, 0)
-        if self._hook is not None:
-            await anyio.to_thread.run_sync(self._hook)
+        await anyio.to_thread.run_sync(told)
         return PlainTextResponse("ok")
+
+    async def metrics(self, request: Request) -> Response:
+        """Answer whoever bears the token with Prometheus' text."""
+        assert self._metrics is not None
+        if not _same(request.headers.get("authorization", ""), f"Bearer {self._metrics_token}"):
+            return self._reject("another token", 401, 0)
+        return Response(await anyio.to_thread.run_sync(self._metrics), media_type=CONTENT_TYPE_LATEST)
 
     async def livez(self, _request: Request) -> Response:
         """Say that the process runs; never waits for a listener."""
@@ -138,6 +164,11 @@ class Edge:
         request.context["signature"] = headers["x-slack-signature"]
         answer = self._app.dispatch(request)
         return Response(answer.body, status_code=answer.status, headers=answer.first_headers_without_set_cookie())
+
+
+def _same(given: str, token: str) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(given.encode(), token.encode())
 
 
 async def _body(request: Request) -> bytes | int:

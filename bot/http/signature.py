@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 FRESH_SECONDS = 300
+FORGERIES = ("malformed signature", "wrong signature")
+"""Reasons that somebody who is not Slack gives; `stale` may be a clock."""
 _TIMESTAMP = re.compile(r"^[0-9]{10}$")
 _SIGNATURE = re.compile(r"^v0=[0-9a-f]{64}$")
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot import words
+from bot.domain.configuration import PAGER
 from bot.domain.ids import alert_key
 from bot.domain.messages import AlertCard, AlertFace, AlertReply, Call, Link, Message, StepLine, WorkerLine
 from bot.domain.workers import SourceVerdict
@@ -13,7 +14,7 @@ from bot.operations import looking
 from bot.operations.declared import shown_step
 from bot.operations.services import Services
 from bot.store import alerts, escalations, outbox, plans
-from bot.store.alerts import Alert, RunLine
+from bot.store.alerts import Alert, Event, RunLine
 from bot.store.db import Tx
 from bot.store.escalations import Escalation
 
@@ -21,15 +22,21 @@ _SAYS = words.load("alerts")
 _ID = re.compile(r"^[UWSCG][A-Z0-9]+$")
 
 
+def title(alert: Alert) -> str:
+    """Return an alert's name, as lists and pages say it."""
+    label = alert.evidence.get("label", alert.check_id)
+    return str(_SAYS["titles"][alert.check_id].format(label=label))
+
+
 def announce_edit(tx: Tx, alert: Alert) -> None:
     """Queue an edit of an alert's card."""
     outbox.enqueue_live(tx, "update", "alert", alert.id, alert.channel, priority=outbox.CRITICAL)
 
 
-def announce_reply(tx: Tx, alert: Alert, event_id: int, *, broadcast: bool = False) -> None:
-    """Queue a reply in the alert's thread that tells of one event."""
+def announce_reply(tx: Tx, alert: Alert, event_id: int, *, broadcast: bool = False) -> str:
+    """Queue a reply in the alert's thread that tells of one event, and return its key."""
     where = (alert.id, alert.channel, event_id)
-    outbox.enqueue_reply(tx, "alert", *where, priority=outbox.CRITICAL, broadcast=broadcast, event=event_id)
+    return outbox.enqueue_reply(tx, "alert", *where, priority=outbox.CRITICAL, broadcast=broadcast, event=event_id)
 
 
 def announce_elsewhere(tx: Tx, alert: Alert, event_id: int, channel: str) -> None:
@@ -82,9 +89,18 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         scenario=alert.scenario,
         service=services.config.service_of(alert.labels.get("worker_type", "")),
         sources=evidence.get("sources"),
+        late=_told_late(tx, alert),
         **_held_by(services, alert),
         **_ends(services, alert),
     )
+
+
+def _told_late(tx: Tx, alert: Alert) -> bool:
+    """Say whether an alert was over before its card arrived: one message then tells all of it (§5, Q8)."""
+    if alert.resolved_at is None:
+        return False
+    posted = outbox.delivered_at(tx, outbox.live_key("alert", alert.id))
+    return posted is None or posted > alert.resolved_at
 
 
 def _face(alert: Alert, chain: list[Escalation], now: datetime) -> AlertFace:
@@ -98,7 +114,7 @@ def _face(alert: Alert, chain: list[Escalation], now: datetime) -> AlertFace:
         return AlertFace.ACKED
     if alert.unsteady:
         return AlertFace.UNSTEADY
-    if any(item.level > 1 and item.done_at for item in chain):
+    if any((item.level > 1 or item.repeat > 1) and item.done_at for item in chain):
         return AlertFace.ESCALATED
     return AlertFace.REOPENED if alert.reopens else AlertFace.FIRING
 
@@ -167,11 +183,23 @@ def _left(services: Services, tx: Tx, alert: Alert, event: str) -> int:
     return sum(looking.held_by_the_dead(services, tx).values())
 
 
+def _called_anew(tx: Tx, event: Event, alert_id: int) -> bool:
+    """Say whether the same people were called again since: whoever reads late needs the newest call only."""
+    return event.event == "escalated" and any(
+        later.id > event.id and later.event == event.event and later.facts.get("who") == event.facts.get("who")
+        for later in alerts.events(tx, alert_id)
+    )
+
+
+def _people(called: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(who for who in called if _ID.match(who))
+
+
 def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:
     """Build the thread reply an outbox row asks for."""
     alert = alerts.find(tx, int(facts["id"]))
     event = alerts.event(tx, int(facts["event"]))
-    if alert is None or event is None:
+    if alert is None or event is None or _told_late(tx, alert) or _called_anew(tx, event, alert.id):
         return None
     chain = escalations.of_alert(tx, alert.id)
     ran = alerts.runs_of(tx, alert.id)
@@ -186,8 +214,8 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         label=evidence.get("label", alert.check_id),
         at=event.at,
         word=_SAYS["wrong"][alert.check_id],
-        mentions=tuple(who for who in called if _ID.match(who)) or tuple(who for item in chain[:1] for who in item.who),
-        contacts=tuple(who for who in called if not _ID.match(who)),
+        mentions=_people(called) or _people(tuple(who for item in chain[:1] for who in item.who)),
+        contacts=tuple(who for who in called if not _ID.match(who) and who != PAGER),
         called=str(event.facts.get("label", "")),
         earlier=tuple(_call(item) for item in chain if item.done_at and item.done_at < event.at),
         next_calls=tuple(_call(item) for item in chain if not item.done_at),

@@ -1,32 +1,45 @@
 """Alerts from observation to message: one transaction for the change, its event, its messages and its record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot import words
 from bot.domain.actor import Actor, Role
 from bot.domain.alerts import Change, decide, fingerprint, is_unsteady
-from bot.domain.escalation import chain
+from bot.domain.escalation import SELF_CHECK, chain
 from bot.domain.ids import alert_key
 from bot.domain.messages import AlertLine, AlertList, Message, Timeline, TimelineEntry
 from bot.domain.workers import Status
-from bot.operations import alert_cards, authority
+from bot.operations import alert_cards, authority, pages
 from bot.operations.services import Services
 from bot.store import alerts, audit, escalations, outbox
 from bot.store.alerts import Alert
 from bot.store.db import Tx
 
+SELF_CHECKS = (
+    "check_blind",
+    "db_reachable",
+    "outbox_lag",
+    "outbox_dead",
+    "scheduler_lag",
+    "clock_skew",
+    "bot_clock_skew",
+    "slack_auth",
+    "escalation_gap",
+    "escalation_exhausted",
+    "routing_degraded",
+    "inbound_abuse",
+    "audit_chain",
+)
+"""What may be wrong with the bot itself; none of it can be silenced."""
 SCENARIOS = {
     "worker_heartbeat": "worker-death",
     "jobs_stuck": "worker-death",
     "api_health": "worker-death",
     "migration_blocked": "migration-block",
     "vendor_errors": "vendor-outage",
-    "check_blind": "self-check",
-    "db_reachable": "self-check",
-    "audit_chain": "self-check",
+    **dict.fromkeys(SELF_CHECKS, SELF_CHECK),
 }
 """Whose contacts are called for each check."""
 
@@ -45,8 +58,10 @@ class Observation:
 
 
 def observe(services: Services, tx: Tx, seen: Observation) -> None:
-    """Let an observation act on its alert, in the caller's transaction."""
+    """Let an observation act on its alert, in the caller's transaction; what is wrong with ourselves fires at once."""
     timing = services.config.timing
+    if SCENARIOS[seen.check] == SELF_CHECK:
+        timing = replace(timing, pending_for=timedelta(0))
     mark = fingerprint(services.config.env, seen.check, seen.labels)
     alert = alerts.newest(tx, mark)
     change, reason = decide(alert.as_state() if alert else None, seen.status, tx.now, timing)
@@ -107,14 +122,15 @@ def _fire(services: Services, tx: Tx, alert: Alert, seen: Observation, reason: s
 
 
 def _announce_fire(services: Services, tx: Tx, alert: Alert, event: str, reason: str) -> None:
-    escalations.begin(tx, alert.id, chain(services.config, alert.scenario, tx.now))
-    escalations.first_called(tx, alert.id)
-    number = alerts.add_event(tx, alert, event, reason=reason, who=list(_first_called(tx, alert.id)))
+    called = _call_first(services, tx, alert)
+    number = alerts.add_event(tx, alert, event, reason=reason, who=list(called))
+    key = outbox.live_key("alert", alert.id)
     if event == "fired":
         outbox.enqueue_live(tx, "post", "alert", alert.id, alert.channel, priority=outbox.CRITICAL)
     else:
         alert_cards.announce_edit(tx, alert)
-        alert_cards.announce_reply(tx, alert, number, broadcast=True)
+        key = alert_cards.announce_reply(tx, alert, number, broadcast=True)
+    pages.call(services, tx, alert, called, key)
     labels = dict(alert.labels)
     audit.append_or_go_on(
         tx,
@@ -127,9 +143,12 @@ def _announce_fire(services: Services, tx: Tx, alert: Alert, event: str, reason:
     )
 
 
-def _first_called(tx: Tx, alert_id: int) -> tuple[str, ...]:
-    levels = escalations.of_alert(tx, alert_id)
-    return levels[0].who if levels else ()
+def _call_first(services: Services, tx: Tx, alert: Alert) -> tuple[str, ...]:
+    """Write down the alert's chain, and return whom its card calls."""
+    levels = [due.as_json() for due in chain(services.config, alert.scenario, tx.now, alert.severity)]
+    escalations.begin(tx, alert.id, levels, services.config.timing.escalate_again)
+    escalations.first_called(tx, alert.id)
+    return tuple(levels[0]["who"])
 
 
 def _keep(services: Services, tx: Tx, alert: Alert, seen: Observation, _reason: str) -> None:
@@ -184,6 +203,7 @@ def _resolve(services: Services, tx: Tx, alert: Alert, seen: Observation, reason
     escalations.cancel(tx, alert.id)
     down = int((ended - alert.started_at).total_seconds())
     number = alerts.add_event(tx, alert, "recovered", reason=reason, down_seconds=down)
+    pages.follow(tx, alert, pages.RESOLVE, number)
     alert_cards.announce_edit(tx, alert)
     alert_cards.announce_reply(tx, alert, number)
     audit.append_or_go_on(tx, "alert.resolved", actor="dragonfly", alert=alert.id, down_seconds=down)
@@ -244,7 +264,8 @@ def acknowledge(services: Services, alert_id: int, actor: Actor) -> Message:
             return services.notice(tx, "acknowledged", actor=alert.acked_by, at=alert.acked_at, key=alert_key(alert_id))
         alerts.change(tx, alert, acked_by=actor.key, acked_at=tx.now)
         escalations.cancel(tx, alert_id)
-        alerts.add_event(tx, alert, "acknowledged", actor=actor.key)
+        number = alerts.add_event(tx, alert, "acknowledged", actor=actor.key)
+        pages.follow(tx, alert, pages.ACKNOWLEDGE, number)
         alert_cards.announce_edit(tx, alert)
         audit.append_or_go_on(tx, "alert.acked", actor=actor.key, alert=alert_id)
         return services.notice(tx, "acknowledged", actor=actor.key, at=tx.now, key=alert_key(alert_id))
@@ -260,6 +281,7 @@ def resolve(services: Services, alert_id: int, actor: Actor, reason: str) -> Mes
         alerts.change(tx, alert, state="resolved", resolved_at=tx.now, resolved_by=actor.key, resolved_reason=reason)
         escalations.cancel(tx, alert_id)
         number = alerts.add_event(tx, alert, "resolved_by_hand", actor=actor.key, reason=reason)
+        pages.follow(tx, alert, pages.RESOLVE, number)
         alert_cards.announce_edit(tx, alert)
         alert_cards.announce_reply(tx, alert, number)
         audit.append(tx, "alert.resolved", actor=actor.key, alert=alert_id, reason=reason)
@@ -298,18 +320,12 @@ def _was_reminded(tx: Tx, alert: Alert) -> bool:
     return any(event.event == "ack_reminder" and since and event.at >= since for event in alerts.events(tx, alert.id))
 
 
-def title(alert: Alert) -> str:
-    """Return an alert's name for lists."""
-    label = alert.evidence.get("label", alert.check_id)
-    return str(words.load("alerts")["titles"][alert.check_id].format(label=label))
-
-
 def line(services: Services, tx: Tx, alert: Alert) -> AlertLine:
     """Return an alert as a list shows it."""
     online, total = alert.evidence.get("online"), alert.evidence.get("total")
     return AlertLine(
         key=alert_key(alert.id),
-        title=title(alert),
+        title=alert_cards.title(alert),
         state=alert.state,
         since=alert.started_at,
         acked_by=alert.acked_by or "",

@@ -8,9 +8,12 @@ from bot.operations.alert_cards import alert_card, alert_reply
 from bot.operations.audit import anchor_note
 from bot.operations.freezing import freeze_notice
 from bot.operations.gate_runs import gate_card
+from bot.operations.modes import mode_notice
+from bot.operations.pages import page
 from bot.operations.pausing import pause_card, pause_reply
 from bot.operations.plan_cards import plan_card, plan_reply
 from bot.operations.preflight import preflight_card
+from bot.operations.returning import away_card
 from bot.operations.services import Services
 from bot.operations.status import status_card
 from bot.store.db import Tx
@@ -20,9 +23,12 @@ Builder = Callable[[Services, Tx, Mapping[str, Any]], Message | None]
 BUILDERS: Mapping[str, Builder] = {
     "alert": alert_card,
     "alert_reply": alert_reply,
+    "away": away_card,
     "freeze": freeze_notice,
     "anchor": anchor_note,
     "gate": gate_card,
+    "mode": mode_notice,
+    "page": page,
     "preflight": preflight_card,
     "pause": pause_card,
     "pause_reply": pause_reply,

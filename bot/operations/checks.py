@@ -37,6 +37,12 @@ def outside(services: Services) -> Mapping[str, timedelta]:
     return found | ({detection.VENDOR: timing.vendor_interval} if services.config.vendors else {})
 
 
+def hint(services: Services, *names: str) -> None:
+    """Something was told by a hook: look at once, at these checks or at all; what was told is not believed (*Hooks*)."""
+    with services.db.write() as tx:
+        checks.make_due(tx, names or [*here(services), *outside(services)])
+
+
 def _take_due(services: Services, intervals: Mapping[str, timedelta]) -> set[str]:
     with services.db.write() as tx:
         return {check for check, interval in intervals.items() if checks.take_due(tx, check, interval)}

@@ -7,9 +7,9 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.domain.messages import Message
+from bot.domain.messages import Message, Page
 from bot.errors import DeliveryAmbiguous, DeliveryError, DeliveryPermanent, RateLimited
-from bot.operations import cards
+from bot.operations import cards, pages
 from bot.operations.again import once_more
 from bot.operations.services import Services
 from bot.ports import Chat, Rendered, Renderer
@@ -48,7 +48,43 @@ def deliver_due(services: Services) -> int:
     return len(claimed)
 
 
+def deliver_pages(services: Services) -> int:
+    """Send what waits for the second path and return how many pages were claimed; sent twice, they say the same."""
+    if services.renderer is None:
+        return 0
+    with services.db.write() as tx:
+        claimed = outbox.claim(tx, _AT_ONCE, services.config.timing.edit_gap, pages=True)
+    for item in claimed:
+        _page(services, services.renderer, item)
+    return len(claimed)
+
+
+def _page(services: Services, renderer: Renderer, item: Waiting) -> None:
+    """Send one page; what is moot, or has nowhere to go any more, ends here."""
+    with services.db.read() as tx:
+        message = cards.build(services, tx, item.render_from)
+    if services.pager is None or not isinstance(message, Page):
+        with services.db.write() as tx:
+            outbox.end(tx, item, state="superseded")
+        return
+    try:
+        services.pager.send(message, renderer.line(message))
+    except DeliveryError as error:
+        _record_failure(services, item, error)
+        return
+    with services.db.write() as tx:
+        if outbox.delivered(tx, item, channel=item.destination, ts=message.dedup_key):
+            pages.note(tx, item.render_from)
+    services.count("deliveries", "paged")
+
+
 def _deliver(services: Services, chat: Chat, renderer: Renderer, item: Waiting) -> None:
+    with services.db.read() as tx:
+        wait = outbox.gate(tx, item)
+    if wait is not None:
+        with services.db.write() as tx:
+            outbox.again(tx, item, wait=wait, error="ratelimited")
+        return
     work = once_more(lambda: _draw(services, renderer, item))
     if work is None:
         with services.db.write() as tx:
@@ -64,6 +100,7 @@ def _deliver(services: Services, chat: Chat, renderer: Renderer, item: Waiting) 
         _record_failure(services, item, error)
         return
     once_more(lambda: _mark(services, item, channel, ts))
+    services.count("deliveries", "delivered")
     services.log.info("message_delivered kind=%s key=%s attempts=%s", item.kind, item.message_key, item.attempts)
 
 
@@ -134,13 +171,15 @@ def _already_there(services: Services, chat: Chat, work: _Work) -> tuple[str, st
 
 
 def _record_failure(services: Services, item: Waiting, error: DeliveryError) -> None:
-    services.log.warning("message_not_delivered key=%s error=%s", item.message_key, error.slack_error or error.code)
+    word = error.slack_error or error.code
+    services.log.warning("message_not_delivered key=%s error=%s", item.message_key, word)
+    services.count("deliveries", type(error).code.partition(".")[2])
     with services.db.write() as tx:
         if isinstance(error, RateLimited):
             wait = error.retry_after * random.uniform(1.0, 1.1)  # jitter, no secret
             outbox.close_gate(tx, item, wait)
             outbox.again(tx, item, wait=wait, error="ratelimited")
-        elif isinstance(error, DeliveryAmbiguous):
+        elif isinstance(error, DeliveryAmbiguous) and item.kind != "page":
             outbox.again(tx, item, wait=_LOOK_AGAIN, error="ambiguous:0", state="ambiguous")
         elif error.slack_error in _TOO_LONG and not item.plain:
             outbox.again(tx, item, wait=timedelta(0), error=error.slack_error, plain=True)
@@ -149,7 +188,9 @@ def _record_failure(services: Services, item: Waiting, error: DeliveryError) -> 
         elif error.slack_error in _TARGET_GONE and item.kind == "update":
             _post_anew(tx, item)
         else:
-            outbox.again(tx, item, wait=_back_off(item.attempts), error=error.slack_error or error.code)
+            outbox.again(tx, item, wait=_back_off(item.attempts), error=word)
+        if isinstance(error, DeliveryPermanent) and error.is_about_us:
+            outbox.hasten_page(tx, item.message_key)
 
 
 def _elsewhere(services: Services, item: Waiting) -> str:

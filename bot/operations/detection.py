@@ -45,7 +45,8 @@ def watch(services: Services, check: str) -> None:
             checks.saw(tx, check, services.config.timing.dead_after)
             blindness.see_again(services, tx, check, _LABELS[check])
     if unseen:
-        blindness.blind(services, check, _LABELS[check], unseen)
+        severity = "critical" if check == MIGRATION else "warning"
+        blindness.blind(services, check, _LABELS[check], unseen, severity=severity)
 
 
 def _locks_seen(services: Services) -> Look:
@@ -137,9 +138,3 @@ LOOKS: Mapping[str, Callable[[Services], Look]] = {
     DEPLOY: _deployments_seen,
     VENDOR: _vendors_seen,
 }
-
-
-def hint(services: Services) -> None:
-    """Something was told by a hook: look at the deployments now; what was told is not believed (design, *Hooks*)."""
-    with services.db.write() as tx:
-        checks.make_due(tx, DEPLOY)

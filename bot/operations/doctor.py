@@ -160,6 +160,10 @@ def _sources(services: Services) -> Iterator[DoctorLine]:
     config = services.config
     if not config.api_url:
         yield _off("API", "not asked", f"set DRAGONFLY_API_URL_{config.env.upper()}")
+    if not config.pager:
+        yield _off("second path", "nobody is called when Slack is away", "set DRAGONFLY_PAGER_URL")
+    if not config.monitored:
+        yield _off("monitor", "nobody notices when the bot itself is gone", "set DRAGONFLY_HEALTHCHECK_URL")
     if not config.migrations.source:
         yield _off("migrations", "what is pending is not known", "set migrations.source")
     elif migrations.local(config.migrations) is None:

@@ -8,7 +8,7 @@ from bot.domain.ids import SecretValue, alert_key
 from bot.domain.messages import Alone, Link, Message, PlanCard, PlanDetails, PlanFace, PlanReply, TargetLine
 from bot.domain.plan import derive_secret
 from bot.domain.runbook import Step
-from bot.operations.alerts import title
+from bot.operations.alert_cards import title
 from bot.operations.declared import shown_step, stored_step
 from bot.operations.kinds import KINDS
 from bot.operations.services import Services

@@ -9,7 +9,7 @@ from bot.domain.catalog import Catalog
 from bot.domain.configuration import Configuration
 from bot.domain.messages import Notice
 from bot.domain.runbook import Catalogue
-from bot.ports import Chat, Directory, HealthApi, Platform, Renderer, VendorProbe, Wake
+from bot.ports import Chat, Count, Directory, HealthApi, Pager, Platform, Renderer, VendorProbe, Wake
 from bot.store import outbox
 from bot.store.db import Database, Tx
 from bot.targets.catalog import CatalogCache
@@ -26,6 +26,10 @@ def _nothing(_what: str) -> None:
 def _at_once(work: Callable[[], None]) -> None:
     """A shell waits for it."""
     work()
+
+
+def _not_counted(_what: str, _label: str) -> None:
+    """Nobody measures this process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +49,13 @@ class Services:
     api: HealthApi | None = None
     platform: Platform | None = None
     vendor_probe: VendorProbe | None = None
+    pager: Pager | None = None
+    """The second path; a shell has none, and may queue nothing for it but what follows a page."""
     clock: Clock = field(default_factory=SystemClock)
     wake: Wake = _nothing
     beside: Callable[[Callable[[], None]], None] = _at_once
     """Does work that may take minutes where it holds up nothing else: handling a press must end within its claim."""
+    count: Count = _not_counted
     plan_key: bytes = b""
     """From which the secrets of plans are derived; empty in a shell."""
     audit_key: bytes = b""
@@ -62,7 +69,7 @@ class Services:
     def close(self) -> None:
         """Close every connection; safe to repeat."""
         self.db.close()
-        for other in (self.dba, self.api, self.platform, self.vendor_probe):
+        for other in (self.dba, self.api, self.platform, self.vendor_probe, self.pager):
             if other is not None:
                 other.close()
 

@@ -6,6 +6,7 @@ from bot.domain.workers import Status
 from bot.operations import alerts, looking
 from bot.operations.alerts import Observation
 from bot.operations.services import Services
+from bot.store import checks
 
 CHECK = "jobs_stuck"
 _MANY = 100
@@ -46,3 +47,4 @@ def watch(services: Services) -> None:
     with services.db.write() as tx:
         for item in seen:
             alerts.observe(services, tx, item)
+        checks.saw(tx, CHECK, services.config.timing.dead_after)

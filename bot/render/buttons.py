@@ -150,7 +150,7 @@ def _reset(card: m.AlertCard, *, primary: bool) -> Button:
 
 
 def _reply(card: m.AlertReply) -> list[tuple[str, list[Button]]]:
-    if card.event not in ("escalated", "reopened", "ack_lapsed", "ack_reminder"):
+    if card.event not in ("escalated", "exhausted", "reopened", "ack_lapsed", "ack_reminder"):
         return []
     buttons = [button(ids.ACK, "acknowledge", card.key, style="primary")]
     if card.card and card.card.url:
@@ -279,6 +279,12 @@ def _alerts(card: m.AlertList) -> list[Button]:
     return [*found, button(ids.REFRESH, "refresh", "alerts")]
 
 
+def _away(card: m.AwayCard) -> list[Button]:
+    free = next((line for line in card.alerts if line.state != "resolved" and not line.acked_by), None)
+    found = [button(ids.ACK, "acknowledge_one", free.key, style="primary", key=free.key)] if free else []
+    return [*found, button(ids.READ_STATUS, "status", "-")]
+
+
 def _home(card: m.Home) -> list[Button]:
     """Return what the reader may press: whoever may not read has nothing."""
     if card.role in ("", "nobody"):
@@ -321,4 +327,5 @@ _ROWS: Mapping[type, Callable[[Any], list[tuple[str, list[Button]]]]] = {
     m.Help: _row(lambda _help: [button(ids.READ_STATUS, "status", "-"), button(ids.READ_RUNBOOK, "runbook", "-")]),
     m.Notice: _row(lambda notice: [_choice(item) for item in notice.choices]),
     m.Home: _row(_home),
+    m.AwayCard: _row(_away),
 }

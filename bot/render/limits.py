@@ -17,6 +17,8 @@ TOTAL = 9000
 TEXT = 2000
 BUTTON = 75
 DIALOG = 300
+PAGE = 140
+"""One text message (cards, section 13)."""
 MODAL_TITLE = 24
 
 GIVES_WAY = ("samples", "list", "evidence", "know", "good")

@@ -1,7 +1,7 @@
 """Messages as Block Kit: words from `templates/slack`, order and limits here, controls from `bot.render.buttons`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.domain import messages as m
@@ -23,8 +23,22 @@ def template_name(message: Message) -> str:
 class SlackRenderer:
     """The one renderer of the product (`ports.Renderer`)."""
 
-    def __init__(self, *, zone: str = "UTC", names: Mapping[str, str] | None = None) -> None:
-        """Prepare the templates; `names` are given names by id, for plain text."""
+    def __init__(
+        self,
+        *,
+        zone: str = "UTC",
+        names: Mapping[str, str] | None = None,
+        mode: Callable[[], m.Mode | None] = lambda: None,
+    ) -> None:
+        """Prepare the templates.
+
+        Args:
+            zone: of clock times in plain text.
+            names: given names by id, for plain text.
+            mode: what is reduced at present; every card says so in its last line.
+        """
+        self._mode = mode
+        self._plain = Engine("terminal", zone=zone, names=names or {}, escape=False)
         self._engine = Engine("slack", zone=zone, names=names or {}, escape=True)
         self._engine.add_filter("link", _link)
         self._engine.add_filter("pre", _pre)
@@ -34,8 +48,26 @@ class SlackRenderer:
         parts = self._parts(message)
         text = limits.cut_text(parts.pop("fallback", "").replace("\n", " "), 200)
         blocks = [_block(name, part) for name, part in limits.fit(list(parts.items()))]
+        blocks += self._reduced(message, blocks)
         blocks += [{"type": "actions", "block_id": name, "elements": row} for name, row in buttons.rows(message)]
         return Rendered(text=text, blocks=tuple(blocks[: limits.BLOCKS]))
+
+    def _reduced(self, message: Message, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Say under a card what is reduced at present: in its foot, or as one where it has none."""
+        mode = self._mode()
+        if mode is None or isinstance(message, m.ModeNotice):
+            return []
+        line = limits.mrkdwn(self._engine.text("parts/mode", {"mode": mode}))
+        foot = next((block for block in blocks if block["block_id"] == "foot"), None)
+        if foot is None:
+            return [{"type": "context", "block_id": "foot", "elements": [line]}]
+        foot["elements"].append(line)
+        return []
+
+    def line(self, message: Message) -> str:
+        """Return a message as one line of at most 140 characters."""
+        words = self._plain.text(template_name(message), {"card": message})
+        return limits.cut_text(" ".join(words.split()), limits.PAGE)
 
     def plain(self, message: Message) -> Rendered:
         """Return a message as text of at most 2,000 characters, without blocks."""

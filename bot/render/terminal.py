@@ -33,13 +33,14 @@ class TerminalRenderer:
         self._engine.add_filter("link", lambda url, label: f"{label}: {url}" if url else str(label))
         self._engine.add_filter("pre", str)
 
-    def text(self, message: Message) -> str:
-        """Return a message as plain text, the zone in its last line."""
+    def text(self, message: Message, mode: m.Mode | None = None) -> str:
+        """Return a message as plain text, the zone in its last line; below it, what is reduced at present."""
         name = template_name(message)
-        if not self._engine.has(name):
-            return self._from_blocks(name, message)
-        body = self._engine.text(name, {"card": message})
-        return f"{body}\nas of {self._local(message.as_of)}"
+        if self._engine.has(name):
+            body = f"{self._engine.text(name, {'card': message})}\nas of {self._local(message.as_of)}"
+        else:
+            body = self._from_blocks(name, message)
+        return f"{body}\n{self._engine.text('parts/mode', {'mode': mode})}" if mode else body
 
     def _from_blocks(self, name: str, message: Message) -> str:
         """Return a card's words line by line, without marks and emoji (cards, 0.7)."""

@@ -37,7 +37,8 @@ def classify(error: Exception) -> DeliveryError:
 
 
 def _refused(response: SlackResponse) -> DeliveryError:
-    word = str(response.get("error", "")) if isinstance(response.data, dict) else ""
+    said = str(response.get("error", "")) if isinstance(response.data, dict) else ""
+    word = said if said.isidentifier() else ""  # a gateway's own page is no word of Slack's
     if response.status_code == _TOO_MANY or word == "ratelimited":
         seconds = int(response.headers.get("Retry-After", "1"))
         return RateLimited("Slack asked us to wait", retry_after=timedelta(seconds=seconds))
@@ -66,14 +67,25 @@ class SlackChat:
         self._client = client
         self._env = env
         self._home = ""
+        self.refused = ""
+        """Slack's word, while it refuses the app itself; ends when it says who we are."""
         self.team_id = ""
         self.bot_user_id = ""
 
     def check(self) -> None:
         """Ask Slack who we are, and remember it."""
-        answer = call(self._client.auth_test)
+        answer = self._call(self._client.auth_test)
         self.team_id, self.bot_user_id = str(answer["team_id"]), str(answer["user_id"])
         self._home = str(answer.get("url", ""))
+        self.refused = ""
+
+    def _call(self, send: Callable[..., Result], **values: Any) -> Result:
+        try:
+            return call(send, **values)
+        except DeliveryPermanent as error:
+            if error.is_about_us:
+                self.refused = error.slack_error
+            raise
 
     def _metadata(self, outbox_id: str) -> dict[str, Any]:
         payload = {"outbox_id": outbox_id, "env": self._env}
@@ -83,7 +95,7 @@ class SlackChat:
         self, channel: str, content: Rendered, *, thread_ts: str = "", broadcast: bool = False, outbox_id: str = ""
     ) -> str:
         """Post a message once and return its ts."""
-        answer = call(
+        answer = self._call(
             self._client.chat_postMessage,
             channel=channel,
             text=content.text,
@@ -100,18 +112,18 @@ class SlackChat:
     def update(self, channel: str, ts: str, content: Rendered) -> None:
         """Replace a message of ours."""
         values = {"channel": channel, "ts": ts, "text": content.text, "blocks": _blocks(content)}
-        call(self._client.chat_update, **values, link_names=False)
+        self._call(self._client.chat_update, **values, link_names=False)
 
     def ephemeral(self, channel: str, user: str, content: Rendered, *, thread_ts: str = "") -> None:
         """Show a message to one person."""
         values = {"channel": channel, "user": user, "text": content.text, "blocks": _blocks(content) or None}
-        call(self._client.chat_postEphemeral, **values, thread_ts=thread_ts or None)
+        self._call(self._client.chat_postEphemeral, **values, thread_ts=thread_ts or None)
 
     def respond(self, response_url: str, content: Rendered, *, replace: bool = False) -> None:
         """Answer one person through the address that came with a command or a press."""
         hook = WebhookClient(response_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
         values = {"text": content.text, "blocks": _blocks(content) or None, "replace_original": replace}
-        answer = call(hook.send, **values, response_type="ephemeral")
+        answer = self._call(hook.send, **values, response_type="ephemeral")
         if answer.status_code >= _SERVER_ERROR:
             raise DeliveryAmbiguous("Slack failed while it answered", slack_error="server_error")
         if answer.status_code != 200:  # noqa: PLR2004  # HTTP's own number
@@ -119,24 +131,24 @@ class SlackChat:
 
     def open_view(self, trigger_id: str, view: Mapping[str, object]) -> str:
         """Open a modal and return its id."""
-        answer = call(self._client.views_open, trigger_id=trigger_id, view=dict(view))
+        answer = self._call(self._client.views_open, trigger_id=trigger_id, view=dict(view))
         return str(answer["view"]["id"])
 
     def update_view(self, view_id: str, view: Mapping[str, object]) -> None:
         """Replace a modal's contents."""
-        call(self._client.views_update, view_id=view_id, view=dict(view))
+        self._call(self._client.views_update, view_id=view_id, view=dict(view))
 
     def publish_home(self, user: str, view: Mapping[str, object]) -> None:
         """Replace a person's Home."""
-        call(self._client.views_publish, user_id=user, view=dict(view))
+        self._call(self._client.views_publish, user_id=user, view=dict(view))
 
     def history(self, channel: str, since: datetime, *, thread_ts: str = "") -> Sequence[Posted]:
         """Return our own recent messages of a channel or thread, found by their metadata."""
         values = {"channel": channel, "oldest": f"{since.timestamp():.6f}", "include_all_metadata": True, "limit": 200}
         if thread_ts:
-            answer = call(self._client.conversations_replies, **values, ts=thread_ts)
+            answer = self._call(self._client.conversations_replies, **values, ts=thread_ts)
         else:
-            answer = call(self._client.conversations_history, **values)
+            answer = self._call(self._client.conversations_history, **values)
         return [posted for item in answer["messages"] for posted in _ours(item)]
 
     def link(self, channel: str, ts: str) -> str:

@@ -99,6 +99,11 @@ def list_open(tx: Tx) -> list[Alert]:
     return tx.rows(Alert, SQL["list_open"])
 
 
+def came_between(tx: Tx, began: datetime, ended: datetime) -> list[Alert]:
+    """Return the alerts that began between two moments, those still open first."""
+    return tx.rows(Alert, SQL["came_between"], began=began, ended=ended)
+
+
 def last_resolved(tx: Tx) -> Alert | None:
     """Return the alert that was resolved last."""
     return tx.row(Alert, SQL["last_resolved"])

@@ -45,6 +45,15 @@ WHERE state = 'resolved'
 ORDER BY resolved_at DESC
 LIMIT 1;
 
+-- name: came_between
+-- Alerts that began between two moments, those still open first.
+SELECT id, fingerprint, check_id, labels, scenario, state, severity, version, started_at, pending_since, fired_at,
+       resolving_since, resolved_at, resolved_by, resolved_reason, last_bad_at, acked_by, acked_at, reopens, changes,
+       unsteady, evidence, channel, edited_at
+FROM ops.chatops_alert
+WHERE started_at BETWEEN %(began)s AND %(ended)s AND state <> 'pending'
+ORDER BY state = 'resolved', acked_at IS NOT NULL, started_at, id;
+
 -- name: insert
 -- A new alert; nothing when another replica has just made it (A5).
 INSERT INTO ops.chatops_alert

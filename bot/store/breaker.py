@@ -37,12 +37,17 @@ class Breaker:
             StoreUnavailable: a log-in failed less than `hold` ago.
         """
         left = self._open_until - time.monotonic()
-        if left > 0:
+        if self.is_open:
             message = (
                 f"the database refused our log-in; no new one is tried for {int(left // 60) + 1} min, "
                 "because repeated failures lock the project out"
             )
             raise StoreUnavailable(message, hint="put the credentials right, then start the bot again")
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether log-ins are held back."""
+        return self._open_until > time.monotonic()
 
     def note(self, failure: str) -> bool:
         """Open if the words of a failure name a refused log-in; say whether they do."""

@@ -1,7 +1,7 @@
 """When each check is due, and how its looks have gone."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,6 +53,6 @@ def last(tx: Tx, check: str) -> tuple[Mapping[str, Any], datetime | None]:
     return (row["detail"], row["observed_at"]) if row else ({}, None)
 
 
-def make_due(tx: Tx, check: str) -> None:
-    """Look at a check at once."""
-    tx.run(SQL["make_due"], check=check, now=tx.now)
+def make_due(tx: Tx, ids: Sequence[str]) -> None:
+    """Look at some checks at once."""
+    tx.run(SQL["make_due"], ids=list(ids), now=tx.now)

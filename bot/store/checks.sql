@@ -27,8 +27,8 @@ WHERE check_id = %(check)s
 RETURNING unknown_streak;
 
 -- name: make_due
--- Look at a check at once.
-UPDATE ops.chatops_check SET due_at = %(now)s WHERE check_id = %(check)s;
+-- Look at some checks at once.
+UPDATE ops.chatops_check SET due_at = %(now)s WHERE check_id = ANY (%(ids)s);
 
 -- name: check_detail
 -- What was kept of the last look.

@@ -1,12 +1,11 @@
 """Who is to be called for an alert, and when; the chain is kept as it was when the alert fired."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.escalation import Due
 from bot.sqlfile import load
 from bot.store.db import Tx
 
@@ -20,10 +19,17 @@ class Escalation:
     id: int
     alert_id: int
     round: int
+    repeat: int
+    """How often the chain was gone through, this time included."""
     level: int
     due_at: datetime
     done_at: datetime | None
     chain: list[dict[str, Any]]
+
+    @property
+    def ends_round(self) -> bool:
+        """Say whether this is no level but the end of a round."""
+        return self.level > len(self.chain)
 
     @property
     def label(self) -> str:
@@ -36,19 +42,20 @@ class Escalation:
         return tuple(self.chain[self.level - 1]["who"])
 
 
-def begin(tx: Tx, alert_id: int, dues: Sequence[Due]) -> None:
-    """Write down a whole chain from now on."""
+def begin(tx: Tx, alert_id: int, chain: Sequence[Mapping[str, Any]], again: timedelta, *, repeat: int = 1) -> None:
+    """Write down a whole chain from now on, and its end, where it begins again or is exhausted."""
     row = tx.record(SQL["last_round"], alert_id=alert_id)
     number = (int(row["round"]) if row else 0) + 1
-    chain = json.dumps([due.as_json() for due in dues])
-    for due in dues:
+    waits = [float(level["after"]) for level in chain]
+    for level, seconds in enumerate([*waits, max(waits, default=0) + again.total_seconds()], start=1):
         tx.run(
             SQL["insert"],
             alert_id=alert_id,
             round=number,
-            level=due.level,
-            due_at=tx.now + due.after,
-            chain=chain,
+            repeat=repeat,
+            level=level,
+            due_at=tx.now + timedelta(seconds=seconds),
+            chain=json.dumps(chain),
         )
 
 

@@ -1,13 +1,13 @@
 -- name: insert
 -- One level of a chain that is still to be called.
-INSERT INTO ops.chatops_escalation (alert_id, round, level, due_at, chain)
-VALUES (%(alert_id)s, %(round)s, %(level)s, %(due_at)s, %(chain)s::jsonb)
+INSERT INTO ops.chatops_escalation (alert_id, round, repeat, level, due_at, chain)
+VALUES (%(alert_id)s, %(round)s, %(repeat)s, %(level)s, %(due_at)s, %(chain)s::jsonb)
 ON CONFLICT DO NOTHING;
 
 -- name: take_due
 -- Take levels whose time has come, of alerts that nobody has acknowledged.
 UPDATE ops.chatops_escalation AS e
-SET done_at = %(now)s, called = e.chain -> (e.level - 1) -> 'who'
+SET done_at = %(now)s, called = coalesce(e.chain -> (e.level - 1) -> 'who', '[]')
 WHERE e.id IN (
     SELECT due.id
     FROM ops.chatops_escalation AS due
@@ -15,7 +15,7 @@ WHERE e.id IN (
     ORDER BY due.due_at
     LIMIT %(most)s
     FOR UPDATE SKIP LOCKED)
-RETURNING e.id, e.alert_id, e.round, e.level, e.due_at, e.done_at, e.chain;
+RETURNING e.id, e.alert_id, e.round, e.repeat, e.level, e.due_at, e.done_at, e.chain;
 
 -- name: cancel
 -- Somebody has it, or it is over.
@@ -24,10 +24,10 @@ SET cancelled_at = %(now)s
 WHERE alert_id = %(alert_id)s AND done_at IS NULL AND cancelled_at IS NULL;
 
 -- name: of_alert
--- The chain of an alert's present round.
-SELECT id, alert_id, round, level, due_at, done_at, chain
+-- The chain of an alert's present round, without the row that ends it.
+SELECT id, alert_id, round, repeat, level, due_at, done_at, chain
 FROM ops.chatops_escalation
-WHERE alert_id = %(alert_id)s
+WHERE alert_id = %(alert_id)s AND level <= jsonb_array_length(chain)
   AND round = (SELECT max(round) FROM ops.chatops_escalation WHERE alert_id = %(alert_id)s)
   AND cancelled_at IS NULL
 ORDER BY level;

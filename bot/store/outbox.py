@@ -11,6 +11,7 @@ from bot.store.db import Tx
 
 SQL = load("bot.store", "outbox.sql")
 
+FIRST = 0
 CRITICAL = 1
 RESULT = 3
 NORMAL = 5
@@ -36,19 +37,19 @@ def enqueue(
     thread_ts: str = "",
     broadcast: bool = False,
     priority: int = NORMAL,
+    after: timedelta = timedelta(0),
 ) -> None:
     """Queue one message for delivery after this transaction commits; nothing where there is no channel for it.
 
     Args:
-        kind: `post` (a live message), `update` (edit it), `reply` (in its thread), `ephemeral` (one person).
-        message_key: the live message it is or belongs to (`alert:31`, `plan:7F3K`).
+        kind: `post` (live), `update` (edit it), `reply`, `ephemeral`, `page` (the second path; one of a key, ever).
+        message_key: the live message it is or belongs to: `alert:31`.
         render_from: `{"message": builder, "id": …, …facts}`; the text is made when it is sent, from the state then.
-        thread_key: message key of the thread's first message, when it hangs under one of ours.
-        thread_ts: the thread's ts, when it is not ours.
+        thread_key: message key of the thread's first message, when it is ours; else `thread_ts`. after: not sent sooner.
     """
     if not channel:
         return
-    tx.wakes.add("delivery")
+    tx.wakes.add("pages" if kind == "page" else "delivery")
     values: dict[str, object] = {
         "kind": kind,
         "destination": channel,
@@ -59,9 +60,10 @@ def enqueue(
         "broadcast": broadcast,
         "render_from": json.dumps(render_from),
         "priority": priority,
+        "after_seconds": after.total_seconds(),
     }
     while not (kind == "update" and tx.record(SQL["share_update"], message_key=message_key)):
-        if tx.record(SQL["enqueue"], **values, now=tx.now):
+        if tx.record(SQL["enqueue"], **values, now=tx.now) or kind == "page":
             return
 
 
@@ -106,20 +108,22 @@ def enqueue_reply(
     thread_ts: str = "",
     broadcast: bool = False,
     **facts: object,
-) -> None:
-    """Queue a reply under a live card, or in another thread; `mark` tells it from the card's other replies."""
+) -> str:
+    """Queue a reply under a live card, or in another thread, and return its key, which `mark` tells from others."""
     key = live_key(builder, number)
+    own = f"{key}:{mark}"
     enqueue(
         tx,
         "reply",
         channel=channel,
-        message_key=f"{key}:{mark}",
+        message_key=own,
         thread_key=thread_key or key,
         thread_ts=thread_ts,
         broadcast=broadcast,
         render_from={"message": f"{builder}_reply", "id": number, **facts},
         priority=priority,
     )
+    return own
 
 
 def whereabouts(tx: Tx, message_key: str) -> Whereabouts | None:
@@ -143,6 +147,7 @@ class Waiting:
     thread_ts: str
     broadcast: bool
     render_from: Mapping[str, Any]
+    priority: int
     attempts: int
     lease_epoch: int
     plain: bool
@@ -159,21 +164,23 @@ class Recent:
     created_at: datetime
 
 
-def claim(tx: Tx, most: int, gap: timedelta) -> list[Waiting]:
-    """Take messages to send, in their order (§5, Q2 and Q4)."""
-    return tx.rows(
+def claim(tx: Tx, most: int, gap: timedelta, *, pages: bool = False) -> list[Waiting]:
+    """Take messages to send, or pages, in their order (§5, Q2 and Q4)."""
+    rows = tx.rows(
         Waiting,
         SQL["claim"],
         now=tx.now,
         most=most,
+        pages=pages,
         lease_seconds=LEASE.total_seconds(),
         gap_seconds=gap.total_seconds(),
     )
+    return sorted(rows, key=lambda item: (item.priority, item.created_at))
 
 
 def delivered(tx: Tx, item: Waiting, *, channel: str, ts: str) -> bool:
     """Record that Slack took it; False = somebody else holds the lease by now, and their result stands."""
-    row = tx.record(SQL["delivered"], id=item.id, epoch=item.lease_epoch, channel=channel, ts=ts)
+    row = tx.record(SQL["delivered"], id=item.id, epoch=item.lease_epoch, channel=channel, ts=ts, now=tx.now)
     return row is not None
 
 
@@ -196,13 +203,56 @@ def again(
 
 def end(tx: Tx, item: Waiting, *, state: str, error: str = "") -> None:
     """Give up on a message: `superseded` (moot) or `dead`."""
-    tx.run(SQL["end"], id=item.id, epoch=item.lease_epoch, state=state, error=error)
+    tx.run(SQL["end"], id=item.id, epoch=item.lease_epoch, state=state, error=error, now=tx.now)
+
+
+def give_up(tx: Tx, life: timedelta) -> list[str]:
+    """End as `dead` what could not be delivered for so long, and return the messages' keys."""
+    rows = tx.records(SQL["give_up"], life_seconds=life.total_seconds(), now=tx.now)
+    return [str(row["message_key"]) for row in rows]
+
+
+def delivered_at(tx: Tx, message_key: str) -> datetime | None:
+    """Return when a message arrived, or None."""
+    row = tx.record(SQL["delivered_at"], message_key=message_key)
+    return row["at"] if row else None
+
+
+def was_paged(tx: Tx, alert_id: int, since: datetime) -> bool:
+    """Say whether the second path was told of an alert since then, or may have been."""
+    row = tx.record(SQL["was_paged"], alert_id=str(alert_id), since=since)
+    return bool(row and row["present"])
+
+
+def hasten_page(tx: Tx, message_key: str) -> None:
+    """Let the page that waits for a message's delivery go now."""
+    tx.run(SQL["hasten_page"], message_key=message_key, now=tx.now)
+
+
+def settle(tx: Tx, kind: str, message_key: str, channel: str, ts: str) -> None:
+    """Record that a waiting message or page was sent without its row."""
+    tx.run(SQL["settle"], kind=kind, message_key=message_key, channel=channel, ts=ts, now=tx.now)
+
+
+def is_known(tx: Tx, channel: str, ts: str) -> bool:
+    """Say whether a message in Slack has a row."""
+    row = tx.record(SQL["is_known"], channel=channel, ts=ts)
+    return bool(row and row["present"])
 
 
 def close_gate(tx: Tx, item: Waiting, wait: timedelta) -> None:
     """Let nobody send this kind of message to this channel for a while."""
-    key = f"{item.kind}:{item.destination}"
-    tx.run(SQL["close_gate"], key=key, wait_seconds=wait.total_seconds(), now=tx.now)
+    tx.run(SQL["close_gate"], key=_gate_key(item), wait_seconds=wait.total_seconds(), now=tx.now)
+
+
+def gate(tx: Tx, item: Waiting) -> timedelta | None:
+    """Return how long this kind of message may not go to this channel, or None; it may have closed since the claim."""
+    row = tx.record(SQL["gate"], key=_gate_key(item), now=tx.now)
+    return timedelta(seconds=row["seconds"]) if row else None
+
+
+def _gate_key(item: Waiting) -> str:
+    return f"{item.kind}:{item.destination}"
 
 
 def lost(tx: Tx, message_key: str) -> None:

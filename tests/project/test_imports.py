@@ -63,6 +63,7 @@ ONLY_IN = {
     "pydantic": ("bot.settings", "bot.domain.written"),
     "pydantic_settings": ("bot.settings",),
     "rich": ("bot.cli",),
+    "prometheus_client": ("bot.http",),
 }
 """A library is known in these places only."""
 

@@ -16,7 +16,7 @@ from bot.render.limits import header
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json
 from bot.sandbox.slack.limits import check_message, check_view
-from tests.support.examples import HOSTILE, NOW, examples
+from tests.support.examples import HOSTILE, MODES, NOW, PAGE, examples
 
 RENDERER = SlackRenderer(names={"U0ADA": "Ada", "U0BEN": "Ben"})
 TERMINAL = TerminalRenderer()
@@ -173,9 +173,39 @@ def test_every_kind_of_step_has_its_words() -> None:
     declared = {
         name for name in dir(m) if isinstance(getattr(m, name), type) and issubclass(getattr(m, name), m.Message)
     }
-    assert declared - shown == {"Message", "AuditList", "AuditVerdict", "CheckReport"}, (
-        "these three stand in a terminal only"
+    assert declared - shown == {"Message", "AuditList", "AuditVerdict", "CheckReport", "Page"}, (
+        "these stand in a terminal only, and one on a pager"
     )
+
+
+def test_a_page_is_one_line() -> None:
+    """Not one character over 140, and the command to acknowledge is never cut off (cards, section 13)."""
+    assert RENDERER.line(PAGE) == (
+        "Dragonfly prod A31: ingest workers offline, 0 of 2 online since 03:10. Ack: dragonfly ack A31"
+    )
+    long = RENDERER.line(dataclasses.replace(PAGE, what="x" * 300, detail="y" * 300))
+    assert len(long) == 140
+    assert long.endswith("since 03:10. Ack: dragonfly ack A31")
+    assert (
+        RENDERER.line(dataclasses.replace(PAGE, action="acknowledge")) == "Dragonfly prod A31: Ada has it since 03:11."
+    )
+    over = RENDERER.line(dataclasses.replace(PAGE, action="resolve"))
+    assert over == "Dragonfly prod A31: over at 03:11: ingest workers offline."
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: str(mode.kind))
+def test_every_card_says_what_is_reduced(mode: m.Mode) -> None:
+    """The last line of every card and reply, where it has a foot and where it has none; nothing when all is normal."""
+    reduced = SlackRenderer(names={}, mode=lambda: mode)
+    for message in CARDS:
+        blocks = [dict(block) for block in reduced.card(message).blocks]
+        assert check_message(blocks) == []
+        words = [block for block in blocks if block["type"] != "actions"][-1]
+        if not isinstance(message, m.ModeNotice):
+            assert words["block_id"] == "foot"
+            assert str(words["elements"]).count("Changes are off" if mode.kind != "slack_slow" else "40 s late") == 1
+    assert "Changes are off:" not in repr(RENDERER.card(CARDS[0]))
+    assert TERMINAL.text(CARDS[0], mode).splitlines()[-1].startswith(("Changes are off", "Messages come up to"))
 
 
 def test_unknown_is_a_word() -> None:

@@ -700,7 +700,7 @@ def examples() -> list[m.Message]:
         replace(vendor, acked_by="slack:T0/U0ADA", acked_at=NOW, face=m.AlertFace.ACKED),
     ]
     found.append(replace(TAKEN, face=m.AlertFace.ACKED, open_plan=m.Link(key="7F3K", url="https://example.org/x")))
-    for event in ("escalated", "recovered", "reopened", "resolved_by_hand", "ack_lapsed", "unsteady"):
+    for event in ("escalated", "exhausted", "recovered", "reopened", "resolved_by_hand", "ack_lapsed", "unsteady"):
         found.append(
             m.AlertReply(
                 env="dev",
@@ -851,4 +851,54 @@ def examples() -> list[m.Message]:
         *(replace(HOME, role=role, alerts=(), waiting=(), held=(), mine=()) for role in ("nobody", "")),
     ]
     found += [m.Notice(env="dev", as_of=NOW, kind=kind, facts=FACTS) for kind in NOTICES]
-    return found
+    return [*found, *itself()]
+
+
+FREEZE = m.Mode(kind="freeze", facts={"since": NOW, "by": "slack:T0/U0BEN", "reason": "database failover"})
+MODES = (
+    FREEZE,
+    m.Mode(kind="clock", facts={"reason": "clocks differ by 41 s"}),
+    m.Mode(kind="record", facts={"reason": "the record does not add up at no. 1,712 (content)"}),
+    m.Mode(kind="slack_slow", facts={"late": timedelta(seconds=40), "pager": True}),
+)
+PAGE = m.Page(
+    env="prod",
+    as_of=NOW,
+    action="trigger",
+    dedup_key="3" * 64,
+    key="A31",
+    check="worker_heartbeat",
+    severity="critical",
+    what="ingest workers offline",
+    detail="0 of 2 online",
+    since=ago(108),
+    by="slack:T0DRAGON/U0ADA",
+)
+
+
+def itself() -> list[m.Message]:
+    """Return what the bot says of itself."""
+    lines = (STATUS.alerts or ())[:1]
+    away = m.AwayCard(
+        env="dev",
+        as_of=NOW,
+        away_from=ago(845),
+        away_to=NOW,
+        restarted=True,
+        looking_until=NOW + timedelta(seconds=110),
+        alerts=lines * 2,
+        missed_looks=56,
+        late_calls=1,
+        latest_call=timedelta(seconds=250),
+        ended_plans=("7F3K", "8Q2M"),
+        record_n=1836,
+    )
+    return [
+        away,
+        replace(away, as_of=NOW + timedelta(seconds=110), alerts=(), late_calls=0, ended_plans=()),
+        replace(away, alerts=lines * 31),
+        *(m.ModeNotice(env="dev", as_of=NOW, mode=mode) for mode in MODES),
+        *(m.ModeNotice(env="dev", as_of=NOW, mode=mode, ended_at=NOW) for mode in MODES),
+        replace(ALERT, check="outbox_lag", scenario="self-check", label="Dragonfly itself", reason="waits 130 s"),
+        replace(ENDED, face=m.AlertFace.RECOVERED, late=True),
+    ]

@@ -10,3 +10,4 @@ from bot.domain.messages.base import *
 from bot.domain.messages.lists import *
 from bot.domain.messages.plans import *
 from bot.domain.messages.reads import *
+from bot.domain.messages.watching import *

@@ -83,6 +83,8 @@ class AlertCard(Message):
     reopens_until: datetime | None = None
     reopens: int = 0
     changes: int = 0
+    late: bool = False
+    """It was over before this card arrived: the only message of it."""
     steps: tuple[StepLine, ...] = ()
     open_plan: Link | None = None
     scenario: str = "worker-death"
@@ -98,7 +100,7 @@ class AlertReply(Message):
 
     key: str
     event: str
-    """`escalated`, `recovered`, `reopened`, `resolved_by_hand`, `acknowledged`, `unsteady`, `ack_lapsed`, `ack_reminder`."""
+    """`escalated`, `exhausted`, `recovered`, `reopened`, `resolved_by_hand`, `acknowledged`, `unsteady`, `ack_lapsed`, `ack_reminder`."""
     label: str
     at: datetime
     word: str = "offline"
