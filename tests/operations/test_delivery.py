@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.operations import delivery
+from bot.domain.workers import Status
+from bot.operations import alerts, delivery
+from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.sandbox.slack.faults import Fault
 from bot.sandbox.slack.server import SlackServer, SlackSettings
@@ -72,17 +74,6 @@ def test_a_message_is_delivered_once(sender: Services, slack: SlackServer) -> No
     assert len(slack.workspace.messages(INCIDENTS)) == 1
 
 
-def test_accepted_but_the_answer_is_lost(sender: Services, slack: SlackServer) -> None:
-    """Slack stores the post and drops the answer: it is found in the channel, and stays one message (scenario 10)."""
-    slack.workspace.faults.script(Fault(method="chat.postMessage", drop_answer=True))
-    queue(sender)
-    delivery.deliver_due(sender)
-    assert states(sender) == ["ambiguous"]
-    due(sender)
-    assert states(sender) == ["delivered"]
-    assert len(slack.workspace.messages(INCIDENTS)) == 1
-
-
 def test_not_accepted_and_no_answer(sender: Services, slack: SlackServer) -> None:
     """Slack failed before it stored anything: looked for twice, then sent again."""
     slack.workspace.faults.script(Fault(method="chat.postMessage", down=True))
@@ -105,23 +96,6 @@ def test_slack_away_keeps_order(sender: Services, slack: SlackServer) -> None:
     assert len(slack.workspace.messages(INCIDENTS)) == 2
 
 
-def test_a_rate_limit_closes_the_gate_for_all(sender: Services, slack: SlackServer, target_dsn: str) -> None:
-    """After a 429 no replica sends to that channel before the time is over (scenario 9)."""
-    slack.workspace.faults.script(
-        Fault(method="chat.postMessage", error="ratelimited", status=429, retry_after_seconds=30)
-    )
-    queue(sender)
-    delivery.deliver_due(sender)
-    calls = len(slack.workspace.calls_of("chat.postMessage"))
-    with product(target_dsn) as bare:
-        other = connected(bare, slack)
-        assert [due(sender), due(other)] == [0, 0]
-    assert len(slack.workspace.calls_of("chat.postMessage")) == calls
-    with sender.db.write() as tx:
-        tx.connection.execute("UPDATE ops.chatops_rate_gate SET until = now()")
-    assert due(sender) == 1
-
-
 def test_two_senders_send_one_copy(sender: Services, slack: SlackServer, target_dsn: str) -> None:
     """Two bots on one database: each message is claimed by one."""
     for number in range(6):
@@ -131,20 +105,6 @@ def test_two_senders_send_one_copy(sender: Services, slack: SlackServer, target_
         while delivery.deliver_due(sender) + delivery.deliver_due(other):
             pass
     assert len(slack.workspace.messages(INCIDENTS)) == 6
-
-
-def test_a_late_sender_cannot_overwrite(sender: Services) -> None:
-    """A sender whose lease was taken over records nothing (scenario 11)."""
-    queue(sender)
-    with sender.db.write() as tx:
-        [first] = outbox.claim(tx, 10, timedelta(0))
-        tx.connection.execute("UPDATE ops.chatops_outbox SET lease_until = now()")
-    with sender.db.write() as tx:
-        tx.connection.execute("SELECT pg_sleep(0.01)")
-    with sender.db.write() as tx:
-        [second] = outbox.claim(tx, 10, timedelta(0))
-        assert outbox.delivered(tx, second, channel=INCIDENTS, ts="2.0")
-        assert not outbox.delivered(tx, first, channel=INCIDENTS, ts="1.0")
 
 
 def test_refused_blocks_go_as_plain_text(sender: Services, slack: SlackServer) -> None:
@@ -181,3 +141,21 @@ def test_an_edit_is_drawn_after_the_change_it_shows(sender: Services, slack: Sla
         assert delivery.deliver_due(sender) == 0
     assert states(sender) == ["delivered", "pending"]
     assert delivery.deliver_due(sender) == 1
+
+
+def test_critical_messages_go_first(sender: Services, slack: SlackServer) -> None:
+    """An alert that comes after a crowd of answers stands before what waits of them (Q10)."""
+    for number in range(9):
+        queue(sender, f"status:{number}")
+    with sender.db.write() as tx:
+        seen = Observation(
+            check="outbox_lag",
+            labels={},
+            status=Status.BAD,
+            started_at=tx.now,
+            evidence={"label": "Dragonfly itself", "reason": "late"},
+        )
+        alerts.observe(sender, tx, seen)
+    delivery.deliver_due(sender)
+    [first, *_] = slack.workspace.messages(INCIDENTS)
+    assert "Dragonfly itself" in str(first.blocks)

@@ -391,7 +391,7 @@ def test_a_hint_makes_the_deployments_due(here: Services, railway: Cloud) -> Non
     asked = len(railway.server.calls)
     checks.run_outside_due(here)
     assert len(railway.server.calls) == asked
-    detection.hint(here)
+    checks.hint(here, detection.DEPLOY)
     checks.run_outside_due(here)
     names = [name for call in railway.server.calls[asked:] for name in call.names]
     assert names.count("ServiceState") == 3

@@ -1,0 +1,172 @@
+"""Delivery in bad times: every message arrives once, in order, or somebody is called another way (§5, §16, §20)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+
+import pytest
+
+from bot.errors import DeliveryTransient
+from bot.operations import delivery
+from bot.operations.services import Services
+from bot.ports import Chat, Rendered
+from bot.sandbox.slack.faults import Fault
+from bot.store import outbox
+from tests.support.jobs import Target
+from tests.support.product import INCIDENTS, product
+from tests.support.told import Night, connected, told
+
+POST = "chat.postMessage"
+
+
+@pytest.fixture
+def target_schema() -> str:
+    """Delivery is the same on both schemas."""
+    return "deployed"
+
+
+@pytest.fixture
+def night(bot_dsn: str, target: Target) -> Iterator[Night]:
+    """Give a quiet night."""
+    with told(bot_dsn, target) as made:
+        yield made
+
+
+@pytest.fixture
+def replica(night: Night, bot_dsn: str) -> Iterator[Services]:
+    """Give another process on the same database."""
+    with product(bot_dsn, night.services.config, now=lambda: night.clock.now) as bare:
+        made = connected(bare, night.slack, night.pager)
+        yield made
+        assert made.pager is not None
+        made.pager.close()
+
+
+def queue(services: Services, key: str) -> None:
+    """Queue a status card."""
+    with services.db.write() as tx:
+        outbox.enqueue(
+            tx, "post", channel=INCIDENTS, message_key=key, render_from={"message": "status", "by": "cli:a@b"}
+        )
+
+
+def delivered(night: Night) -> list[object]:
+    """Return the keys of what was delivered, in the order in which it stands in the channel."""
+    rows = night.rows("SELECT message_key FROM ops.chatops_outbox WHERE state = 'delivered' ORDER BY sent_ts")
+    return [row[0] for row in rows]
+
+
+def test_9_rate_limited(night: Night, replica: Services) -> None:
+    """Told to wait 30 s four times: neither replica calls inside a wait, nothing is lost, and the order is kept."""
+    night.slack.workspace.faults.script(*[Fault(method=POST, retry_after_seconds=30)] * 4)
+    keys = [f"status:{number}" for number in range(5)]
+    for key in keys:
+        queue(night.services, key)
+        night.clock.passes(0.001)
+    for _ in range(150):
+        night.clock.passes(1)
+        for services in (night.services, replica):
+            while delivery.deliver_due(services):
+                pass
+    calls = night.slack.workspace.calls_of(POST)
+    refused, taken = calls[:4], calls[4:]
+    waits = [later.at - sooner.at for sooner, later in pairwise(calls)][:4]
+    assert [call.status for call in refused] == [429] * 4
+    assert min(waits) >= 30
+    assert len(taken) == 5
+    assert delivered(night) == keys
+
+
+def test_10_accept_then_timeout(night: Night) -> None:
+    """Slack stores the post and the answer is lost: it is found in the channel, nothing is sent again."""
+    night.slack.workspace.faults.script(Fault(method=POST, drop_answer=True))
+    queue(night.services, "status:1")
+    night.deliver()
+    assert night.rows("SELECT state FROM ops.chatops_outbox") == [("ambiguous",)]
+    night.clock.passes(5)
+    night.deliver()
+    [message] = night.messages()
+    assert night.rows("SELECT state, sent_ts FROM ops.chatops_outbox") == [("delivered", message.ts)]
+    assert len(night.slack.workspace.calls_of(POST)) == 1
+
+
+@dataclass
+class Stalling:
+    """A chat whose sender stands still for 90 s after its message has arrived, while another one works."""
+
+    inner: Chat
+    night: Night
+    other: Services
+    fails: bool
+
+    def post(self, channel: str, content: Rendered, *, outbox_id: str = "", **_more: object) -> str:
+        """Post, stand still, and come back with an answer or with none."""
+        ts = self.inner.post(channel, content, outbox_id=outbox_id)
+        for seconds in (90, 5):
+            self.night.clock.passes(seconds)
+            delivery.deliver_due(self.other)
+        if self.fails:
+            message = "the connection is gone"
+            raise DeliveryTransient(message, slack_error="unreachable")
+        return f"{ts[:-1]}9"
+
+    def history(self, channel: str, since: datetime, *, thread_ts: str = "") -> object:
+        """Read as ever."""
+        return self.inner.history(channel, since, thread_ts=thread_ts)
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["with an answer", "without one"])
+def test_11_lease_takeover(night: Night, replica: Services, fails: bool) -> None:
+    """A stalls 90 s, B takes over, finds the message and marks it; what A then says changes nothing."""
+    assert night.services.chat is not None
+    stalling = Stalling(night.services.chat, night, replica, fails)
+    queue(night.services, "status:1")
+    assert delivery.deliver_due(replace(night.services, chat=stalling)) == 1  # type: ignore[arg-type]  # the two it needs
+    [message] = night.messages()
+    assert night.rows("SELECT state, sent_ts, lease_epoch FROM ops.chatops_outbox") == [("delivered", message.ts, 2)]
+
+
+def test_12_slack_down_one_hour(night: Night) -> None:
+    """Fired and recovered inside: a page within a minute, its end by the same key, then one message that tells both."""
+    night.slack.workspace.faults.set(down=True)
+    night.alive = False
+    night.passes(180)
+    [(fired_at, fingerprint)] = night.rows(
+        "SELECT fired_at, fingerprint FROM ops.chatops_alert WHERE check_id = 'worker_heartbeat'"
+    )
+    [page] = night.paged("worker_heartbeat")
+    assert isinstance(fired_at, datetime)
+    assert (datetime.fromisoformat(str(page["at"])) - fired_at).total_seconds() <= 60
+    assert page["dedup_key"] == fingerprint
+    assert "ingest workers offline, 0 of 1 online since" in str(page["text"])
+
+    night.alive = True
+    night.passes(3600 - 180, tick=60)
+    [over] = night.paged("worker_heartbeat", "resolve")
+    assert over["dedup_key"] == fingerprint
+    assert night.messages() == []
+
+    night.slack.workspace.faults.clear()
+    night.passes(300)
+    [told_once] = night.messages("ingest worker")
+    assert "(Slack was away)" in str(told_once.blocks)
+    assert "Fired" in str(told_once.blocks) and "recovered" in str(told_once.blocks)
+    assert night.rows("SELECT message_key FROM ops.chatops_outbox WHERE state = 'dead' OR ended_at IS NULL") == []
+
+
+def test_13_token_revoked(night: Night) -> None:
+    """The second path at once; the message arrives with a new token; what is stored was never touched."""
+    for method in (POST, "auth.test"):
+        night.slack.workspace.faults.fail(method, "token_revoked")
+    night.alive = False
+    while not night.rows("SELECT 1 FROM ops.chatops_alert WHERE state = 'firing'"):
+        night.passes(15)
+    assert [page["alert"] for page in night.paged("worker_heartbeat")] == ["A1"]
+    assert night.services.chat is not None
+    assert getattr(night.services.chat, "refused") == "token_revoked"  # noqa: B009  # not of the port
+
+    night.slack.workspace.faults.clear()
+    night.passes(60)
+    assert len([item for item in night.messages("Offline: ingest worker") if not item.thread_ts]) == 1
+    assert len(night.paged("worker_heartbeat")) == 1
