@@ -203,9 +203,11 @@ def test_every_card_says_what_is_reduced(mode: m.Mode) -> None:
         words = [block for block in blocks if block["type"] != "actions"][-1]
         if not isinstance(message, m.ModeNotice):
             assert words["block_id"] == "foot"
-            assert str(words["elements"]).count("Changes are off" if mode.kind != "slack_slow" else "40 s late") == 1
+            said = {"slack_slow": "up to 40 s late", "no_copy": "no copy outside since no. 1,800, 22 m"}
+            assert str(words["elements"]).count(said.get(mode.kind, "Changes are off")) == 1
     assert "Changes are off:" not in repr(RENDERER.card(CARDS[0]))
-    assert TERMINAL.text(CARDS[0], mode).splitlines()[-1].startswith(("Changes are off", "Messages come up to"))
+    last = TERMINAL.text(CARDS[0], mode).splitlines()[-1]
+    assert last.startswith(("Changes are off", "Messages come up to", "The record has no copy"))
 
 
 def test_unknown_is_a_word() -> None:

@@ -102,8 +102,11 @@ def confirmed_runs(bot_dsn: str, target: Target) -> None:
         )
 
 
-def test_58_cold_start(bot_dsn: str, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_58_cold_start(
+    bot_dsn: str, target: Target, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """200 open alerts, 30 messages, 3 runs: nothing is announced again, all is sent once, runs end before commands."""
+    caplog.set_level("INFO", logger="dragonfly")
     target.worker(silent_seconds=600)
     target.worker("enforcement_engine-1", silent_seconds=-600, worker_type="enforcement_engine")
     target.stuck(3)
@@ -145,5 +148,6 @@ def test_58_cold_start(bot_dsn: str, target: Target, monkeypatch: pytest.MonkeyP
     assert len(statuses) == 30
     again = "SELECT count(*) FROM ops.chatops_outbox WHERE message_key LIKE 'alert:%' AND sent_ts NOT LIKE '1.%'"
     assert target.connection.execute(again).fetchone() == (0,)
-    started = "SELECT record ->> 'open_alerts', record ->> 'unfinished_runs' FROM ops.chatops_audit WHERE event = 'config.loaded'"
-    assert target.connection.execute(started).fetchall() == [("200", "3")]
+    [started] = [item.getMessage() for item in caplog.records if item.getMessage().startswith("bot_started")]
+    assert "open_alerts=200 unfinished_runs=3" in started
+    assert f"config_rev={QUIET.rev}" in started

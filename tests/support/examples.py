@@ -859,6 +859,7 @@ MODES = (
     FREEZE,
     m.Mode(kind="clock", facts={"reason": "clocks differ by 41 s"}),
     m.Mode(kind="record", facts={"reason": "the record does not add up at no. 1,712 (content)"}),
+    m.Mode(kind="no_copy", facts={"n": 1800, "late": timedelta(minutes=22)}),
     m.Mode(kind="slack_slow", facts={"late": timedelta(seconds=40), "pager": True}),
 )
 PAGE = m.Page(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bot.clock import SystemClock
 from bot.domain.configuration import Configuration
 from bot.domain.watch import Said
-from bot.operations import checks, delivery, escalations
+from bot.operations import checks, delivery, escalations, record
 from bot.operations.selfchecks import Pulse
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
@@ -71,6 +71,7 @@ class Night:
     def __post_init__(self) -> None:
         """Begin with both workers well."""
         self.pulse = Pulse(self.services, lambda: self.said)
+        self.record = record.Watch(self.services)
 
     def beat(self) -> None:
         """Let the workers that live beat."""
@@ -88,6 +89,7 @@ class Night:
             self.clock.passes(tick)
             self.beat()
             checks.run_due(self.services)
+            self.record.look()
             self.pulse.beat()
             escalations.call_due(self.services)
             self.deliver()
