@@ -1,6 +1,7 @@
 """The database goes away under a running bot: nothing is done, it is said, and everything comes back."""
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from bot.sandbox.pager import Pager
 from bot.sandbox.postgres import PostgresServer
 from bot.sandbox.slack.server import SlackServer
 from bot.sandbox.target import schema
+from bot.store.breaker import BREAKER
 from bot.store.db import Database
 from bot.store.migrate import migrate
 from tests.scenarios.conftest import LIVELY
@@ -24,11 +26,13 @@ from tests.support.waiting import eventually
 
 
 @pytest.fixture
-def place(worker_id: str) -> Path:
-    """Give a new directory that the server's user may reach."""
-    made = Path("/tmp") / f"dragonfly-away-{worker_id}"  # noqa: S108  # open to all
+def place() -> Iterator[Path]:
+    """Give a new directory of this test alone, which the server's user may enter."""
+    made = Path(tempfile.mkdtemp(prefix="dragonfly-away-"))
+    made.chmod(0o755)
+    yield made
     shutil.rmtree(made, ignore_errors=True)
-    return made
+    BREAKER.reset()
 
 
 @pytest.fixture
@@ -42,7 +46,6 @@ def postgres(place: Path) -> Iterator[PostgresServer]:
     database.close()
     yield server
     server.stop()
-    shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture
