@@ -55,7 +55,7 @@ from bot.store.changes import FREEZE
 from bot.store.migrate import require_current
 from bot.targets.pager import HttpPager, Monitor
 from handlers.dispatch import give_up, handle
-from handlers.listeners import Listeners
+from handlers.listeners import Listeners, Ours
 
 _LOG = logging.getLogger("dragonfly")
 _IDLE_SECONDS = 1.0
@@ -97,7 +97,7 @@ class Bot:
         """When requests came whose signature was wrong, by the monotonic clock."""
         self._spawner = ThreadPoolExecutor(2, thread_name_prefix="unrecorded")
         self.app = build_app(web)
-        Listeners(self.services, team=lambda: self.chat.team_id, spawn=self._spawn).register(self.app)
+        Listeners(self.services, ours=self._ours, spawn=self._spawn, rejected=self._rejected).register(self.app)
         self._reach = reachability.Watch(self.services)
         self._record = record.Watch(self.services)
         self._handle: Callable[[Envelope], None] = lambda envelope: handle(self.services, envelope)
@@ -108,6 +108,9 @@ class Bot:
         self._scheduler = self._ticks()
         self._stops: list[Callable[[], None]] = []
         self._socket: Socket | None = None
+
+    def _ours(self) -> Ours:
+        return Ours(app_id=self.chat.app_id, team_id=self.chat.team_id)
 
     def _spawn(self, work: Callable[[], None]) -> None:
         self._spawner.submit(work)

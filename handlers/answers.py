@@ -9,7 +9,7 @@ from bot.errors import DeliveryError
 from bot.operations import authority
 from bot.operations.authority import needed_role
 from bot.operations.services import Services
-from bot.ports import Envelope, Rendered
+from bot.ports import Chat, Envelope, Rendered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,23 +27,33 @@ class Asked:
         return slack_actor(team, envelope.user_id, envelope.user_name, envelope.channel_id)
 
     def answer(self, message: Message, *, in_place: bool = False) -> None:
-        """Show a message to the one who asked, and to nobody else."""
+        """Show a message to the one who asked, and to nobody else; what was done stays done when Slack does not take it."""
         services, envelope = self.services, self.envelope
         if services.renderer is None or services.chat is None:
             return
-        if envelope.view_id:
-            services.chat.update_view(envelope.view_id, services.renderer.view(message))
-            return
-        content = self._pressable(services.renderer.card(message))
-        if envelope.response_url:
-            try:
-                services.chat.respond(envelope.response_url, content, replace=in_place and envelope.is_ephemeral)
-            except DeliveryError:
-                services.log.warning("answer_not_delivered by=response_url")
-            else:
+        is_form = envelope.kind == "submission"  # it has closed: its sender is told in the incident channel
+        channel = services.config.alert_channel if is_form else envelope.channel_id
+        try:
+            if envelope.view_id and not is_form:
+                services.chat.update_view(envelope.view_id, services.renderer.view(message))
                 return
-        if envelope.channel_id:
-            services.chat.ephemeral(envelope.channel_id, envelope.user_id, content, thread_ts=_thread(envelope))
+            content = self._pressable(services.renderer.card(message))
+            if self._responded(services.chat, content, in_place=in_place) or not channel:
+                return
+            services.chat.ephemeral(channel, envelope.user_id, content, thread_ts=_thread(envelope))
+        except DeliveryError as error:
+            services.log.warning("answer_not_delivered error=%s", error.slack_error)
+
+    def _responded(self, chat: Chat, content: Rendered, *, in_place: bool) -> bool:
+        """Answer through the address that came with the request: good five times, for half an hour (N7)."""
+        if not self.envelope.response_url:
+            return False
+        try:
+            chat.respond(self.envelope.response_url, content, replace=in_place and self.envelope.is_ephemeral)
+        except DeliveryError as error:
+            self.services.log.warning("response_url_not_taken error=%s", error.slack_error)
+            return False
+        return True
 
     def _pressable(self, content: Rendered) -> Rendered:
         """Leave out what the asker may not press; who cannot be verified now may read."""

@@ -39,25 +39,25 @@ def handle(services: Services, envelope: Envelope) -> None:
         once_more(lambda: _HANDLERS[envelope.kind](asked))
     except NotAllowed as error:
         refusals.record(services, asked.actor, error)
-        _tell(asked, _not_allowed(asked, error))
+        asked.answer(_not_allowed(asked, error))
     except NoSuchCommand as error:
-        _tell(asked, notice(services, "near-miss", word=error.word, nearest=error.nearest))
+        asked.answer(notice(services, "near-miss", word=error.word, nearest=error.nearest))
     except ChangesOff as error:
         refusals.record(services, asked.actor, error)
         off = {"reason": error.reason, "cause": error.cause, "since": error.since, "by": error.actor}
-        _tell(asked, notice(services, "changes-off", **off))
+        asked.answer(notice(services, "changes-off", **off))
     except (InvalidCommand, ConflictError) as error:
-        _tell(asked, notice(services, "bad-input", message=error.message, hint=error.hint))
+        asked.answer(notice(services, "bad-input", message=error.message, hint=error.hint))
     except (TargetError, RecordUnavailable) as error:
         unknown = isinstance(error, OutcomeUnknown)
-        _tell(asked, notice(services, "target-failed", message=error.message, unknown=unknown, hint=error.hint))
+        asked.answer(notice(services, "target-failed", message=error.message, unknown=unknown, hint=error.hint))
     except StoreUnavailable as error:
         may_be_done = envelope.kind in _ACTS or isinstance(error, OutcomeLost)
-        _tell(asked, notice(services, "kept" if may_be_done else "database-away", message=error.message))
+        asked.answer(notice(services, "kept" if may_be_done else "database-away", message=error.message))
         if may_be_done:
             raise
     except StoreError as error:
-        _tell(asked, notice(services, "database-away", message=error.message))
+        asked.answer(notice(services, "database-away", message=error.message))
 
 
 def _not_allowed(asked: Asked, error: NotAllowed) -> Message:
@@ -68,15 +68,6 @@ def _not_allowed(asked: Asked, error: NotAllowed) -> Message:
         return notice(services, "not-verified", message=error.message, shell=shell)
     now = on_call(services.config.rotation, services.clock.now())
     return notice(services, "not-allowed", message=error.message, oncall=now.who if now else "")
-
-
-def _tell(asked: Asked, message: Message) -> None:
-    """Show a refusal; a submitted form has closed, so its sender is told in the incident channel."""
-    envelope, services = asked.envelope, asked.services
-    if envelope.kind == "submission" and services.chat and services.renderer and services.config.alert_channel:
-        services.chat.ephemeral(services.config.alert_channel, envelope.user_id, services.renderer.card(message))
-    else:
-        asked.answer(message)
 
 
 def _command(asked: Asked) -> None:
@@ -93,7 +84,7 @@ def _action(asked: Asked) -> None:
 def _submission(asked: Asked) -> None:
     refused = submissions.handle(asked)
     if refused is not None:
-        _tell(asked, refused)
+        asked.answer(refused)
 
 
 def _event(asked: Asked) -> None:
@@ -103,7 +94,8 @@ def _event(asked: Asked) -> None:
 
 def give_up(services: Services, envelope: Envelope, report: str) -> None:
     """Tell the asker that it was our fault; without a report, that we were stopped in the middle of it again and again."""
-    _tell(Asked(services=services, envelope=envelope), notice(services, "bug" if report else "left", report=report))
+    asked = Asked(services=services, envelope=envelope)
+    asked.answer(notice(services, "bug" if report else "left", report=report))
 
 
 _ACTS = ("action", "submission")

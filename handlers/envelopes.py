@@ -13,7 +13,7 @@ _MENTION = re.compile(r"<@[UW][A-Z0-9]+(\|[^>]*)?>")
 def command(body: Mapping[str, Any]) -> Envelope:
     """Return the envelope of a slash command."""
     return Envelope(
-        key=str(body["trigger_id"]),
+        key=_key("command", str(body["trigger_id"])),
         kind="command",
         team_id=str(body.get("team_id", "")),
         user_id=str(body["user_id"]),
@@ -35,7 +35,7 @@ def action(body: Mapping[str, Any]) -> Envelope:
     team = str((body.get("team") or {}).get("id", ""))
     user = str(body["user"]["id"])
     return Envelope(
-        key=_key(team, user, channel, stamp, pressed["action_id"], value, pressed.get("action_ts", "")),
+        key=_key("action", team, user, channel, stamp, pressed["action_id"], value, pressed.get("action_ts", "")),
         kind="action",
         team_id=team,
         user_id=user,
@@ -82,7 +82,7 @@ def event(body: Mapping[str, Any]) -> Envelope:
     inner = body["event"]
     at_home = inner["type"] == "app_home_opened"
     return Envelope(
-        key=str(body["event_id"]),
+        key=_key("event", str(body["event_id"])),
         kind="event",
         team_id=str(body.get("team_id", "")),
         user_id=str(inner.get("bot_id") or inner.get("user", "")),
@@ -96,5 +96,5 @@ def event(body: Mapping[str, Any]) -> Envelope:
 
 
 def _key(*parts: str) -> str:
-    """Return the natural key of an interaction (§6, N3)."""
+    """Return the natural key of a delivery (§6, N3): the same for each copy of it, over either transport, and short."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

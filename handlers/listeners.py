@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from slack_bolt import Ack, App, BoltContext, BoltResponse
@@ -21,7 +21,12 @@ from handlers.answers import Asked, notice
 
 LATE_SECONDS = 2.5
 """Not written down by then: not acknowledged, so not executed. Slack's clock is three seconds."""
-FOREIGN, NOT_LISTED, A_BOT = "somebody from another workspace", "a channel that is not listed", "a bot"
+OTHER_APP, FOREIGN, NOT_LISTED, A_BOT = (
+    "another app",
+    "somebody from another workspace",
+    "a channel that is not listed",
+    "a bot",
+)
 """Why a delivery is refused before it is written down."""
 _ANYTHING = re.compile(".*")
 _LOG = logging.getLogger("dragonfly.listeners")
@@ -29,14 +34,31 @@ _LOG = logging.getLogger("dragonfly.listeners")
 Spawn = Callable[[Callable[[], None]], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """Which app of which workspace we are; empty while Slack has not told us."""
+
+    app_id: str
+    team_id: str
+
+
 class Listeners:
     """What Bolt calls, with the services they need."""
 
-    def __init__(self, services: Services, *, team: Callable[[], str], spawn: Spawn) -> None:
-        """Keep our team, learned at start, and a way to work without a row when nothing can be written down."""
+    def __init__(
+        self, services: Services, *, ours: Callable[[], Ours], spawn: Spawn, rejected: Callable[[str], None]
+    ) -> None:
+        """Keep who we are, and a way to work without a row when nothing can be written down.
+
+        Args:
+            ours: says who we are, as Slack told it at start.
+            spawn: begins work that no row asks for.
+            rejected: counts what was from Slack and not for us, by its reason.
+        """
         self._services = services
-        self._team = team
+        self._ours = ours
         self._spawn = spawn
+        self._rejected = rejected
 
     def register(self, app: App) -> None:
         """Attach every listener."""
@@ -49,7 +71,7 @@ class Listeners:
     def command(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
         """Take a slash command; what is not one is answered at once."""
         envelope = envelopes.command(body)
-        refused = self._refused_command(envelope)
+        refused = self._refused_command(body, envelope)
         if refused is not None:
             return self._say(ack, refused)
         try:
@@ -59,8 +81,8 @@ class Listeners:
                 return ack()
             return self._say(ack, notice(self._services, "database-away", message=error.message))
 
-    def _refused_command(self, envelope: Envelope) -> Message | None:
-        why = self._why_not(envelope)
+    def _refused_command(self, body: Mapping[str, Any], envelope: Envelope) -> Message | None:
+        why = self._why_not(body, envelope)
         if why:
             self._record(envelope, why)
             return self._not_taken(why)
@@ -85,7 +107,7 @@ class Listeners:
     def action(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
         """Take a press; one that opens a form opens it first, because its trigger lives three seconds."""
         envelope = envelopes.action(body)
-        if self._is_refused(envelope):
+        if self._is_refused(body, envelope):
             return ack()
         try:
             return self._keep(self._with_form(envelope), ack, context)
@@ -109,7 +131,7 @@ class Listeners:
     def submission(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
         """Take a submitted form; what cannot be right is said under its field, and a mistyped target is kept too."""
         envelope = envelopes.submission(body)
-        if self._is_refused(envelope):
+        if self._is_refused(body, envelope):
             return ack()
         mistyped = submissions.mistyped(envelope)
         if mistyped is not None:
@@ -138,20 +160,20 @@ class Listeners:
         """Take a mention, or somebody opening Home; bots and workflows are refused without an answer."""
         envelope = envelopes.event(body)
         is_home = envelope.event_type == "app_home_opened"
-        if self._is_refused(envelope, is_bot=bool(body["event"].get("bot_id"))):
+        if self._is_refused(body, envelope, is_bot=bool(body["event"].get("bot_id"))):
             return ack()
         try:
             return self._keep(envelope, ack, context)
         except StoreError:
             if not is_home:
-                raise
+                return BoltResponse(status=503)  # Slack brings it again
             asked = Asked(services=self._services, envelope=envelope)
             self._spawn(lambda: actions.show_home(asked))
             return ack()
 
-    def _is_refused(self, envelope: Envelope, *, is_bot: bool = False) -> bool:
+    def _is_refused(self, body: Mapping[str, Any], envelope: Envelope, *, is_bot: bool = False) -> bool:
         """Refuse and record what is not for us; say whether it was."""
-        why = A_BOT if is_bot else self._why_not(envelope)
+        why = self._why_not(body, envelope) or (A_BOT if is_bot else "")
         if not why:
             return False
         self._record(envelope, why)
@@ -160,26 +182,29 @@ class Listeners:
             self._spawn(lambda: asked.answer(said))
         return True
 
-    def _why_not(self, envelope: Envelope) -> str:
-        """Return why a delivery is not for us (§7, Z2), or empty; a form and Home are in no channel.
+    def _why_not(self, body: Mapping[str, Any], envelope: Envelope) -> str:
+        """Return why a delivery is not for us (§7, Z2), or empty: app, team, channel; a form and Home are in no channel.
 
         Before Slack has told us our own team, the executor finds out: its directory shows it no one from elsewhere.
         """
-        ours = self._team()
-        if ours and {envelope.team_id, envelope.user_team or ours} != {ours}:
+        ours = self._ours()
+        if ours.app_id and body.get("api_app_id") != ours.app_id:
+            return OTHER_APP
+        if ours.team_id and {envelope.team_id, envelope.user_team or ours.team_id} != {ours.team_id}:
             return FOREIGN
         in_none = not envelope.channel_id and envelope.kind != "command"
         return "" if in_none or self._services.config.is_listed(envelope.channel_id) else NOT_LISTED
 
     def _record(self, envelope: Envelope, why: str) -> None:
-        """Record a refusal, after the acknowledgement."""
+        """Count a refusal, and record it after the acknowledgement."""
+        self._rejected(why)
         actor = Asked(services=self._services, envelope=envelope).actor
         self._spawn(lambda: refusals.record(self._services, actor, NotAllowed(why)))
 
     def _not_taken(self, why: str) -> Message:
         if why == NOT_LISTED:
             return notice(self._services, "not-here", channel=self._services.config.alert_channel)
-        return notice(self._services, "not-allowed", message="another workspace", oncall="")
+        return notice(self._services, "not-allowed", message=why, oncall="")
 
     def _keep(self, envelope: Envelope, ack: Ack, context: BoltContext) -> BoltResponse | None:
         """Commit the delivery, then acknowledge; too late, or over Socket Mode not at all, Slack tells its user."""

@@ -72,8 +72,8 @@ def work(services: Services, handle: Handle, give_up: GiveUp) -> int:
             services.log.exception("delivery_failed report=%s attempt=%s", report, item.attempts)
             if item.attempts < _TRIES:
                 continue
-            give_up(envelope, report)
             _finish(services, item.id, "failed")
+            give_up(envelope, report)
         else:
             _finish(services, item.id, "done")
     return len(waiting)

@@ -1,6 +1,7 @@
 """The Bolt app: synchronous, answered by its listeners before anything else happens (design, D1)."""
 
 from slack_bolt import App
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
 from bot.slack.chat import TIMEOUT_SECONDS
@@ -13,12 +14,18 @@ def client(token: str, base_url: str, *, timeout_seconds: int = TIMEOUT_SECONDS)
 
 
 def build(web: WebClient) -> App:
-    """Return an app without listeners; signatures are verified at the HTTP edge, not by Bolt, which logs bodies."""
+    """Return an app without listeners, which asks Slack nothing before it answers.
+
+    Signatures are verified at the HTTP edge, not by Bolt, which logs bodies. Whose request it is, the listeners decide:
+    Bolt's own way calls `auth.test` with the first request, and answers 500 while Slack is away.
+    """
+    ours = AuthorizeResult(enterprise_id=None, team_id=None, bot_token=web.token)
     return App(
         client=web,
+        authorize=lambda: ours,
         process_before_response=True,
         request_verification_enabled=False,
         token_verification_enabled=False,
-        ignoring_self_events_enabled=True,
+        ignoring_self_events_enabled=False,
         raise_error_for_unhandled_request=False,
     )

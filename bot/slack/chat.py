@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from http.client import HTTPException
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from slack_sdk import WebClient, WebhookClient
 from slack_sdk.errors import SlackApiError
@@ -19,6 +20,7 @@ from bot.ports import Posted, Rendered
 
 TIMEOUT_SECONDS = 10
 _AMBIGUOUS = ("internal_error", "fatal_error", "service_unavailable", "request_timeout")
+_HOOKS = ("hooks.slack.com", "hooks.slack-gov.com")
 _TOO_MANY = 429
 _SERVER_ERROR = 500
 
@@ -70,12 +72,18 @@ class SlackChat:
         self.refused = ""
         """Slack's word, while it refuses the app itself; ends when it says who we are."""
         self.team_id = ""
-        self.bot_user_id = ""
+        self.app_id = ""
 
     def check(self) -> None:
-        """Ask Slack who we are, and remember it."""
+        """Ask Slack who we are, and remember it.
+
+        `auth.test` does not name the app of a bot's token; `bots.info` does (docs.slack.dev, 2026-11).
+        """
         answer = self._call(self._client.auth_test)
-        self.team_id, self.bot_user_id = str(answer["team_id"]), str(answer["user_id"])
+        if not self.app_id:
+            bot = self._call(self._client.bots_info, bot=str(answer["bot_id"]))["bot"]
+            self.app_id = str(bot["app_id"])
+        self.team_id = str(answer["team_id"])
         self._home = str(answer.get("url", ""))
         self.refused = ""
 
@@ -120,14 +128,20 @@ class SlackChat:
         self._call(self._client.chat_postEphemeral, **values, thread_ts=thread_ts or None)
 
     def respond(self, response_url: str, content: Rendered, *, replace: bool = False) -> None:
-        """Answer one person through the address that came with a command or a press."""
+        """Answer one person through the address that came with a command or a press, if it is Slack's."""
+        if not self._is_slacks(response_url):
+            raise DeliveryPermanent("the address to answer to is not Slack's", slack_error="foreign_address")
         hook = WebhookClient(response_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
         values = {"text": content.text, "blocks": _blocks(content) or None, "replace_original": replace}
         answer = self._call(hook.send, **values, response_type="ephemeral")
         if answer.status_code >= _SERVER_ERROR:
             raise DeliveryAmbiguous("Slack failed while it answered", slack_error="server_error")
         if answer.status_code != 200:  # noqa: PLR2004  # HTTP's own number
-            raise DeliveryPermanent("Slack refused the answer", slack_error=answer.body[:80])
+            raise DeliveryPermanent("Slack refused the answer", slack_error=f"http_{answer.status_code}")
+
+    def _is_slacks(self, url: str) -> bool:
+        there, api = urlsplit(url), urlsplit(self._client.base_url)
+        return there[:2] == api[:2] or (there.scheme == "https" and there.hostname in _HOOKS)
 
     def open_view(self, trigger_id: str, view: Mapping[str, object]) -> str:
         """Open a modal and return its id."""

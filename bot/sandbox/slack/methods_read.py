@@ -12,7 +12,7 @@ _TYPES = {"public_channel": "channels", "private_channel": "groups", "im": "im",
 
 
 def auth_test(api: Api, args: Args) -> Json:
-    """Say which team, bot and app the token belongs to."""
+    """Say which team and bot the token belongs to; of a bot's token Slack does not name the app (2026-11)."""
     return {
         "url": f"{api.base_url}/",
         "team": people.TEAM_NAME,
@@ -20,9 +20,16 @@ def auth_test(api: Api, args: Args) -> Json:
         "team_id": people.TEAM_ID,
         "user_id": people.BOT_USER,
         "bot_id": people.BOT_ID,
-        "app_id": people.APP_ID,
         "is_enterprise_install": False,
     }
+
+
+def bots_info(api: Api, args: Args) -> Json:
+    """Return one bot: ours is the only one."""
+    if args.required("bot") != people.BOT_ID:
+        raise Refusal("bot_not_found")
+    bot = {"id": people.BOT_ID, "deleted": False, "name": "dragonfly", "app_id": people.APP_ID}
+    return {"bot": bot | {"user_id": people.BOT_USER, "updated": 0, "icons": {}}}
 
 
 def history(api: Api, args: Args) -> Json:
@@ -159,6 +166,7 @@ def _group(api: Api, group_id: str) -> UserGroup:
 
 METHODS = (
     Method(name="auth.test", run=auth_test, tier=Tier.HUNDREDS),
+    Method(name="bots.info", run=bots_info, tier=Tier.THREE, scope="users:read", takes_json=False),
     Method(name="conversations.history", run=history, tier=Tier.THREE, takes_json=False),
     Method(name="conversations.replies", run=replies, tier=Tier.THREE, takes_json=False),
     Method(name="conversations.info", run=info, tier=Tier.THREE, takes_json=False),
