@@ -29,18 +29,18 @@ def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: Non
     api = StatusApi(config.api_url, settings.env.dragonfly_api_key.get_secret_value()) if config.api_url else None
     wrong = faults(config.team_runbooks)
     dba = settings.env.dragonfly_dba_database_url.get_secret_value()
-    mark = stamp(config)
+    mark, redact = stamp(config), settings.redactor
     return Services(
         config=config,
-        db=Database(settings.database_url.get_secret_value(), wake=wake, stamp=mark).open(),
+        db=Database(settings.database_url.get_secret_value(), wake=wake, stamp=mark, redact=redact).open(),
         catalog=CatalogCache(config.timing.catalog_age),
         runbooks=load("" if wrong else config.team_runbooks),
         runbook_faults=wrong,
-        renderer=SlackRenderer(zone=config.zone, names=config.people.names),
+        renderer=SlackRenderer(zone=config.zone, names=config.people.names, redact=redact),
         api=api,
         platform=_railway(settings.env),
         vendor_probe=HttpProbe(),
-        dba=Database(dba, size=1, wake=wake, stamp=mark).open() if dba else None,
+        dba=Database(dba, size=1, wake=wake, stamp=mark, redact=redact).open() if dba else None,
         audit_key=settings.env.dragonfly_audit_key.get_secret_value().encode(),
         wake=wake,
     )

@@ -2,27 +2,13 @@
 
 import json
 import logging
-import re
 import sys
-from collections.abc import Sequence
 
-_PATTERNS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"\b(?:postgres(?:ql)?|https?)://[^\s'\"@/]+@[^\s'\"]+",
-        r"\bx(?:ox[a-z]|app)-[A-Za-z0-9-]{8,}",
-        r"(?i)\bbearer\s+[A-Za-z0-9._~+/=-]{8,}",
-        r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+",
-        r"https://hooks\.slack\.com/\S+",
-        r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}\b",
-        r"\b\d{3}-\d{2}-\d{4}\b",
-        r"\b(?:\d[ -]?){13,19}\b",
-        r"(?i)password=\S+",
-    )
-)
+from bot.domain.redaction import Redactor
+
 _QUIET = {
     "psycopg.pool": logging.ERROR,
-    "slack_bolt": logging.WARNING,
+    "slack_bolt": logging.ERROR,
     "slack_sdk": logging.ERROR,
     "httpx": logging.WARNING,
 }
@@ -31,20 +17,17 @@ _QUIET = {
 class Redaction(logging.Filter):
     """Takes secrets and personal data out of every record."""
 
-    def __init__(self, secrets: Sequence[str]) -> None:
-        """Keep the configured secrets."""
+    def __init__(self, redact: Redactor) -> None:
+        """Keep what takes them out."""
         super().__init__()
-        self._secrets = tuple(secret for secret in secrets if len(secret) > 5)  # noqa: PLR2004  # shorter ones hit words
+        self._redact = redact
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Replace the message by its redacted text; tracebacks keep their places only."""
-        record.msg, record.args = redact(record.getMessage(), self._secrets), ()
+        """Replace the message by its redacted text, on one line; tracebacks keep their places only."""
+        record.msg, record.args = self._redact(record.getMessage()).replace("\n", " "), ()
         if record.exc_info and record.exc_info[1] is not None:
-            error = record.exc_info[1]
-            places = _places(record)
-            record.msg = f"{record.msg} at={places} raised={type(error).__name__}"
-            record.exc_info = None
-            record.exc_text = None
+            record.msg = f"{record.msg} at={_places(record)} raised={type(record.exc_info[1]).__name__}"
+        record.exc_info = record.exc_text = record.stack_info = None
         return True
 
 
@@ -59,27 +42,18 @@ def _places(record: logging.LogRecord) -> str:
     return ">".join(found[-4:])
 
 
-def redact(text: str, secrets: Sequence[str] = ()) -> str:
-    """Return text without secrets, addresses, tokens and what looks like a person's numbers."""
-    for secret in secrets:
-        text = text.replace(secret, "[secret]")
-    for pattern in _PATTERNS:
-        text = pattern.sub("[redacted]", text)
-    return text.replace("\n", " ")
-
-
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {"at": self.formatTime(record), "level": record.levelname.lower(), "logger": record.name}
         return json.dumps({**line, "message": record.getMessage()}, ensure_ascii=False)
 
 
-def set_up(secrets: Sequence[str], *, level: int = logging.INFO) -> None:
+def set_up(redact: Redactor, *, level: int = logging.INFO) -> None:
     """Write every record of this process to standard output, redacted."""
     handler = logging.StreamHandler(sys.stdout)
     people = logging.Formatter("%(asctime)s level=%(levelname)s logger=%(name)s %(message)s")
     handler.setFormatter(people if sys.stdout.isatty() else _Json())
-    handler.addFilter(Redaction(secrets))
+    handler.addFilter(Redaction(redact))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name, at_least in _QUIET.items():
         logging.getLogger(name).setLevel(at_least)

@@ -84,7 +84,9 @@ class Bot:
             build(settings, wake=self._wake),
             chat=self.chat,
             directory=SlackDirectory(web, SystemClock(), config.timing),
-            renderer=SlackRenderer(zone=config.zone, names=config.people.names, mode=lambda: self._pulse.mode),
+            renderer=SlackRenderer(
+                zone=config.zone, names=config.people.names, mode=lambda: self._pulse.mode, redact=settings.redactor
+            ),
             pager=HttpPager(pager.get_secret_value(), config.pager) if pager else None,
             count=self.metrics.count,
             plan_key=plan_key(token),

@@ -18,7 +18,7 @@ def run(_args: argparse.Namespace) -> int:
     """
     os.environ.pop(OWNER_VARIABLE, None)
     settings = load(needs_mode=True, needs_slack=True)
-    set_up(settings.secrets())
+    set_up(settings.redactor)
     try:
         run_bot(settings)
     except OSError as error:

@@ -38,7 +38,7 @@ def services(*, needs_mode: bool = False) -> Iterator[Services]:
         ConfigurationError: every fault at once.
     """
     settings = load(needs_mode=needs_mode)
-    set_up(settings.secrets(), level=100)
+    set_up(settings.redactor, level=100)
     made = build(settings)
     try:
         yield made

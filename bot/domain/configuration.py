@@ -236,6 +236,12 @@ class Configuration:
         """Return the job types that a pause of ingest holds: those of the vendors."""
         return tuple(dict.fromkeys(name for vendor in self.vendors for name in vendor.job_types))
 
+    @property
+    def contact_texts(self) -> tuple[str, ...]:
+        """Return what is shown of contacts that are not in Slack: telephones and addresses that are meant to be seen."""
+        called = [who for levels in self.contacts.values() for level in levels for who in level.call]
+        return (*called, *(vendor.contact for vendor in self.vendors))
+
     def service(self, word: str) -> Service | None:
         """Return a service by its name or alias."""
         wanted = word.strip().lower()

@@ -18,7 +18,8 @@ _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 """What Postgres and UTF-8 do not take."""
 _NAMED = dict.fromkeys(("id", "team_id", "name", "username"), str)
 _COMMAND = dict.fromkeys(
-    ("command", "text", "team_id", "user_id", "user_name", "channel_id", "trigger_id", "response_url", "api_app_id"), str
+    ("command", "text", "team_id", "user_id", "user_name", "channel_id", "trigger_id", "response_url", "api_app_id"),
+    str,
 )
 _INTERACTION = {
     "type": str,
@@ -94,6 +95,6 @@ def _fit(value: Any, shape: Any) -> Any:  # JSON from outside
         return {name: _fit(value[name], inner) for name, inner in named.items() if value.get(name) is not None}
     if isinstance(shape, list) and isinstance(value, list):
         return [_fit(item, shape[0]) for item in value]
-    if not isinstance(shape, type) or not isinstance(value, shape) or (shape is str and _NO_TEXT.search(value)):
+    if not isinstance(shape, type) or not isinstance(value, shape) or _NO_TEXT.search(str(value)):
         raise ValueError("no field of Slack's")
     return value

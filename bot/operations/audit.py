@@ -13,6 +13,7 @@ from bot.operations.services import Services
 from bot.operations.tables import OWNER_VARIABLE, as_owner
 from bot.store import audit, changes
 from bot.store.db import Tx
+from bot.store.limits import LONG
 
 _SHOWN = 64
 _IN_EVERY = ("event", "actor", "env", "bot_version", "config_rev", "replica", "session_user")
@@ -54,7 +55,7 @@ def _short(value: object) -> str:
 
 def verify(services: Services, copies: Sequence[Anchor] = ()) -> AuditVerdict:
     """Walk the whole chain, compare it with the copies that somebody kept, and name the first break."""
-    with services.db.read(snapshot=True) as tx:
+    with services.db.read(snapshot=True, whole=LONG) as tx:
         found, compared = _judge(services, tx, copies)
         restored, copied = audit.newest_of(tx, audit.RESTORED), audit.copied(tx)
         return AuditVerdict(
@@ -98,7 +99,7 @@ def accept(services: Services, actor: Actor, reason: str, copies: Sequence[Ancho
         NotAllowed: the connection is not the owner's.
         ConflictError: there is nothing to accept.
     """
-    with as_owner(services) as database, database.write() as tx:
+    with as_owner(services) as database, database.write(whole=LONG) as tx:
         if not audit.rights(tx).owns:
             message = "only the owner of the record accepts a break in it"
             raise NotAllowed(message, hint=f"give {OWNER_VARIABLE} for this one command")

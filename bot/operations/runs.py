@@ -18,7 +18,8 @@ from bot.operations.kinds.base import Done, Work
 from bot.operations.kinds.undo import why_not
 from bot.operations.services import Services
 from bot.store import audit, plans, reviews, runs
-from bot.store.db import EFFECT_LIMITS, Database, Tx
+from bot.store.db import Database, Tx
+from bot.store.limits import EFFECT_LIMITS
 from bot.store.plans import Plan
 from bot.store.runs import Outcome, Run
 from bot.targets.catalog import look

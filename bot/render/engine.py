@@ -31,9 +31,22 @@ _ALL = 100_000
 class Engine:
     """Templates of one surface, with the names and the zone of one installation."""
 
-    def __init__(self, surface: str, *, zone: str, names: Mapping[str, str], escape: bool) -> None:
-        """Prepare the environment of `templates/<surface>`; a template that is not there is Slack's."""
+    def __init__(
+        self,
+        surface: str,
+        *,
+        zone: str,
+        names: Mapping[str, str],
+        escape: bool,
+        redact: Callable[[str], str] = lambda text: text,
+    ) -> None:
+        """Prepare the environment of `templates/<surface>`; a template that is not there is Slack's.
+
+        Args:
+            redact: takes out of a text what must not leave; a terminal shows all.
+        """
         self._surface = surface
+        self._redact = redact
         safe = Markup if escape else str
         known = dict(names)
         finalize = _escape if escape else None
@@ -85,11 +98,11 @@ class Engine:
         """Return the template's named blocks in their order, rendered and trimmed; empty ones are left out."""
         template = self._environment.get_template(f"{name}.j2")
         context = template.new_context(dict(values))
-        rendered = {part: "".join(draw(context)) for part, draw in template.blocks.items()}
+        rendered = {part: self._redact("".join(draw(context))) for part, draw in template.blocks.items()}
         trimmed = {part: _trimmed(text) for part, text in rendered.items()}
         return {part: text for part, text in trimmed.items() if text}
 
     def text(self, name: str, values: Mapping[str, object]) -> str:
         """Return a whole template as text."""
-        lines = self._environment.get_template(f"{name}.j2").render(values).splitlines()
+        lines = self._redact(self._environment.get_template(f"{name}.j2").render(values)).splitlines()
         return "\n".join(line.rstrip() for line in lines if line.strip())

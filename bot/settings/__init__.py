@@ -4,12 +4,15 @@ Every fault is found at once and said with what to write instead; unknown keys a
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
 from bot.domain.configuration import Configuration
+from bot.domain.redaction import Redactor
 from bot.errors import ConfigurationError
 from bot.settings.deciding import configuration, database, mode_of, require_slack
 from bot.settings.reading import environment, read_file
@@ -26,10 +29,29 @@ class Settings:
     env: Environment
     database_url: SecretStr
 
-    def secrets(self) -> tuple[str, ...]:
-        """Return every secret's text, for the log's filter."""
+    addresses: tuple[SecretStr, ...] = ()
+    """Addresses that the file takes from variables: they carry tokens."""
+
+    def secrets(self) -> frozenset[str]:
+        """Return every secret's text, and the password in each address by itself."""
         found = [value for _name, value in self.env if isinstance(value, SecretStr)]
-        return tuple(item.get_secret_value() for item in (self.database_url, *found) if item)
+        given = [item.get_secret_value() for item in (self.database_url, *self.addresses, *found) if item]
+        return frozenset((*given, *(password for text in given for password in _passwords(text))))
+
+    @property
+    def redactor(self) -> Redactor:
+        """Return what takes our secrets, and whatever looks like one, out of a text."""
+        return Redactor(self.secrets(), public=self.config.contact_texts)
+
+
+def _passwords(text: str) -> Iterator[str]:
+    """Yield the password of an address or of a `password=…` list, as it is written and as it is meant."""
+    in_list = re.search(r"\bpassword=(\S+)", text)
+    try:
+        password = in_list[1] if in_list else urlsplit(text).password or ""
+    except ValueError:
+        return
+    yield from (password, unquote(password))
 
 
 def load(environ: Mapping[str, str] | None = None, *, needs_mode: bool = False, needs_slack: bool = False) -> Settings:
@@ -45,7 +67,8 @@ def load(environ: Mapping[str, str] | None = None, *, needs_mode: bool = False, 
     given = dict(os.environ if environ is None else environ)
     faults: list[str] = []
     env = environment(given, faults)
-    file = read_file(env.dragonfly_config, given, faults)
+    taken: list[str] = []
+    file = read_file(env.dragonfly_config, given, faults, taken)
     mode = mode_of(env.supabase_mode, faults, needed=needs_mode)
     variable = database(env, mode, faults)
     if needs_slack:
@@ -53,4 +76,5 @@ def load(environ: Mapping[str, str] | None = None, *, needs_mode: bool = False, 
     config = configuration(env, file, mode, variable, faults)
     if faults:
         raise ConfigurationError(faults)
-    return Settings(config=config, env=env, database_url=getattr(env, variable.lower()))
+    addresses = tuple(SecretStr(text) for text in taken if "://" in text)
+    return Settings(config=config, env=env, database_url=getattr(env, variable.lower()), addresses=addresses)

@@ -33,8 +33,8 @@ def environment(given: Mapping[str, str], faults: list[str]) -> Environment:
         return Environment.model_validate({name: text for name, text in known.items() if name not in wrong})
 
 
-def read_file(named: str, given: Mapping[str, str], faults: list[str]) -> File:
-    """Return the tables of `dragonfly.toml`; none where there is no file."""
+def read_file(named: str, given: Mapping[str, str], faults: list[str], taken: list[str]) -> File:
+    """Return the tables of `dragonfly.toml`, none where there is no file; `taken` gets what came from variables."""
     path = Path(named or DEFAULT_FILE)
     if not path.is_file():
         if named:
@@ -44,7 +44,7 @@ def read_file(named: str, given: Mapping[str, str], faults: list[str]) -> File:
         return File()
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8"))
-        return File.model_validate(_with_variables(written, given, faults))
+        return File.model_validate(_with_variables(written, given, faults, taken))
     except OSError as error:
         faults.append(f"{path.name} cannot be read: {error.strerror}")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -54,7 +54,9 @@ def read_file(named: str, given: Mapping[str, str], faults: list[str]) -> File:
     return File()
 
 
-def _with_variables(value: Any, given: Mapping[str, str], faults: list[str]) -> Any:  # TOML's own shape
+def _with_variables(
+    value: Any, given: Mapping[str, str], faults: list[str], taken: list[str]
+) -> Any:  # TOML's own shape
     """Put a variable's value in the place of `{ env = "NAME" }`."""
     if isinstance(value, dict) and set(value) == {"env"}:
         name = str(value["env"])
@@ -62,10 +64,11 @@ def _with_variables(value: Any, given: Mapping[str, str], faults: list[str]) -> 
             faults.append(
                 f"dragonfly.toml asks for the variable {name}, which is not set; set it, or take the line out"
             )
-        return given.get(name, "")
+        taken.append(given.get(name, ""))
+        return taken[-1]
     if isinstance(value, dict):
-        return {key: _with_variables(item, given, faults) for key, item in value.items()}
-    return [_with_variables(item, given, faults) for item in value] if isinstance(value, list) else value
+        return {key: _with_variables(item, given, faults, taken) for key, item in value.items()}
+    return [_with_variables(item, given, faults, taken) for item in value] if isinstance(value, list) else value
 
 
 def _place(fault: Any) -> str:  # pydantic's error mapping

@@ -36,7 +36,7 @@ class Rights:
 def append(tx: Tx, event: str, *, actor: str, **facts: object) -> int:
     """Append one record in this transaction and return its number; absent facts are left out.
 
-    Every record says who wrote it: the connection's stamp and log-in; somebody at a shell is whoever they say. Call it
+    What must not be kept is taken out of it. Every record says who wrote it: the connection's stamp and log-in; somebody at a shell is whoever they say. Call it
     last: the head row stays locked until the transaction ends (§9).
 
     Raises:
@@ -46,7 +46,7 @@ def append(tx: Tx, event: str, *, actor: str, **facts: object) -> int:
     if actor.startswith("cli:"):
         record["verified"] = False
     try:
-        row = tx.record(SQL["append"], canonical=canonical(record))
+        row = tx.record(SQL["append"], canonical=canonical(tx.redact.every(record)))
     except psycopg.Error as error:
         known = translate(error)
         if isinstance(known, StatementRefused | StatementTimedOut):
@@ -68,7 +68,7 @@ def append_or_go_on(tx: Tx, event: str, *, actor: str, **facts: object) -> None:
 def append_refusal(tx: Tx, event: str, *, actor: str, reason: str, **facts: object) -> None:
     """Append a refusal, at most one a minute for an actor and a reason (design, section 7, *Tokens*)."""
     tx.record(SQL["one_refusal_at_a_time"], actor=actor, reason=reason)
-    row = tx.record(SQL["refused_lately"], now=tx.now, event=event, actor=actor, reason=reason)
+    row = tx.record(SQL["refused_lately"], now=tx.now, event=event, actor=actor, reason=tx.redact(reason))
     if row is None or not row["present"]:
         append(tx, event, actor=actor, reason=reason, **facts)
 

@@ -6,8 +6,8 @@ pooler may stand in between. psycopg's errors stop here: only SQLSTATE, constrai
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, Self, TypeVar
 
@@ -16,9 +16,11 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
+from bot.domain.redaction import Redactor
 from bot.errors import OutcomeLost, StatementRefused, StatementTimedOut, StoreUnavailable
 from bot.sqlfile import Statement
 from bot.store.breaker import BREAKER
+from bot.store.limits import EFFECT_LIMITS, ONCE_LIMITS, READ_LIMITS, READ_WAIT, WRITE_WAIT, Limits
 
 Row = TypeVar("Row")
 
@@ -32,34 +34,9 @@ READ_ONLY: LiteralString = "BEGIN READ ONLY"
 SNAPSHOT: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 WRITE: LiteralString = "BEGIN"
 
-_LIMITS: LiteralString = (
-    "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true), "
-    "set_config('idle_in_transaction_session_timeout', %s, true), clock_timestamp() AS now, session_user::text AS role"
-)
 _TIMED_OUT = ("57014", "55P03", "25P03", "25P04")
 _OF_ROWS = re.compile(r"(?:[ \t\n\r\f\v]|--[^\n\r]*+)*+(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 """A comment is never given back, so that no word in it counts; block comments are not taken, for the server nests them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one transaction may cost (§14); set with `SET LOCAL`."""
-
-    statement: timedelta
-    lock: timedelta
-    idle: timedelta
-
-    def values(self) -> tuple[str, str, str]:
-        """Return the limits as Postgres reads them."""
-        return _ms(self.statement), _ms(self.lock), _ms(self.idle)
-
-
-def _ms(value: timedelta) -> str:
-    return f"{int(value.total_seconds() * 1000)}ms"
-
-
-READ_LIMITS = Limits(timedelta(seconds=5), timedelta(seconds=1), timedelta(seconds=10))
-EFFECT_LIMITS = Limits(timedelta(seconds=15), timedelta(seconds=2), timedelta(seconds=15))
 
 
 class GuardedConnection(psycopg.Connection[dict[str, Any]]):
@@ -79,11 +56,18 @@ class GuardedConnection(psycopg.Connection[dict[str, Any]]):
 class Tx:
     """One open transaction; `now` was read from the database at its start and is the only time it knows."""
 
-    def __init__(self, connection: psycopg.Connection[dict[str, Any]], now: datetime, stamp: Mapping[str, str]) -> None:
-        """Wrap a connection on which a transaction has begun; `stamp` is what each record written through it says."""
+    def __init__(
+        self,
+        connection: psycopg.Connection[dict[str, Any]],
+        now: datetime,
+        stamp: Mapping[str, str],
+        redact: Redactor,
+    ) -> None:
+        """Wrap a connection on which a transaction has begun; `stamp` and `redact` are for the records written in it."""
         self.connection = connection
         self.now = now
         self.stamp = stamp
+        self.redact = redact
         self.leaves_state = False
         self.wakes: set[str] = set()
         """Loops of this process for which there is work once this has committed."""
@@ -217,6 +201,7 @@ class Database:
         now: Callable[[], datetime] | None = None,
         wake: Callable[[str], None] = lambda _loop: None,
         stamp: Mapping[str, str] | None = None,
+        redact: Redactor | None = None,
     ) -> None:
         """Open nothing yet.
 
@@ -224,8 +209,10 @@ class Database:
             now: replaces the database's clock in tests that move time.
             wake: is told what a commit made to do.
             stamp: which process this is, for the record: every record written through it says so.
+            redact: takes out of a record what must not be kept.
         """
         self._now = now
+        self._redact = redact or Redactor()
         self._wake = wake
         self.stamp = dict(stamp or {})
         self._conninfo = conninfo
@@ -255,19 +242,26 @@ class Database:
         self._pool.close()
 
     @contextmanager
-    def read(self, *, snapshot: bool = False, wait: timedelta = timedelta(seconds=5)) -> Iterator[Tx]:
-        """Give a read-only transaction under the limits for reads."""
-        with self._transaction(SNAPSHOT if snapshot else READ_ONLY, READ_LIMITS, wait) as tx:
+    def read(
+        self,
+        *,
+        snapshot: bool = False,
+        wait: timedelta | None = None,
+        whole: timedelta = READ_LIMITS.whole,
+    ) -> Iterator[Tx]:
+        """Give a read-only transaction under the limits for reads; `snapshot` = all of it sees one moment, for a preview."""
+        begin, patience = (SNAPSHOT, WRITE_WAIT) if snapshot else (READ_ONLY, READ_WAIT)
+        with self._transaction(begin, replace(READ_LIMITS, whole=whole), wait or patience) as tx:
             yield tx
 
     @contextmanager
-    def write(self, *, wait: timedelta = timedelta(seconds=5)) -> Iterator[Tx]:
+    def write(self, *, wait: timedelta = WRITE_WAIT, whole: timedelta = EFFECT_LIMITS.whole) -> Iterator[Tx]:
         """Give a transaction that commits at the end of the block, under the limits for effects.
 
         Raises:
             OutcomeLost: whether it landed is to be read under the lock of its rows (§9).
         """
-        with self._transaction(WRITE, EFFECT_LIMITS, wait) as tx:
+        with self._transaction(WRITE, replace(EFFECT_LIMITS, whole=whole), wait) as tx:
             yield tx
         for loop in tx.wakes:
             self._wake(loop)
@@ -275,16 +269,20 @@ class Database:
     def once(
         self, statement: Statement, *, wait: timedelta = timedelta(seconds=2), **params: object
     ) -> dict[str, Any] | None:
-        """Send one statement as its own transaction and return its first row; sent again if the connection was stale."""
+        """Send one statement as its own transaction, in one round trip, and return its first row.
+
+        Sent again if the connection was stale.
+        """
         with _translated():
             for _ in range(POOL_SIZE + 1):
                 with self._connection(wait) as connection:
                     try:
-                        return connection.execute(statement.text(), params or None).fetchone()
-                    except psycopg.OperationalError:
+                        return _once(connection, statement.text(), params)
+                    except psycopg.Error:
                         if not connection.closed:
+                            connection.rollback()
                             raise
-        raise StoreUnavailable("the database cannot be reached")
+        raise _away()
 
     @contextmanager
     def _transaction(self, begin: LiteralString, limits: Limits, wait: timedelta) -> Iterator[Tx]:
@@ -311,14 +309,23 @@ class Database:
                     if not connection.closed:
                         raise
                     continue
-                yield Tx(connection, self._now() if self._now else now, {**self.stamp, "session_user": role})
+                stamp = {**self.stamp, "session_user": role}
+                yield Tx(connection, self._now() if self._now else now, stamp, self._redact)
                 return
-        raise StoreUnavailable("the database cannot be reached")
+        raise _away()
 
     @contextmanager
     def _connection(self, wait: timedelta) -> Iterator[GuardedConnection]:
         BREAKER.check()
-        with self._pool.connection(timeout=wait.total_seconds()) as connection:
+        with ExitStack() as given_back:
+            try:
+                connection = given_back.enter_context(self._pool.connection(timeout=wait.total_seconds()))
+            except (PoolTimeout, PoolClosed) as error:
+                BREAKER.check()
+                if self._pool.get_stats()["pool_size"] < self._pool.max_size:
+                    raise _away() from error
+                message = "all our connections to the database are taken"
+                raise StoreUnavailable(message, hint="try again in a moment") from error
             yield connection
 
     @property
@@ -331,10 +338,22 @@ class Database:
 def _begin(connection: GuardedConnection, begin: LiteralString, limits: Limits) -> tuple[datetime, str]:
     """Begin and set the limits in one round trip; return the database's time and who is logged in."""
     with connection.pipeline():
-        connection.execute(begin)
-        row = connection.execute(_LIMITS, limits.values()).fetchone()
+        row = _send_begin(connection, begin, limits).fetchone()
     assert row is not None
     return row["now"], row["role"]
+
+
+def _send_begin(connection: GuardedConnection, begin: LiteralString, limits: Limits) -> psycopg.Cursor[dict[str, Any]]:
+    connection.execute(begin)
+    return connection.execute(*limits.statement_for(connection.info.server_version))
+
+
+def _once(connection: GuardedConnection, text: LiteralString, params: dict[str, object]) -> dict[str, Any] | None:
+    with connection.pipeline():
+        _send_begin(connection, WRITE, ONCE_LIMITS)
+        answer = connection.execute(text, params or None)
+        connection.execute("COMMIT")
+    return answer.fetchone()
 
 
 def _commit(connection: psycopg.Connection[dict[str, Any]]) -> None:
@@ -347,13 +366,14 @@ def _commit(connection: psycopg.Connection[dict[str, Any]]) -> None:
         raise OutcomeLost(message, hint="look again when it is back: dragonfly audit list") from None
 
 
+def _away() -> StoreUnavailable:
+    return StoreUnavailable("the database cannot be reached", hint="dragonfly doctor says more")
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (PoolTimeout, PoolClosed) as error:
-        BREAKER.check()
-        raise StoreUnavailable("the database cannot be reached", hint="dragonfly doctor says more") from error
     except psycopg.Error as error:
         raise translate(error) from None
 
@@ -364,7 +384,7 @@ def translate(error: psycopg.Error) -> Exception:
     if state in _TIMED_OUT:
         return StatementTimedOut(f"a statement or lock took too long and was taken back ({state})", sqlstate=state)
     if not state or state.startswith(("08", "57P", "53")):
-        return StoreUnavailable("the database cannot be reached", hint="dragonfly doctor says more")
+        return _away()
     found = error.diag
     place = " ".join(part for part in (found.table_name, found.constraint_name) if part)
     return StatementRefused(

@@ -14,6 +14,7 @@ from bot.errors import ConflictError, MigrationPending
 from bot.sqlfile import load
 from bot.store import audit
 from bot.store.db import Database, Tx
+from bot.store.limits import LONG
 
 SQL = load("bot.store", "migrate.sql")
 _NAME = re.compile(r"^(?P<version>\d{4})_(?:pre|post)_[a-z_]+\.sql$")
@@ -85,7 +86,7 @@ def pending(done: tuple[Applied, ...]) -> tuple[Migration, ...]:
 
 def migrate(database: Database, mode: str) -> tuple[Migration, ...]:
     """Apply what is pending in one transaction and return it; safe to repeat and to run twice at once."""
-    with database.write() as tx:
+    with database.write(whole=LONG) as tx:
         tx.run(SQL["lock"])
         tx.run(SQL["create_versions"])
         waiting = pending(applied(tx))

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "bot.http": (*GROUND, "bot.http"),
     "bot.executor": (),
     "bot.scheduler": (),
-    "bot.logs": (),
+    "bot.logs": GROUND,
     "bot.settings": (*GROUND, "bot.settings"),
     "handlers": (*ADAPTER, "bot.operations", "bot.http.signature", "handlers"),
     "bot.bootstrap": (*ADAPTER, "bot.operations", "bot.render", "bot.settings", "bot.store", "bot.targets", "runbooks"),
