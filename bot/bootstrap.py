@@ -11,8 +11,8 @@ from importlib.metadata import version
 from bot.domain.configuration import Configuration
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
-from bot.settings import Environment, Settings
-from bot.store.db import Database
+from bot.settings import Environment, SecretStr, Settings
+from bot.store.db import POOL_SIZE, Database
 from bot.targets.api import StatusApi
 from bot.targets.catalog import CatalogCache
 from bot.targets.railway import Railway
@@ -28,22 +28,29 @@ def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: Non
     config = settings.config
     api = StatusApi(config.api_url, settings.env.dragonfly_api_key.get_secret_value()) if config.api_url else None
     wrong = faults(config.team_runbooks)
-    dba = settings.env.dragonfly_dba_database_url.get_secret_value()
-    mark, redact = stamp(config), settings.redactor
+    dba = settings.env.dragonfly_dba_database_url
     return Services(
         config=config,
-        db=Database(settings.database_url.get_secret_value(), wake=wake, stamp=mark, redact=redact).open(),
+        db=database(settings, settings.database_url, wake=wake),
         catalog=CatalogCache(config.timing.catalog_age),
         runbooks=load("" if wrong else config.team_runbooks),
         runbook_faults=wrong,
-        renderer=SlackRenderer(zone=config.zone, names=config.people.names, redact=redact),
+        renderer=SlackRenderer(zone=config.zone, names=config.people.names, redact=settings.redactor),
         api=api,
         platform=_railway(settings.env),
         vendor_probe=HttpProbe(),
-        dba=Database(dba, size=1, wake=wake, stamp=mark, redact=redact).open() if dba else None,
+        dba=database(settings, dba, size=1, wake=wake) if dba else None,
         audit_key=settings.env.dragonfly_audit_key.get_secret_value().encode(),
         wake=wake,
     )
+
+
+def database(
+    settings: Settings, address: SecretStr, *, size: int = POOL_SIZE, wake: Callable[[str], None] = lambda _what: None
+) -> Database:
+    """Return a pool of connections of this process."""
+    mark, text = stamp(settings.config), address.get_secret_value()
+    return Database(text, size=size, wake=wake, stamp=mark, redact=settings.redactor).open()
 
 
 def stamp(config: Configuration) -> dict[str, str]:

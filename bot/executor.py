@@ -71,7 +71,7 @@ class Executor:
 
 def _say_once(name: str, error: Exception, said: str) -> str:
     """Log a failure when its text changes, not each time."""
-    text = f"{type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {getattr(error, 'message', '')}"  # another's words may hold somebody's row
     if text != said:
         _LOG.warning("loop_failed loop=%s error=%r", name, text, exc_info=error)
     return text

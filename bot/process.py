@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.bootstrap import build
+from bot.bootstrap import build, database
 from bot.clock import SystemClock
 from bot.domain.watch import FORGED, SLACK_FAILS, Said
 from bot.errors import ConflictError, DeliveryError, DeliveryPermanent, MigrationPending, StoreError
@@ -25,6 +25,7 @@ from bot.operations import (
     alerts,
     changes,
     checks,
+    cleaning,
     delivery,
     detection,
     emergency,
@@ -59,6 +60,8 @@ from handlers.listeners import Listeners, Ours
 
 _LOG = logging.getLogger("dragonfly")
 _IDLE_SECONDS = 1.0
+_URGENT = 4
+"""Connections that only alerts and their delivery use: with one pool, twenty slow reads kept an alert for good (2026-11)."""
 
 
 def plan_key(bot_token: str) -> bytes:
@@ -93,14 +96,17 @@ class Bot:
             beside=self._beside.begin,
             crash_hook=crash_hook,
         )
-        self._pulse = selfchecks.Pulse(self.services, self._said)
+        self._urgent = replace(
+            self.services, db=database(settings, settings.database_url, size=_URGENT, wake=self._wake)
+        )
+        self._pulse = selfchecks.Pulse(self._urgent, self._said)
         self._slack_fails, self._slack_error = 0, ""
         self._forged: deque[float] = deque(maxlen=FORGED * 10)
         """When requests came whose signature was wrong, by the monotonic clock."""
         self._spawner = ThreadPoolExecutor(2, thread_name_prefix="unrecorded")
         self.app = build_app(web)
         Listeners(self.services, ours=self._ours, spawn=self._spawn, rejected=self._rejected).register(self.app)
-        self._reach = reachability.Watch(self.services)
+        self._reach = reachability.Watch(self._urgent)
         self._record = record.Watch(self.services)
         self._handle: Callable[[Envelope], None] = lambda envelope: handle(self.services, envelope)
         self._give_up: Callable[[Envelope, str], None] = lambda envelope, report: give_up(
@@ -121,30 +127,32 @@ class Bot:
         self._executor.wake(what)
 
     def _loops(self) -> Executor:
-        services = self.services
+        services, urgent = self.services, self._urgent
         work = {
             "inbox": lambda: inbox.work(services, self._handle, self._give_up),
             "runs": lambda: runs.perform_due(services),
-            "delivery": lambda: delivery.deliver_due(services),
-            "pages": lambda: delivery.deliver_pages(services),
+            "delivery": lambda: delivery.deliver_due(urgent),
+            "pages": lambda: delivery.deliver_pages(urgent),
         }
         return Executor(work, threads={"inbox": 3, "runs": 3, "delivery": 2}, idle_seconds=_IDLE_SECONDS)
 
     def _ticks(self) -> Scheduler:
-        services, second, timing = self.services, timedelta(seconds=1), self.services.config.timing
+        services, urgent = self.services, self._urgent
+        second, timing = timedelta(seconds=1), services.config.timing
         looks = min(timing.check_interval, timedelta(seconds=5))
         return Scheduler(
             {
-                "checks": (looks, lambda: checks.run_due(services)),
+                "checks": (looks, lambda: checks.run_due(urgent)),
                 "outside": (looks, lambda: checks.run_outside_due(services)),
-                "escalations": (second, lambda: escalations.call_due(services)),
-                "acknowledgements": (timedelta(seconds=30), lambda: alerts.remind_due(services)),
+                "escalations": (second, lambda: escalations.call_due(urgent)),
+                "acknowledgements": (timedelta(seconds=30), lambda: alerts.remind_due(urgent)),
                 "plans": (second, lambda: plans.expire(services)),
                 "proofs": (second, lambda: proofs.watch(services)),
                 "pauses": (second, lambda: pausing.tend(services)),
                 "gates": (timedelta(seconds=5), lambda: gate_runs.outdate(services)),
                 "preflight": (timedelta(seconds=30), lambda: preflight.watch(services)),
                 "reviews": (timedelta(minutes=1), lambda: emergency.remind_due(services)),
+                "cleaning": (timedelta(minutes=10), lambda: cleaning.clean(services)),
                 "unknown": (timedelta(seconds=5), lambda: runs.reconcile(services)),
                 "reachability": (timing.check_interval, self._reach.look),
                 "record": (timing.check_interval, self._record.look),
@@ -288,6 +296,7 @@ class Bot:
             self._pulse.stop()
         if self._monitor is not None:
             self._monitor.close()
+        self._urgent.db.close()
         self.services.close()
 
 

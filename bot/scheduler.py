@@ -57,7 +57,7 @@ class Scheduler:
         try:
             tick()
         except Exception as error:  # noqa: BLE001  # the last resort of a loop that must go on
-            text = f"{type(error).__name__}: {error}"
+            text = f"{type(error).__name__}: {getattr(error, 'message', '')}"  # another's words may hold somebody's row
             if self._said.get(name) != text:
                 _LOG.warning("tick_failed tick=%s error=%r", name, text, exc_info=error)
             self._said[name] = text

@@ -11,29 +11,26 @@ from typing import Any
 _LEAST_SECRET = 6
 """Shorter ones hit words."""
 _SHA256 = 64
-_PATTERN = re.compile(
-    "|".join(
-        (
-            r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,80}:\S{0,200}@[^\s'\"<>|]+",  # an address with a password
-            r"https://hooks\.slack(?:-gov)?\.com/[^\s'\"<>|]+",
-            r"\b(?i:password|passwd|pwd|secret|token|api_?key)=[^\s'\"<>|]+",
-            r"\b(?:xox[a-z]|xapp)-[\w-]{8,}",
-            r"\b(?i:bearer)\s+[\w.~+/=-]{8,}",
-            r"\beyJ[\w-]{8,}\.[\w.-]+",
-            r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-            r"\b(?:gh[a-z]_|github_pat_|glpat-|sk-|sbp_|sb_secret_|AIza)[\w-]{16,}",
-            r"\b[\w.%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,5}\b",
-            r"(?<![\w.-])\d{3}([ -])\d{2}\1\d{4}(?![\w-])",  # social security
-            r"(?<![\w.+-])\+\d[\d ().-]{7,17}\d(?!\w)",  # telephone
-            r"(?<![\w.-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])",
-            r"(?<![\w.-])(?P<card>\d{13,19}|\d{4}([ -])\d{4}\3\d{4}\3\d{1,7}|\d{4}([ -])\d{6}\4\d{5})(?![\w-])",
-            r"\b(?P<iban>[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\b",
-            r"\b(?i:account|acct|routing)\b\W{0,3}(?i:no\.?|number)?\W{0,3}\d{6,17}\b",
-            r"(?<![\w-])(?P<hex>(?=[\da-f]*[a-f])(?=[\da-f]*\d)[\da-f]{32,})(?![\w-])",
-            r"(?<![\w.+/:-])(?=[\w+/-]*[a-z])(?=[\w+/-]*[A-Z])(?=[\w+/-]*\d)[\w+/-]{40,}={0,2}",
-        )
-    )
+_KINDS = (
+    r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,80}:\S{0,200}@[^\s'\"<>|]+",  # an address with a password
+    r"https://hooks\.slack(?:-gov)?\.com/[^\s'\"<>|]+",
+    r"\b(?i:password|passwd|pwd|secret|token|api_?key)=[^\s'\"<>|]+",
+    r"\b(?:xox[a-z]|xapp)-[\w-]{8,}",
+    r"\b(?i:bearer)\s+[\w.~+/=-]{8,}",
+    r"\beyJ[\w-]{8,}\.[\w.-]+",
+    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    r"\b(?:gh[a-z]_|github_pat_|glpat-|sk-|sbp_|sb_secret_|AIza)[\w-]{16,}",
+    r"\b[\w.%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,5}\b",
+    r"(?<![\w.-])\d{3}([ -])\d{2}\1\d{4}(?![\w-])",  # social security
+    r"(?<![\w.+-])\+\d[\d ().-]{7,17}\d(?!\w)",  # telephone
+    r"(?<![\w.-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])",
+    r"(?<![\w.-])(?P<card>\d{13,19}|\d{4}([ -])\d{4}\3\d{4}\3\d{1,7}|\d{4}([ -])\d{6}\4\d{5})(?![\w-])",
+    r"\b(?P<iban>[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)\b",
+    r"\b(?i:account|acct|routing)\b\W{0,3}(?i:no\.?|number)?\W{0,3}\d{6,17}\b",
+    r"(?<![\w-])(?P<hex>(?=[\da-f]*[a-f])(?=[\da-f]*\d)[\da-f]{32,})(?![\w-])",
+    r"(?<![\w.+/:-])(?=[\w+/-]*[a-z])(?=[\w+/-]*[A-Z])(?=[\w+/-]*\d)[\w+/-]{40,}={0,2}",
 )
+_PATTERN = re.compile("|".join(_KINDS))
 
 
 class Redactor:

@@ -198,6 +198,16 @@ class Timing:
     """Away for longer than this, the bot says so when it is back."""
     slack_slow: timedelta = _seconds(20)
     """Messages that wait for longer make every answer say that Slack is slow."""
+    clean_interval: timedelta = timedelta(days=1)
+    """How often what is old is taken away (§22); the record never is."""
+    keep_deliveries: timedelta = timedelta(days=7)
+    """How long a handled delivery of Slack's is known, so that it is not handled again; ten minutes at least."""
+    keep_messages: timedelta = timedelta(days=30)
+    """How long a delivered message is known."""
+    keep_plans: timedelta = timedelta(days=90)
+    """How long a plan that is over is kept, with its run; and a run of the gate."""
+    keep_alerts: timedelta = timedelta(days=365)
+    """How long a resolved alert is kept."""
 
     @property
     def probe_fresh(self) -> timedelta:

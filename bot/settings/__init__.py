@@ -18,7 +18,7 @@ from bot.settings.deciding import configuration, database, mode_of, require_slac
 from bot.settings.reading import environment, read_file
 from bot.settings.tables import Environment
 
-__all__ = ["Environment", "Settings", "load"]
+__all__ = ["Environment", "SecretStr", "Settings", "load"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
