@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from bot.domain.params import normal
 from bot.ports import Envelope
 
 _MENTION = re.compile(r"<@[UW][A-Z0-9]+(\|[^>]*)?>")
@@ -56,7 +57,7 @@ def submission(body: Mapping[str, Any]) -> Envelope:
     """Return the envelope of a submitted form."""
     view = body["view"]
     fields = (view.get("state") or {}).get("values") or {}
-    inputs = {name: _entered(field) for block in fields.values() for name, field in block.items()}
+    inputs = {name: normal(_entered(field)) for block in fields.values() for name, field in block.items()}
     return Envelope(
         key=_key("view", str(view["id"]), str(view.get("hash", ""))),
         kind="submission",

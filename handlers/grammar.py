@@ -1,17 +1,15 @@
 """The command language: what somebody typed, as a command, or why it is none (§17, G1). Pure."""
 
 import difflib
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.domain.params import Param, from_words
+from bot.domain.params import Param, from_words, plain
 from bot.domain.runbook import Catalogue
 from bot.errors import InvalidCommand
 from bot.operations.declared import changing_steps, reading_steps
 from bot.operations.table import in_slack
 
-MOST_CHARACTERS = 500
 STEP_ALIASES: Mapping[str, tuple[str, str]] = {
     "pause": ("pause", "ingest"),
     "resume": ("resume", "ingest"),
@@ -45,7 +43,7 @@ def parse(text: str, runbooks: Catalogue) -> Command:
     Raises:
         InvalidCommand: it is none; the hint is one that would be.
     """
-    words = _plain(text).split()
+    words = plain(text).split()
     if not words:
         return Command("help")
     steps = {step.id: step.typed for step in changing_steps(runbooks)}
@@ -62,15 +60,6 @@ def _without_fixed_word(name: str, words: list[str]) -> list[str]:
     """Take `ingest` off `pause ingest reason`."""
     fixed = STEP_ALIASES.get(name)
     return words[1:] if fixed and words and words[0].lower() == fixed[1] else words
-
-
-def _plain(text: str) -> str:
-    if len(text) > MOST_CHARACTERS:
-        raise InvalidCommand(f"more than {MOST_CHARACTERS} characters", hint="/dragonfly status")
-    plain = unicodedata.normalize("NFKC", text)
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") for char in plain):
-        raise InvalidCommand("control, zero-width or direction characters are not taken", hint="/dragonfly status")
-    return plain
 
 
 def _name(word: str, steps: Mapping[str, tuple[Param, ...]]) -> str:

@@ -129,15 +129,25 @@ class Listeners:
             return envelope
 
     def submission(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
-        """Take a submitted form; what cannot be right is said under its field, and a mistyped target is kept too."""
+        """Take a submitted form; one that cannot be written down stays open and says so."""
         envelope = envelopes.submission(body)
         if self._is_refused(body, envelope):
             return ack()
+        try:
+            return self._keep_form(envelope, ack, context)
+        except StoreError as error:
+            field = next(iter(envelope.inputs), "").removesuffix(":v1")
+            return self._under_fields(ack, {field: notice(self._services, "database-away", message=error.message)})
+
+    def _keep_form(self, envelope: Envelope, ack: Ack, context: BoltContext) -> BoltResponse | None:
+        """Write a form down; what cannot be right is said under its field, and a mistyped target is kept too."""
+        faults = submissions.faults(Asked(services=self._services, envelope=envelope))
+        if faults:
+            return self._under_fields(ack, faults)
         mistyped = submissions.mistyped(envelope)
         if mistyped is not None:
             return self._keep_mistyped(envelope, *mistyped, ack, context)
-        faults = submissions.faults(Asked(services=self._services, envelope=envelope))
-        return self._under_fields(ack, faults) if faults else self._keep(envelope, ack, context)
+        return self._keep(envelope, ack, context)
 
     def _keep_mistyped(
         self, envelope: Envelope, plan: str, target: str, ack: Ack, context: BoltContext

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 
 from bot.domain import ids
 from bot.domain.messages import Message
+from bot.domain.params import plain
 from bot.domain.plan import is_target
+from bot.errors import InvalidCommand
 from bot.operations import alerts, approvals, emergency, plans, runs
 from bot.operations.issuing import Place
 from bot.ports import Envelope
@@ -69,14 +71,24 @@ def _written(asked: Asked) -> tuple[str, dict[str, str], dict[str, str]]:
 
 
 def faults(asked: Asked) -> dict[str, Message]:
-    """Return what is wrong with a form that makes a plan, by field. Pure."""
-    if asked.envelope.callback_id != ids.VIEW_STEP:
-        return {}
+    """Return what is wrong with a form, by field: words that cannot be seen, or no value of a plan's. Pure."""
+    hidden = {name.removesuffix(":v1"): _not_plain(asked, text) for name, text in asked.envelope.inputs.items()}
+    found = {name: said for name, said in hidden.items() if said is not None}
+    if found or asked.envelope.callback_id != ids.VIEW_STEP:
+        return found
     step, written, _place = _written(asked)
     declared = asked.services.runbooks.step(step)
     params = declared.typed if declared else ()
     wrong = [item for item in params if item.name in written and not item.takes(written[item.name])]
     return {item.name: notice(asked.services, "not-a-value", what=item.what) for item in wrong}
+
+
+def _not_plain(asked: Asked, text: str) -> Message | None:
+    try:
+        plain(text)
+    except InvalidCommand as error:
+        return notice(asked.services, "bad-input", message=error.message, hint="")
+    return None
 
 
 def _step(asked: Asked) -> Message | None:

@@ -18,12 +18,28 @@ from bot.store.breaker import BREAKER  # noqa: E402
 from tests.support.databases import TestServer  # noqa: E402
 from tests.support.jobs import Target  # noqa: E402
 from tests.support.product import product  # noqa: E402
+from tests.support.seeds import LogNet, leaks  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def closed_breaker() -> None:
     """Let no refused log-in of an earlier test keep this one from connecting: the breaker is one for the process."""
     BREAKER.reset()
+
+
+@pytest.fixture(scope="session")
+def log_net() -> LogNet:
+    """Hear every line that an installation would write."""
+    net = LogNet()
+    net.spread()
+    return net
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_told_of(log_net: LogNet) -> Iterator[None]:
+    """Fail the test in which a made-up person of the target's rows came into a log line, or to the simulated Slack."""
+    yield
+    assert log_net.take() == []
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +82,8 @@ def bot_dsn(target_dsn: str, worker_id: str) -> str:
 
 
 @pytest.fixture
-def services(bot_dsn: str) -> Iterator[Services]:
+def services(bot_dsn: str, target_dsn: str) -> Iterator[Services]:
     """Give the product on a fresh database."""
     with product(bot_dsn) as made:
         yield made
+        assert leaks(target_dsn) == []

@@ -4,6 +4,7 @@ Nothing typed ever becomes SQL, a path, an address or a shell word: a value is o
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,29 @@ _WHAT = {
     "alert": "an alert such as A31",
     "flag": "yes or nothing",
 }
+
+
+HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+"""Control, zero-width and direction characters, and what no font has (§17, G1)."""
+
+
+def normal(text: str) -> str:
+    """Return what somebody wrote in one form (NFKC) and on one line."""
+    return unicodedata.normalize("NFKC", re.sub(r"[ \t\r\n]+", " ", text))
+
+
+def plain(text: str) -> str:
+    """Return what somebody wrote, in one form and on one line.
+
+    Raises:
+        InvalidCommand: it is too long, or holds what cannot be seen.
+    """
+    made = normal(text) if len(text) <= MOST else text
+    if len(made) > MOST:
+        raise InvalidCommand(f"more than {MOST} characters", hint="/dragonfly status")
+    if any(unicodedata.category(char) in HIDDEN for char in made):
+        raise InvalidCommand("control, zero-width or direction characters are not taken", hint="/dragonfly status")
+    return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,11 +173,12 @@ def _why(name: str, params: Sequence[Param], word: str, found: Mapping[str, str]
 
 
 def checked(name: str, params: Sequence[Param], values: Mapping[str, str]) -> dict[str, str]:
-    """Return values by name, each of its declared type.
+    """Return values by name, each of its declared type and in its plain form.
 
     Raises:
         InvalidCommand: an unknown name, a missing one, or a value of another type.
     """
+    values = {key: plain(text) for key, text in values.items()}
     known = {item.name: item for item in params}
     hint = f"dragonfly plan {name} " + " ".join(
         f"{item.name}={item.example or '…'}" for item in params if item.required

@@ -4,6 +4,8 @@ import unicodedata
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from bot.domain.params import HIDDEN
+
 NOT_KNOWN = "not known"
 ID_WIDTH = 26
 _MILLION = 1_000_000
@@ -77,9 +79,9 @@ def is_long_ago(value: datetime, now: datetime) -> bool:
 
 
 def clean(text: str) -> str:
-    """Return text without control, zero-width and bidirectional characters, on one line."""
-    kept = (" " if char in "\r\n\t" else char for char in text)
-    return "".join(char for char in kept if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co"))
+    """Return text without control, zero-width and bidirectional characters and without back-ticks, on one line."""
+    kept = (" " if char in "\r\n\t" else "'" if char == "`" else char for char in text)
+    return "".join(char for char in kept if unicodedata.category(char) not in HIDDEN)
 
 
 def middle(text: str, width: int = ID_WIDTH) -> str:
@@ -97,7 +99,7 @@ def cut(text: str, width: int) -> str:
 
 def code(text: str, width: int = 120) -> str:
     """Return untrusted text as a code span."""
-    inner = cut(clean(str(text)).replace("`", "'"), width)
+    inner = cut(clean(str(text)), width)
     return f"`{inner or ' '}`"
 
 

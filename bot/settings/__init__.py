@@ -45,13 +45,16 @@ class Settings:
 
 
 def _passwords(text: str) -> Iterator[str]:
-    """Yield the password of an address or of a `password=…` list, as it is written and as it is meant."""
+    """Yield the password of an address or of a `password=…` list, or a pager's key, as it is written and as it is meant."""
     in_list = re.search(r"\bpassword=(\S+)", text)
     try:
-        password = in_list[1] if in_list else urlsplit(text).password or ""
+        address = urlsplit(text)
+        key = address.username if address.scheme == "https" else None
+        password = in_list[1] if in_list else address.password or key
     except ValueError:
         return
-    yield from (password, unquote(password))
+    if password:
+        yield from (password, unquote(password))
 
 
 def load(environ: Mapping[str, str] | None = None, *, needs_mode: bool = False, needs_slack: bool = False) -> Settings:

@@ -3,14 +3,16 @@
 `ok: false` comes with HTTP 200 and means "cannot tell"; so do a timeout, a 5xx and a shape we do not know.
 """
 
+import json
+import time
 from collections.abc import Mapping
 
 import httpx
 
 from bot.domain.workers import SourceVerdict
+from bot.targets.bounded import body
 
 TIMEOUT_SECONDS = 2.0
-MOST_BYTES = 1 << 20
 _PATH = "/api/v1/system/status"
 _FIELDS = {"ingest_processor": "ingest_worker", "enforcement_engine": "enforcement_worker"}
 
@@ -25,6 +27,7 @@ class StatusApi:
             headers={"X-DRAGONFLY-API-KEY": api_key},
             timeout=TIMEOUT_SECONDS,
             follow_redirects=False,
+            trust_env=False,
         )
 
     def close(self) -> None:
@@ -37,21 +40,17 @@ class StatusApi:
         return {name: self._verdict(data, field, why) for name, field in _FIELDS.items()}
 
     def _data(self) -> tuple[Mapping[str, object], str]:
+        until = time.monotonic() + TIMEOUT_SECONDS
         try:
             with self._client.stream("GET", _PATH) as answer:
                 answer.raise_for_status()
-                body = b""
-                for chunk in answer.iter_bytes():
-                    body += chunk
-                    if len(body) > MOST_BYTES:
-                        return {}, "answer too long"
-            content = httpx.Response(200, content=body).json()
+                content = json.loads(body(answer, until=until))
         except httpx.HTTPStatusError as error:
             return {}, f"HTTP {error.response.status_code}"
         except httpx.HTTPError:
             return {}, "no answer"
         except ValueError:
-            return {}, "not JSON"
+            return {}, "not JSON, too long or too slow"
         if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
             return {}, "unknown shape"
         if content.get("ok") is not True or content.get("degraded"):

@@ -22,6 +22,7 @@ import httpx
 
 from bot.domain.gate import Reply
 from bot.errors import TargetRefused, TargetUnavailable
+from bot.targets.bounded import body
 
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """All that a command gets of our environment."""
@@ -214,15 +215,13 @@ def ask(base_url: str, path: str, seconds: float) -> Reply:
     limit = max(0.001, min(seconds, ASK_SECONDS))
     try:
         with (
-            httpx.Client(base_url=base_url, timeout=limit, follow_redirects=False) as client,
+            httpx.Client(base_url=base_url, timeout=limit, follow_redirects=False, trust_env=False) as client,
             client.stream("GET", path) as answer,
         ):
             took = timedelta(seconds=time.monotonic() - began)
-            body = b""
-            for chunk in answer.iter_bytes():
-                body += chunk
-                if len(body) > _MOST_BYTES or time.monotonic() - began > limit:
-                    return Reply(status=None, why="the answer does not end")
+            content = body(answer, until=began + limit)
+    except ValueError:
+        return Reply(status=None, why="the answer does not end")
     except httpx.ConnectTimeout:
         return Reply(status=None, why=f"no connection in {limit:g} s")
     except (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL):
@@ -231,7 +230,7 @@ def ask(base_url: str, path: str, seconds: float) -> Reply:
         return Reply(status=None, why=f"timed out after {limit:g} s")
     except httpx.HTTPError:
         return Reply(status=None, why="the connection broke")
-    return Reply(status=answer.status_code, content=_object(body), took=took)
+    return Reply(status=answer.status_code, content=_object(content), took=took)
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

@@ -5,8 +5,10 @@ under HTTP 200; a mutation that got no answer may have happened and is never sen
 vendor's sentence goes into an error.
 """
 
+import json
 import re
 import threading
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.resources import files
@@ -16,10 +18,13 @@ import httpx
 
 from bot.domain.platform import Deployment, LogLine, ServiceState
 from bot.errors import OutcomeUnknown, TargetRefused, TargetUnavailable
+from bot.targets.bounded import MEBIBYTE, body
 
 READ_SECONDS = 10.0
 CHANGE_SECONDS = 75.0
 CHANGES = ("Restart", "SetVariable")
+_MOST_BYTES = 8 * MEBIBYTE
+"""A thousand lines of a log are the longest answer."""
 _OPERATION = re.compile(r"^(?:query|mutation) (?P<name>\w+).*?^}", re.MULTILINE | re.DOTALL)
 _SAID = (
     ("not authorized", "the token is not taken, or there is no such service in its environment"),
@@ -172,25 +177,35 @@ class Railway:
             raise OutcomeUnknown("Railway answered without a result")
 
     def _send(self, name: str, variables: Mapping[str, object], seconds: float) -> dict[str, Any]:
-        body = {"query": self._operations[name], "variables": variables, "operationName": name}
-        answer = self._client.post(self._url, json=body, timeout=seconds)
+        asked = {"query": self._operations[name], "variables": variables, "operationName": name}
+        until = time.monotonic() + seconds
+        with self._client.stream("POST", self._url, json=asked, timeout=seconds) as answer:
+            text = _body(answer, until)
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             wait = answer.headers.get("Retry-After", "")
             how_long = f"{wait} s" if wait.isdecimal() else "some time"
             raise TargetUnavailable(f"Railway takes no more requests for {how_long}; nothing was done")
-        return _data(name, answer)
+        return _data(name, answer, text)
 
 
-def _data(name: str, answer: httpx.Response) -> dict[str, Any]:
+def _body(answer: httpx.Response, until: float) -> bytes:
+    """Return the body of an answer; nothing where it is too long or too slow, which is no result."""
+    try:
+        return body(answer, until=until, most=_MOST_BYTES)
+    except ValueError:
+        return b""
+
+
+def _data(name: str, answer: httpx.Response, text: bytes) -> dict[str, Any]:
     """Return the data of an answer; the body decides, whatever the status (reference 1.1)."""
     try:
-        body = answer.json()
+        found = json.loads(text)
     except ValueError:
-        body = None
-    errors = body.get("errors") if isinstance(body, dict) else None
+        found = None
+    errors = found.get("errors") if isinstance(found, dict) else None
     if errors and not (name in CHANGES and _may_have_happened(errors, answer)):
         raise TargetRefused(f"Railway refused {name}: {_said(errors)}")
-    data = body.get("data") if isinstance(body, dict) and not errors else None
+    data = found.get("data") if isinstance(found, dict) and not errors else None
     if isinstance(data, dict):
         return data
     if name in CHANGES:

@@ -7,9 +7,11 @@ from datetime import timedelta
 import httpx
 
 from bot.domain.vendor import Answer, read_page
+from bot.targets.bounded import body
 
 SECONDS = 5.0
-_MOST_BYTES = 2_000_000
+_STEPS = 3
+"""How often a page may lead on to another of the same host."""
 _NO_ADDRESS = (httpx.UnsupportedProtocol, httpx.InvalidURL)
 
 
@@ -21,8 +23,7 @@ class HttpProbe:
         self._client = httpx.Client(
             timeout=SECONDS,
             trust_env=False,
-            follow_redirects=True,
-            max_redirects=2,
+            follow_redirects=False,
             headers={"User-Agent": "dragonfly-bot"},
         )
 
@@ -54,24 +55,23 @@ class HttpProbe:
         """Return what a status page says."""
         if not url:
             return Answer(verdict="unknown", detail="no status page is configured")
+        until = time.monotonic() + SECONDS
         try:
-            with self._client.stream("GET", url) as answer:
-                if answer.status_code != httpx.codes.OK:
-                    return Answer(verdict="unknown", detail=f"the page answers {answer.status_code}")
-                return read_page(json.loads(_body(answer)))
+            here = httpx.URL(url)
+            for _ in range(_STEPS):
+                with self._client.stream("GET", here) as answer:
+                    if not answer.has_redirect_location:
+                        return _page(answer, until)
+                    there = here.join(answer.headers["location"])
+                if there.host != here.host:
+                    return Answer(verdict="unknown", detail="the page leads to another host: set its own address")
+                here = there
         except (httpx.HTTPError, *_NO_ADDRESS, ValueError):
             return Answer(verdict="unknown", detail="the page cannot be read")
+        return Answer(verdict="unknown", detail="the page leads round in circles")
 
 
-def _body(answer: httpx.Response) -> bytes:
-    """Return a body that is short and comes soon; httpx's own timeout begins anew with each piece.
-
-    Raises:
-        ValueError: it is too long, or takes too long.
-    """
-    until, body = time.monotonic() + SECONDS, b""
-    for piece in answer.iter_bytes():
-        body += piece
-        if len(body) > _MOST_BYTES or time.monotonic() > until:
-            raise ValueError("no page of this size or speed is read")
-    return body
+def _page(answer: httpx.Response, until: float) -> Answer:
+    if answer.status_code != httpx.codes.OK:
+        return Answer(verdict="unknown", detail=f"the page answers {answer.status_code}")
+    return read_page(json.loads(body(answer, until=until)))

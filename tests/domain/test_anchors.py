@@ -8,8 +8,8 @@ import pytest
 
 from bot.domain.anchors import COPY_AFTER, Anchor, Copied, by_number, due, read, since
 from bot.domain.audit import AuditRow, Head
+from bot.domain.redaction import Redactor
 from bot.domain.timing import PLAYBOOK
-from bot.logs import redact
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 KEY = b"a key that stands in no database"
@@ -35,7 +35,7 @@ def test_a_copy_is_read_back_from_where_it_was_kept(around: str) -> None:
 def test_the_second_net_leaves_a_copy_alone() -> None:
     """What takes secrets out of the log takes nothing out of a copy."""
     line = ANCHOR.signed(KEY).line
-    assert redact(line) == line
+    assert Redactor()(line) == line
 
 
 def test_what_was_typed_is_a_copy_without_a_signature() -> None:

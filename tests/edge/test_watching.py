@@ -13,8 +13,8 @@ from bot.process import Bot
 from bot.sandbox.pager import Pager
 from bot.sandbox.slack.server import SlackServer
 from bot.store import changes
-from tests.edge.test_http import command, headers, send
 from tests.scenarios.conftest import LIVELY
+from tests.support.requests import command, headers, send
 from tests.support.running import running_bot
 from tests.support.waiting import eventually
 

@@ -17,9 +17,9 @@ from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.sandbox.railway.faults import FaultKind
 from bot.sandbox.target.seeds import SEEDS
-from tests.operations.test_privacy import ours
 from tests.support.jobs import Target
 from tests.support.railway import INGEST, Cloud, carried_out, cloud, on, planned
+from tests.support.seeds import ours
 from tests.support.waiting import eventually
 
 AT_ONCE = timedelta(0)
@@ -135,7 +135,7 @@ def test_row_25_an_outage_is_seen_in_our_jobs_errors(here: Services, target: Tar
         "vendor-outage",
         "7 of 7 calls failed, consistent with an outage",
     )
-    assert SEEDS[0] not in ours(target) and SEEDS[0] not in card_text(card)
+    assert SEEDS[0] not in ours(target.connection) and SEEDS[0] not in card_text(card)
 
 
 def test_row_25_the_deployed_worker_of_the_vendor_counts(here: Services, target: Target, railway: Cloud) -> None:
@@ -367,7 +367,7 @@ def test_a_migration_that_waits_for_a_lock_is_a_block(
         assert (card.check, card.scenario, card.label) == ("migration_blocked", "migration-block", "migrations")
         assert "has blocked a migration for" in card.reason
         assert "see who blocks, before any repair" in card_text(card)
-        assert "ALTER TABLE" not in ours(target)
+        assert "ALTER TABLE" not in ours(target.connection)
     detection.watch(soon, detection.MIGRATION)
     detection.watch(soon, detection.MIGRATION)
     assert fired(soon) == []

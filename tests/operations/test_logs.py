@@ -15,11 +15,11 @@ from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json
 from bot.sandbox.railway.faults import FaultKind
 from bot.sandbox.target.seeds import ERROR, SEEDS
-from tests.operations.test_privacy import ours
 from tests.support.databases import TestServer
 from tests.support.jobs import Target
 from tests.support.product import product
 from tests.support.railway import INGEST, Cloud, cloud, on
+from tests.support.seeds import ours
 from tests.support.waiting import eventually
 
 DROPPED = "Railway rate limit of 500 logs/sec reached for replica r-1, update your application. Messages dropped: 41"
@@ -123,7 +123,13 @@ def test_nobodys_data_is_shown(
     in_slack = READS["logs"](here, {"service": "ingest", "lines": "", "oom": ""})
     assert isinstance(in_slack, LogReport)
     assert in_slack.raw == ()
-    everything = [card_text(in_slack), to_json(in_slack), TerminalRenderer().text(in_slack), caplog.text, ours(target)]
+    everything = [
+        card_text(in_slack),
+        to_json(in_slack),
+        TerminalRenderer().text(in_slack),
+        caplog.text,
+        ours(target.connection),
+    ]
     assert [seed for seed in SEEDS for text in everything if seed in text] == []
     in_a_shell = report(here, raw=True)
     assert any(ERROR in line for line in in_a_shell.raw)

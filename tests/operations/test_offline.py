@@ -13,10 +13,10 @@ from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json
 from bot.sandbox.railway.faults import FaultKind
-from tests.operations.test_privacy import ours
 from tests.support.jobs import Target
 from tests.support.product import ADA, INCIDENTS
 from tests.support.railway import INGEST, SECRET, VARIABLE, Cloud, carried_out, cloud, on, planned, shown
+from tests.support.seeds import ours
 from tests.support.waiting import eventually
 
 HERE = Place(channel=INCIDENTS)
@@ -150,7 +150,7 @@ def test_another_value_stays_secret(
     assert isinstance(undo, CannotPlan) and not done.undo
     assert "neither true nor false" in undo.reasons[0]
     everything = [card_text(card), to_json(card), TerminalRenderer().text(done), to_json(done), repr(verified)]
-    everything += [ours(target), caplog.text, repr(audit.list_newest(here, 50))]
+    everything += [ours(target.connection), caplog.text, repr(audit.list_newest(here, 50))]
     assert [text for text in everything if before in text or SECRET in text] == []
 
 

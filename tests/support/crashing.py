@@ -170,7 +170,7 @@ def main() -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     told, sys.stdout = sys.stdout, sys.stderr  # what is logged goes to a file
-    set_up(settings.secrets())
+    set_up(settings.redactor)
     bot = Bot(settings, crash_hook=hook)
     bot.start()
     stopping = threading.Event()

@@ -1,8 +1,11 @@
 """Jobs and workers as tests need them; each builder takes only what matters to the test."""
 
+import json
+
 import psycopg
 
 from bot.sandbox.target.schema import INGEST_TYPE
+from bot.sandbox.target.seeds import ERROR, PAYLOAD
 
 DEAD = "ingest_processor-dead0001"
 ALIVE = "ingest_processor-beef0002"
@@ -49,13 +52,15 @@ class Target:
         extra = ", worker_id, started_at" if self.has_worker_id else ""
         values = ", %(owner)s, clock_timestamp() - make_interval(secs => %(seconds)s + n)" if self.has_worker_id else ""
         rows = self.connection.execute(
-            f"""INSERT INTO ops.job_queue (job_type, payload, status, attempts, locked_at{extra})
-                SELECT %(type)s, '{{}}', 'processing', %(attempts)s,
+            f"""INSERT INTO ops.job_queue (job_type, payload, last_error, status, attempts, locked_at{extra})
+                SELECT %(type)s, %(payload)s, %(error)s, 'processing', %(attempts)s,
                        clock_timestamp() - make_interval(secs => %(seconds)s + n){values}
                 FROM generate_series(1, %(count)s) AS n
                 RETURNING id::text, locked_at""",
             {
                 "type": job_type or self.job_type,
+                "payload": json.dumps(PAYLOAD),
+                "error": ERROR,
                 "attempts": attempts,
                 "seconds": minutes * 60,
                 "owner": owner,
@@ -67,9 +72,9 @@ class Target:
     def pending(self, count: int = 1, *, job_type: str = "") -> list[str]:
         """Let jobs wait to be claimed; return their ids."""
         rows = self.connection.execute(
-            'INSERT INTO ops.job_queue (job_type, payload) SELECT %s, \'{"file_path": "inbox/a.csv"}\' '
+            "INSERT INTO ops.job_queue (job_type, payload, last_error) SELECT %s, %s, %s "
             "FROM generate_series(1, %s) RETURNING id::text",
-            (job_type or self.job_type, count),
+            (job_type or self.job_type, json.dumps(PAYLOAD), ERROR, count),
         ).fetchall()
         return [row[0] for row in rows]
 

@@ -2,16 +2,15 @@
 
 import itertools
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 
-from bot.http.signature import sign
 from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
+from tests.support import requests
 from tests.support.product import INCIDENTS, TEAM
 
 _numbers = itertools.count(1)
@@ -20,13 +19,7 @@ _numbers = itertools.count(1)
 def send(bot: Bot, slack: SlackServer, fields: Mapping[str, object], kind: str = "form") -> httpx.Response:
     """Send one request to a bot, signed as Slack signs it."""
     body = json.dumps(fields).encode() if kind == "json" else urlencode(dict(fields)).encode()
-    at = str(int(time.time()))
-    headers = {
-        "content-type": "application/json" if kind == "json" else "application/x-www-form-urlencoded",
-        "x-slack-request-timestamp": at,
-        "x-slack-signature": sign(slack.settings.signing_secret, at, body),
-    }
-    return httpx.post(f"http://127.0.0.1:{bot.port}/slack/events", content=body, headers=headers, timeout=30)
+    return requests.send(bot, body, requests.headers(slack, body))
 
 
 def press(
@@ -75,5 +68,5 @@ def command(
 def mention(bot: Bot, slack: SlackServer, text: str, **event: str) -> httpx.Response:
     """Mention the bot in the incident channel, as the event Slack sends."""
     inner = {"type": "app_mention", "text": f"<@U0BOT> {text}", "channel": INCIDENTS, "ts": "1.2", **event}
-    outer = {"type": "event_callback", "team_id": TEAM, "event_id": f"Ev{next(_numbers)}", "event": inner}
-    return send(bot, slack, outer, kind="json")
+    outer = {"type": "event_callback", "team_id": TEAM, "api_app_id": "A0DRAGON", "event_id": f"Ev{next(_numbers)}"}
+    return send(bot, slack, {**outer, "event": inner}, kind="json")

@@ -11,6 +11,7 @@ import json
 import secrets
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -18,7 +19,8 @@ from urllib.parse import urlencode
 
 import httpx
 
-from bot.sandbox.slack.entities import Delivery, Json
+from bot.sandbox.slack.entities import Delivery, Json, Refusal
+from bot.sandbox.slack.privacy import refuse_people
 from bot.sandbox.slack.socket_mode import SocketHub
 from bot.sandbox.slack.workspace import Workspace
 
@@ -133,6 +135,8 @@ class Courier:
             if kind is Kind.EVENT:
                 envelope |= {"retry_attempt": retry, "retry_reason": retry_reason}
             outcome = await self._over_socket(envelope, accepts_answer=accepts_answer)
+        with suppress(Refusal):  # what was acknowledged with it is on its way: the log line tells
+            refuse_people("acknowledgement", outcome.answer)
         delivery = replace(
             delivery,
             acknowledged=outcome.acknowledged,

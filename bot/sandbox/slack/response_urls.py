@@ -14,6 +14,7 @@ from bot.sandbox.slack import people
 from bot.sandbox.slack.arguments import Args
 from bot.sandbox.slack.content import Content, read_content
 from bot.sandbox.slack.entities import Call, Json, Message, Refusal, ResponseUrl
+from bot.sandbox.slack.privacy import refuse_people
 from bot.sandbox.slack.workspace import Workspace
 
 METHOD = "response_url"
@@ -31,6 +32,7 @@ class ResponseUrls:
         try:
             url = self.workspace.rights.use_response_url(request.path_params["token"])
             args = _json(await request.body())
+            refuse_people(METHOD, args)
             self.respond(url, Args(args))
             answer: Json = {"ok": True}
         except Refusal as refusal:

@@ -14,6 +14,7 @@ from bot.sandbox.slack.arguments import Args, parse_body
 from bot.sandbox.slack.entities import Call, Json, Refusal
 from bot.sandbox.slack.faults import Fault
 from bot.sandbox.slack.method import Api, Method
+from bot.sandbox.slack.privacy import refuse_people
 
 BODY_BYTES_MAX = 1_000_000
 METHODS: Mapping[str, Method] = MappingProxyType(
@@ -59,6 +60,7 @@ class WebApi:
             args = parse_body(content_type, body, request.query_params, takes_json=takes_json)
             if method is None:
                 raise Refusal("unknown_method", req_method=name)
+            refuse_people(name, args)
             self._check_token(method, request.headers.get("authorization", ""), args)
             wait = fault.retry_after_seconds or self._wait_seconds(method, args)
             if wait:

@@ -1,0 +1,265 @@
+"""People's data stays in the database, and whatever anybody writes is only ever shown (§17, design D8)."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from bot.domain import ids
+from bot.domain.configuration import Configuration
+from bot.domain.params import example
+from bot.operations import audit
+from bot.operations.declared import changing_steps, reading_steps
+from bot.operations.reads import READS
+from bot.operations.table import in_slack
+from bot.process import Bot
+from bot.render.terminal import TerminalRenderer, to_json
+from bot.sandbox.slack.server import SlackServer, SlackSettings
+from bot.sandbox.target.seeds import ERROR, SEEDS, piece_of
+from tests.support.cards import card, head, written
+from tests.support.jobs import Target
+from tests.support.people import LOCK_HISTORY, People
+from tests.support.railway import Cloud, cloud, with_railway
+from tests.support.running import settings
+from tests.support.seeds import leaks
+from tests.support.waiting import eventually
+
+PATIENT = 40
+METRICS = "a-long-random-token-of-the-metrics"
+ARGS = {
+    "timeline": {"alert": "A1"},
+    "logs": {"service": "ingest"},
+    "gate": {"mode": "prod"},
+    "verify": {"scenario": "worker-death"},
+}
+"""What some reads need in a shell."""
+
+
+@pytest.fixture
+def transport() -> str:
+    """The same over both; both are walked elsewhere."""
+    return "http"
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackServer]:
+    """Give a workspace that does not count calls."""
+    with SlackServer(SlackSettings(rate_limits=False)) as server:
+        yield server
+
+
+@pytest.fixture
+def railway(target: Target) -> Iterator[Cloud]:
+    """Give a simulated Railway whose logs speak of people."""
+    with cloud(target) as found:
+        found.log(ERROR, *SEEDS, "Killed", f"Job 17 failed: {SEEDS[0]}")
+        yield found
+
+
+@pytest.fixture
+def people(target_dsn: str, worker_id: str) -> Iterator[People]:
+    """Give other people's sessions."""
+    made = People(target_dsn, f"dragonfly_test_engineer_{worker_id}")
+    yield made
+    made.close()
+
+
+@contextmanager
+def tripping(
+    dsn: str, slack: SlackServer, config: Configuration, railway: Cloud, hook: Callable[[str], None]
+) -> Iterator[Bot]:
+    """Run a bot that reaches Railway, and breaks where `hook` says so."""
+    said = {
+        "dragonfly_metrics_token": METRICS,
+        "railway_token": railway.server.settings.project_token,
+        "railway_api_url": railway.server.url,
+    }
+    bot = Bot(settings(dsn, slack, with_railway(config), "http", **said), crash_hook=hook)
+    bot.start()
+    slack.use_request_url(f"http://127.0.0.1:{bot.port}/slack/events")
+    try:
+        yield bot
+    finally:
+        bot.stop()
+
+
+def still(bot: Bot) -> bool:
+    """Say whether every delivery is handled and every message sent."""
+    with bot.services.db.read() as tx:
+        row = tx.connection.execute(
+            "SELECT (SELECT count(*) FROM ops.chatops_inbox WHERE state = 'pending' AND attempts = 0) AS waiting"
+        ).fetchone()
+    assert row is not None
+    return bool(row["waiting"] == 0)
+
+
+def lines(bot: Bot) -> list[str]:
+    """Return every command there is, with words that it takes."""
+    steps = (*changing_steps(bot.services.runbooks), *reading_steps(bot.services.runbooks))
+    known = {item.name: item.params for item in in_slack()} | {step.id: step.typed for step in steps}
+    return [example(name, params) for name, params in known.items() if name != "freeze"]
+
+
+def outside(bot: Bot, slack: SlackServer) -> str:
+    """Return everything that left: Slack's calls, acknowledgements and figures."""
+    figures = httpx.get(
+        f"http://127.0.0.1:{bot.port}/metrics", headers={"authorization": f"Bearer {METRICS}"}, timeout=30
+    )
+    assert figures.status_code == 200
+    calls = [json.dumps(call.args, default=str) for call in slack.workspace.calls]
+    answers = [json.dumps(item.answer, default=str) for item in slack.workspace.deliveries]
+    return "\n".join([*calls, *answers, figures.text])
+
+
+def test_44_debtor_data(
+    bot_dsn: str,
+    target_dsn: str,
+    slack: SlackServer,
+    target: Target,
+    config: Configuration,
+    railway: Cloud,
+    people: People,
+) -> None:
+    """Payloads, error texts, logs and queries are full of people: no command, alert, failure or crash tells of one."""
+    trips: set[str] = set()
+
+    def hook(point: str) -> None:
+        if point in trips:
+            trips.discard(point)
+            raise ValueError(ERROR)
+
+    ada = slack.person("U0ADA")
+    people.hold(f"{LOCK_HISTORY} -- {SEEDS[0]}")
+    target.fail(target.pending(9), f"Simplicity API returned 503 for {SEEDS[0]} ({SEEDS[1]})")
+    target.fail(target.pending(2), ERROR)
+    target.worker()
+    target.stuck(3)
+    target.stuck(2, attempts=5)
+    with tripping(bot_dsn, slack, config, railway, hook) as bot:
+        card(slack, "🔴 Offline: ingest worker")
+        card(slack, "🔴 Failing: Simplicity API")
+        for line in lines(bot):
+            ada.types(f"/dragonfly {line}")
+        eventually(lambda: still(bot), PATIENT)
+        for name, read in READS.items():
+            shown = read(bot.services, ARGS.get(name, {}))
+            assert piece_of(to_json(shown) + TerminalRenderer().text(shown)) == "", name
+
+        plan = card(slack, "🟡 Plan: reset")
+        ada.presses(plan, ids.READ_PLAN)
+        trips |= {"K5", "K2"}
+        ada.types("/dragonfly oncall")
+        ada.presses(plan, ids.CONFIRM)
+        eventually(lambda: not head(slack, plan.ts).startswith("🟡 Plan"), PATIENT)
+        assert trips == set()
+
+        assert piece_of(outside(bot, slack)) == ""
+        assert leaks(target_dsn) == []
+        assert "step." in str(audit.list_newest(bot.services, 500).entries)
+
+
+def test_46_constraint_error_detail(bot: Bot, slack: SlackServer, target: Target, target_dsn: str) -> None:
+    """A run fails on a constraint whose DETAIL is somebody's row: SQLSTATE and constraint are shown and kept, no more."""
+    ada = slack.person("U0ADA")
+    target.worker()
+    target.stuck(2)
+    target.connection.execute(
+        "CREATE UNIQUE INDEX one_debtor ON ops.job_queue ((payload ->> 'ssn')) WHERE status::text = 'pending'"
+        if target.schema == "playbook"
+        else "CREATE UNIQUE INDEX one_debtor ON ops.job_queue ((payload ->> 'ssn')) WHERE locked_at IS NULL"
+    )
+    ada.types("/dragonfly reset-stuck")
+    plan = card(slack, "🟡 Plan: reset 2 stuck jobs")
+
+    ada.presses(plan, ids.CONFIRM)
+
+    eventually(lambda: head(slack, plan.ts).startswith("🔴 Failed"), PATIENT)
+    found = slack.workspace.find("C0INCIDENTS", plan.ts)
+    assert found is not None
+    assert "23505" in written(found) and "one_debtor" in written(found)
+    assert target.statuses() == {"processing": 2}
+    with psycopg.connect(target_dsn) as owner:
+        kept = owner.execute("SELECT record FROM ops.chatops_audit WHERE event = 'step.failed'").fetchone()
+    assert kept is not None
+    assert kept[0]["sqlstate"] == "23505"
+    assert leaks(target_dsn) == []
+
+
+EVIL = {
+    "a call for everybody": "<!channel> <!here> <@U0GIL> <http://evil.example|press>",
+    "entities": "&lt;!channel&gt; &amp;lt;",
+    "code": "``` `code` ``` *bold* _it_ ~no~",
+    "a line that turns": "\u202egnihtemos\u200b",
+    "a statement": "'; DROP TABLE ops.job_queue; --",
+    "a template": "{{7*7777}} ${7*7777} {% raw %} %s %(name)s {0}",
+    "four thousand emoji": "🔥" * 4000,
+}
+_ALIVE = re.compile(r"<!(?!date\^)|<@(?!U0(?:ADA|BEN|CLEO|DANA)>)|<http://evil|\u202e|\u200b|54439|`code`")
+"""A call for people, a link, a turned line, a sum that was worked out, a format of its own."""
+
+
+def shown(slack: SlackServer) -> Iterator[str]:
+    """Yield every text of Slack's markup that was sent: blocks, their fallback, and what was acknowledged."""
+
+    def texts(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            if value.get("type") == "plain_text":
+                return
+            for name, item in value.items():
+                if name == "text" and isinstance(item, str):
+                    yield item
+                else:
+                    yield from texts(item)
+        elif isinstance(value, list):
+            for item in value:
+                yield from texts(item)
+
+    for call in slack.workspace.calls:
+        yield from texts(call.args)
+    for item in slack.workspace.deliveries:
+        yield from texts(item.answer)
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_45_injection(bot: Bot, slack: SlackServer, target: Target, name: str) -> None:
+    """Whatever is written into a command, a form, a worker's id or an error text stays what it is: words."""
+    evil, ada = EVIL[name], slack.person("U0ADA")
+    target.worker(f"ingest_processor-{evil[:200]}")
+    target.worker("w-2", worker_type=f"odd {evil[:200]}")
+    target.stuck(2, owner=f"ingest_processor-{evil[:200]}")
+    target.fail(target.pending(3), f"DFE-{evil} {evil}")
+    target.connection.execute(
+        "INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status, last_seen_at) VALUES (%s, %s, %s, now())",
+        (evil, "ingest_processor", evil[:40]),
+    )
+    alert = card(slack, "🔴 Offline: ingest worker")
+
+    for line in (
+        "{}",
+        "status {}",
+        "stuck {}",
+        "logs {}",
+        "ack {}",
+        "resolve A1 {}",
+        "pause {} for 1h",
+        "help {}",
+        "reset-stuck {}",
+        "undo {}",
+        "unlock {}",
+    ):
+        ada.types("/dragonfly " + line.format(evil))
+    ada.says(f"@dragonfly {evil}")
+    for line in ("workers", "failed", "stuck", "queue", "status", "alerts", "timeline A1"):
+        ada.types(f"/dragonfly {line}")
+    eventually(lambda: still(bot), PATIENT)
+    ada.presses(alert, ids.PLAN_RESET)
+    eventually(lambda: still(bot), PATIENT)
+
+    found = [text for text in shown(slack) if _ALIVE.search(text)]
+    assert found == []
+    assert sum(target.statuses().values()) == 5
