@@ -72,13 +72,14 @@ def target(target_dsn: str, target_schema: str) -> Iterator[Target]:
 
 
 @pytest.fixture
-def bot_dsn(target_dsn: str, worker_id: str) -> str:
+def bot_dsn(target_dsn: str, worker_id: str) -> Iterator[str]:
     """Give the same database under the least-privilege role of `dragonfly db grants`, as an installation runs it."""
     role = f"dragonfly_test_bot_{worker_id}"
     with psycopg.connect(target_dsn, autocommit=True) as connection:
         connection.execute(grants(role).encode())
         connection.execute(f"ALTER ROLE {role} PASSWORD 'x'".encode())
-    return make_conninfo(target_dsn, user=role, password="x")
+    yield make_conninfo(target_dsn, user=role, password="x")
+    assert leaks(target_dsn) == []
 
 
 @pytest.fixture

@@ -11,12 +11,15 @@ from markupsafe import Markup
 from bot.render import filters
 
 
-def _escape(value: object) -> Markup:
+def _escape(text: str) -> Markup:
     """Escape exactly what Slack's mrkdwn needs: `&`, `<`, `>`."""
-    if isinstance(value, Markup):
-        return value
-    text = str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return Markup(text)  # noqa: S704  # escaped in the line above
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return Markup(escaped)  # noqa: S704  # escaped in the line above
+
+
+def _outside(value: object) -> Markup:
+    """Return whatever is put into a template as words only: what cannot be seen goes, nothing of it is markup."""
+    return value if isinstance(value, Markup) else _escape(filters.visible(str(value)))
 
 
 def _trimmed(text: str) -> str:
@@ -49,7 +52,7 @@ class Engine:
         self._redact = redact
         safe = Markup if escape else str
         known = dict(names)
-        finalize = _escape if escape else None
+        finalize = _outside if escape else None
         self._environment = SandboxedEnvironment(
             loader=ChoiceLoader([PackageLoader("templates", name) for name in dict.fromkeys((surface, "slack"))]),
             autoescape=escape,

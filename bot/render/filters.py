@@ -78,10 +78,15 @@ def is_long_ago(value: datetime, now: datetime) -> bool:
     return abs(now - value) > timedelta(hours=12)
 
 
+def visible(text: str) -> str:
+    """Return text without control, zero-width and bidirectional characters and without back-ticks."""
+    kept = ("'" if char == "`" else char for char in text)
+    return "".join(char for char in kept if char == "\n" or unicodedata.category(char) not in HIDDEN)
+
+
 def clean(text: str) -> str:
-    """Return text without control, zero-width and bidirectional characters and without back-ticks, on one line."""
-    kept = (" " if char in "\r\n\t" else "'" if char == "`" else char for char in text)
-    return "".join(char for char in kept if unicodedata.category(char) not in HIDDEN)
+    """Return text that can be seen, on one line."""
+    return visible("".join(" " if char in "\r\n\t" else char for char in text))
 
 
 def middle(text: str, width: int = ID_WIDTH) -> str:

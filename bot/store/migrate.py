@@ -8,6 +8,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
 
 from bot.errors import ConflictError, MigrationPending
@@ -46,6 +47,7 @@ class Applied:
     database_identity: str
 
 
+@cache
 def available() -> tuple[Migration, ...]:
     """Return the migrations shipped with this program, in order."""
     found = []
@@ -124,15 +126,19 @@ def require_current(tx: Tx, mode: str) -> None:
 
     Raises:
         MigrationPending: tables are missing or old.
-        ConflictError: the tables belong to another environment or were copied from another database.
+        ConflictError: the tables belong to another environment, were copied from another database, or only take reads.
     """
-    done = applied(tx)
+    done, here = applied(tx), tx.record(SQL["identity"])
+    assert here is not None
+    if here["follows"]:
+        message = "this database follows another one and only takes reads"
+        raise ConflictError(message, hint="point the address at the primary")
     if pending(done):
         message = "our own tables are missing or older than this program"
         raise MigrationPending(message, hint="run: dragonfly db migrate")
     if any(item.mode != mode for item in done):
         message = f"this database is marked {done[0].mode}, SUPABASE_MODE says {mode}"
         raise ConflictError(message, hint="point SUPABASE_MODE and the database at the same environment")
-    if any(item.database_identity != identity(tx) for item in done):
+    if any(item.database_identity != here["identity"] for item in done):
         message = "the tables were made on another database: this is a copy or a restored backup"
         raise ConflictError(message, hint="changes stay off here; a database of its own needs tables of its own")

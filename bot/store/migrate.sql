@@ -35,5 +35,6 @@ SELECT %(version)s, %(name)s, %(checksum)s, %(now)s, %(mode)s,
        (SELECT system_identifier::text FROM pg_control_system()) || '/' || current_database();
 
 -- name: identity
--- What tells this database from every other.
-SELECT (SELECT system_identifier::text FROM pg_control_system()) || '/' || current_database() AS identity;
+-- What tells this database from every other, and whether it only follows another.
+SELECT (SELECT system_identifier::text FROM pg_control_system()) || '/' || current_database() AS identity,
+       pg_is_in_recovery() AS follows;

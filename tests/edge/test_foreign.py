@@ -144,7 +144,11 @@ SIGNED = {
     "a number for an action": (payload(actions=[{"action_id": 5}]), "", 400),
     "no action": (payload(actions=[]), "", 400),
     "a form without a view": (payload(type="view_submission"), "", 400),
-    "a form without fields": (payload(**{**FORM, "view": {"id": "V1", "type": "modal"}}), "", 200),
+    "a form without fields": (
+        payload(**{**FORM, "view": {"id": "V1", "type": "modal", "callback_id": "plan:v1"}}),
+        "",
+        200,
+    ),
     "what we do not know": (payload(type="shortcut"), "", 400),
     "an event we do not hear": (event(event={"type": "message", "text": "otter"}), "", 404),
     "a command that is not ours": (command(command="/other"), "", 404),

@@ -1,10 +1,14 @@
 """What was shown is what is done, however much there is of it (§8, §14)."""
 
+import re
+
 import psycopg
 import pytest
 
 from bot.domain import ids
 from bot.process import Bot
+from bot.render import limits
+from bot.sandbox.slack.faults import Fault
 from bot.sandbox.slack.server import SlackServer
 from tests.support.cards import CHANNEL, card, head, written
 from tests.support.jobs import Target
@@ -39,3 +43,54 @@ def test_19_drift(bot: Bot, slack: SlackServer, target: Target, target_dsn: str)
     found = slack.workspace.find(CHANNEL, plan.ts)
     assert found is not None
     assert "3" in written(found)
+
+
+def refused(slack: SlackServer) -> list[str]:
+    """Return what Slack refused of what it was sent."""
+    return [f"{call.method}: {call.answer.get('error')}" for call in slack.workspace.calls if not call.answer.get("ok")]
+
+
+def test_59_oversize(bot: Bot, slack: SlackServer, target: Target) -> None:
+    """Two hundred jobs on a card and in its list, three hundred workers with long names: cut and paged, never refused."""
+    ada = slack.person("U0ADA")
+    target.worker()
+    target.stuck(200)
+    ada.types("/dragonfly reset-stuck")
+    plan = card(slack, "🟡 Plan: reset 200 stuck jobs")
+
+    ada.presses(plan, ids.READ_PLAN)
+    ada.sees_modal(ids.VIEW_PLAN, timeout_seconds=20)
+    ada.presses(plan, ids.CONFIRM)
+
+    eventually(lambda: head(slack, plan.ts).startswith("🟡 Working: 200 of 200"), 20)
+    assert target.statuses() == {"pending": 200}
+
+    for number in range(300):
+        target.worker(f"ingest_processor-{'n' * 200}-{number:04}", silent_seconds=-600)
+    ada.types("/dragonfly workers")
+    ada.is_told("Show more", timeout_seconds=20)
+    assert refused(slack) == []
+
+
+def test_59_oversize_all_the_same(bot: Bot, slack: SlackServer, target: Target) -> None:
+    """Slack finds a card too long that we did not: it comes as plain text of at most 2,000 characters."""
+    target.worker()
+    target.stuck(20)
+    for word in ("invalid_blocks", "msg_blocks_too_long"):
+        slack.workspace.faults.script(Fault(method="chat.postMessage", error=word))
+    slack.person("U0ADA").types("/dragonfly reset-stuck")
+
+    plain = eventually(
+        lambda: [item for item in slack.workspace.messages(CHANNEL) if item.text and not item.blocks], 20
+    )
+    assert all(len(item.text) <= 2000 for item in plain)
+
+
+@pytest.mark.parametrize("text", ["x" * 10_000, "&lt;" * 4000, "<!date^1795000000^{time_secs}|03:12:00> " * 400])
+def test_59_oversize_parts(text: str) -> None:
+    """Sixty parts of ten thousand characters: each within a section, all within a message, no entity cut in two."""
+    fitted = limits.fit([(f"part{number}", text) for number in range(60)])
+    assert max(len(part) for _, part in fitted) <= limits.SECTION
+    assert sum(len(part) for _, part in fitted) <= limits.TOTAL + 60
+    for _, part in fitted:
+        assert not re.search(r"&[a-z]*…$|<[^>]*…$", part)
