@@ -195,7 +195,7 @@ class Envelope:
     """The person's own team, where Slack says it: another one's for somebody from outside."""
     channel_id: str = ""
     user_name: str = ""
-    text: str = ""
+    text: str = field(default="", repr=False)
     """A command's words, or a mention's."""
     action_id: str = ""
     value: str = ""
@@ -203,7 +203,7 @@ class Envelope:
     thread_ts: str = ""
     is_ephemeral: bool = False
     trigger_id: str = ""
-    response_url: str = ""
+    response_url: str = field(default="", repr=False)
     view_id: str = ""
     callback_id: str = ""
     private_metadata: str = ""

@@ -43,7 +43,6 @@ from bot.operations import (
     selfchecks,
 )
 from bot.operations.tables import OWNER_VARIABLE
-from bot.ports import Envelope
 from bot.render.slack import SlackRenderer
 from bot.scheduler import Scheduler
 from bot.settings import Settings
@@ -108,10 +107,6 @@ class Bot:
         Listeners(self.services, ours=self._ours, spawn=self._spawn, rejected=self._rejected).register(self.app)
         self._reach = reachability.Watch(self._urgent)
         self._record = record.Watch(self.services)
-        self._handle: Callable[[Envelope], None] = lambda envelope: handle(self.services, envelope)
-        self._give_up: Callable[[Envelope, str], None] = lambda envelope, report: give_up(
-            self.services, envelope, report
-        )
         self._executor = self._loops()
         self._scheduler = self._ticks()
         self._stops: list[Callable[[], None]] = []
@@ -129,7 +124,11 @@ class Bot:
     def _loops(self) -> Executor:
         services, urgent = self.services, self._urgent
         work = {
-            "inbox": lambda: inbox.work(services, self._handle, self._give_up),
+            "inbox": lambda: inbox.work(
+                services,
+                lambda envelope: handle(services, envelope),
+                lambda envelope, report: give_up(services, envelope, report),
+            ),
             "runs": lambda: runs.perform_due(services),
             "delivery": lambda: delivery.deliver_due(urgent),
             "pages": lambda: delivery.deliver_pages(urgent),

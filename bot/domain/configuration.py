@@ -273,8 +273,9 @@ class Configuration:
         return tuple(dict.fromkeys(channel for channel in found if channel))
 
     def label(self, worker_type: str) -> str:
-        """Return a worker type's name as a card says it (`ingest`)."""
-        return next((worker.label for worker in self.workers if worker.name == worker_type), worker_type)
+        """Return a worker type's name as a card says it (`ingest`); one that we do not know has no format of its own."""
+        known = next((worker.label for worker in self.workers if worker.name == worker_type), worker_type)
+        return known.replace("`", "'")
 
     def serving_types(self, job_type: str, beating: Sequence[str]) -> tuple[str, ...]:
         """Return the worker types able to run a job type.

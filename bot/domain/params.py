@@ -44,8 +44,8 @@ HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 def normal(text: str) -> str:
-    """Return what somebody wrote in one form (NFKC) and on one line."""
-    return unicodedata.normalize("NFKC", re.sub(r"[ \t\r\n]+", " ", text))
+    """Return what somebody wrote in one form (NFKC), on one line, and without back-ticks, which are ours."""
+    return unicodedata.normalize("NFKC", re.sub(r"[ \t\r\n]+", " ", text)).replace("`", "'")
 
 
 def plain(text: str) -> str:

@@ -56,9 +56,9 @@ class Services:
     beside: Callable[[Callable[[], None]], None] = _at_once
     """Does work that may take minutes where it holds up nothing else: handling a press must end within its claim."""
     count: Count = _not_counted
-    plan_key: bytes = b""
+    plan_key: bytes = field(default=b"", repr=False)
     """From which the secrets of plans are derived; empty in a shell."""
-    audit_key: bytes = b""
+    audit_key: bytes = field(default=b"", repr=False)
     """With which copies of the record's head are signed (`DRAGONFLY_AUDIT_KEY`); empty = they are not."""
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("dragonfly"))
     dba: Database | None = None

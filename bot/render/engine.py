@@ -13,8 +13,7 @@ from bot.render import filters
 
 def _escape(text: str) -> Markup:
     """Escape exactly what Slack's mrkdwn needs: `&`, `<`, `>`."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return Markup(escaped)  # noqa: S704  # escaped in the line above
+    return Markup(filters.escaped(text))  # noqa: S704  # that is what it is
 
 
 def _outside(value: object) -> Markup:
@@ -27,6 +26,22 @@ def _trimmed(text: str) -> str:
     return "\n".join(line.strip() for line in str(text).splitlines() if line.strip())
 
 
+_PLAIN: Mapping[str, Callable[..., str]] = {
+    made.__name__: made
+    for made in (
+        filters.count,
+        filters.plural,
+        filters.duration,
+        filters.span,
+        filters.since,
+        filters.capitalize,
+        filters.age,
+        filters.middle,
+        filters.cut,
+        filters.clean,
+    )
+}
+"""Filters that are the same on every surface."""
 _ALL = 100_000
 """Rows of a list that a terminal shows: it scrolls, a card does not."""
 
@@ -64,24 +79,15 @@ class Engine:
         self._environment.globals["shown"] = lambda most: most if escape else _ALL
         clock = filters.clock if escape else filters.local_time
         self._clock, self._zone = clock, zone
+        self._environment.filters.update(_PLAIN)
         code = filters.code if escape else lambda text, width=120: filters.cut(filters.clean(str(text)), width)
         self._environment.filters.update(
-            count=filters.count,
-            plural=filters.plural,
-            duration=filters.duration,
-            span=filters.span,
-            since=filters.since,
-            capitalize=filters.capitalize,
-            age=filters.age,
             clock=lambda value: safe(clock(value, zone)),
             day=lambda value, now: safe(clock(value, zone, day=filters.is_long_ago(value, now))),
             moment=lambda text: safe(clock(datetime.fromisoformat(text), zone)),
             code=lambda text, width=120: safe(_escape(code(text, width)) if escape else code(text, width)),
             mention=lambda key: safe(filters.mention(key)) if escape else filters.person(key, known),
             person=lambda key: filters.person(key, known),
-            middle=filters.middle,
-            cut=filters.cut,
-            clean=filters.clean,
         )
 
     def has(self, name: str) -> bool:

@@ -78,10 +78,14 @@ def is_long_ago(value: datetime, now: datetime) -> bool:
     return abs(now - value) > timedelta(hours=12)
 
 
+def escaped(text: str) -> str:
+    """Return text in which nothing means anything to Slack."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def visible(text: str) -> str:
-    """Return text without control, zero-width and bidirectional characters and without back-ticks."""
-    kept = ("'" if char == "`" else char for char in text)
-    return "".join(char for char in kept if char == "\n" or unicodedata.category(char) not in HIDDEN)
+    """Return text without control, zero-width and bidirectional characters."""
+    return "".join(char for char in text if char == "\n" or unicodedata.category(char) not in HIDDEN)
 
 
 def clean(text: str) -> str:
@@ -104,7 +108,7 @@ def cut(text: str, width: int) -> str:
 
 def code(text: str, width: int = 120) -> str:
     """Return untrusted text as a code span."""
-    inner = cut(clean(str(text)), width)
+    inner = cut(clean(str(text)).replace("`", "'"), width)
     return f"`{inner or ' '}`"
 
 
@@ -118,9 +122,9 @@ def mention(key: str) -> str:
     """Return a mention by id: a person, a group or a channel; anything else is a name."""
     bare = key.rpartition("/")[2] if key.startswith("slack:") else key.removeprefix("cli:")
     if key.startswith("cli:"):
-        return f"{clean(bare)} (shell)"
+        return f"{escaped(clean(bare))} (shell)"
     if not bare.isalnum() or not bare.isupper():
-        return "Dragonfly" if bare == "dragonfly" else clean(bare)
+        return "Dragonfly" if bare == "dragonfly" else escaped(clean(bare))
     if bare[0] in "UW":
         return f"<@{bare}>"
     return f"<!subteam^{bare}>" if bare[0] == "S" else f"<#{bare}>" if bare[0] in "CG" else bare

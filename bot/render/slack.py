@@ -97,14 +97,13 @@ class SlackRenderer:
 
 
 def _link(url: str, label: str) -> str:
-    return f"<{filters.clean(url)}|{label}>" if url else str(label)
+    return f"<{filters.escaped(filters.clean(url))}|{label}>" if url else str(label)
 
 
 def _pre(text: str) -> str:
     """Return a statement as preformatted text, short enough for one section."""
     kept = "\n".join(line.replace("`", "'") for line in text.splitlines() if line.strip())
-    escaped = kept.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return f"```{limits.cut_text(escaped, limits.SECTION - 20)}```"
+    return f"```{limits.cut_text(filters.escaped(filters.visible(kept)), limits.SECTION - 20)}```"
 
 
 def _block(name: str, text: str) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class SlackChat:
     def __init__(self, client: WebClient, *, env: str) -> None:
         """Use a client whose retry handlers are off."""
         self._client = client
+        self._api = urlsplit(client.base_url)
         self._env = env
         self._home = ""
         self.refused = ""
@@ -140,8 +141,8 @@ class SlackChat:
             raise DeliveryPermanent("Slack refused the answer", slack_error=f"http_{answer.status_code}")
 
     def _is_slacks(self, url: str) -> bool:
-        there, api = urlsplit(url), urlsplit(self._client.base_url)
-        return there[:2] == api[:2] or (there.scheme == "https" and there.hostname in _HOOKS)
+        there = urlsplit(url)
+        return there[:2] == self._api[:2] or (there.scheme == "https" and there.hostname in _HOOKS)
 
     def open_view(self, trigger_id: str, view: Mapping[str, object]) -> str:
         """Open a modal and return its id."""

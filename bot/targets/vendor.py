@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import httpx
@@ -11,7 +13,7 @@ from bot.targets.bounded import body
 
 SECONDS = 5.0
 _STEPS = 3
-"""How often a page may lead on to another of the same host."""
+"""Addresses of one host that are followed."""
 _NO_ADDRESS = (httpx.UnsupportedProtocol, httpx.InvalidURL)
 
 
@@ -37,7 +39,7 @@ class HttpProbe:
             return Answer(verdict="unknown", detail="no endpoint is configured")
         began = time.monotonic()
         try:
-            with self._client.stream("GET", url) as answer:
+            with self._asked(url) as answer:
                 status = answer.status_code
         except httpx.TimeoutException:
             return Answer(verdict="unknown", detail=f"no answer in {int(SECONDS)} s")
@@ -57,21 +59,22 @@ class HttpProbe:
             return Answer(verdict="unknown", detail="no status page is configured")
         until = time.monotonic() + SECONDS
         try:
-            here = httpx.URL(url)
-            for _ in range(_STEPS):
-                with self._client.stream("GET", here) as answer:
-                    if not answer.has_redirect_location:
-                        return _page(answer, until)
-                    there = here.join(answer.headers["location"])
-                if there.host != here.host:
-                    return Answer(verdict="unknown", detail="the page leads to another host: set its own address")
-                here = there
+            with self._asked(url) as answer:
+                if answer.status_code != httpx.codes.OK:
+                    return Answer(verdict="unknown", detail=f"the page answers {answer.status_code}")
+                return read_page(json.loads(body(answer, until=until)))
         except (httpx.HTTPError, *_NO_ADDRESS, ValueError):
             return Answer(verdict="unknown", detail="the page cannot be read")
-        return Answer(verdict="unknown", detail="the page leads round in circles")
 
-
-def _page(answer: httpx.Response, until: float) -> Answer:
-    if answer.status_code != httpx.codes.OK:
-        return Answer(verdict="unknown", detail=f"the page answers {answer.status_code}")
-    return read_page(json.loads(body(answer, until=until)))
+    @contextmanager
+    def _asked(self, url: str) -> Iterator[httpx.Response]:
+        """Give the answer of an address, which may lead on within its own host and nowhere else (§17, G8)."""
+        here = httpx.URL(url)
+        for _ in range(_STEPS):
+            with self._client.stream("GET", here) as answer:
+                there = here.join(answer.headers["location"]) if answer.has_redirect_location else None
+                if there is None or there.host != here.host:
+                    yield answer
+                    return
+            here = there
+        raise httpx.TooManyRedirects("led round in circles")

@@ -48,4 +48,4 @@ def test_status_is_posted_for_everyone_and_linked_to_the_second_asker(bot: Bot, 
     assert first is not None
     ben = slack.person("U0BEN")
     ben.types("/dragonfly status")
-    assert "A status was posted" in str(ben.is_told("A status was posted").blocks)
+    assert "A status was posted" in str(ben.is_told("A status was posted", timeout_seconds=20).blocks)

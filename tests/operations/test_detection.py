@@ -11,6 +11,7 @@ import pytest
 
 from bot.domain.configuration import Level
 from bot.domain.messages import AlertCard, AlertFace
+from bot.domain.redaction import Redactor
 from bot.domain.vendor import Answer
 from bot.operations import alerts, checks, detection, escalations
 from bot.operations.services import Services
@@ -96,7 +97,7 @@ def fired(services: Services) -> list[AlertCard]:
 
 def card_text(card: AlertCard) -> str:
     """Return what Slack shows."""
-    return repr(SlackRenderer(names={}).card(card))
+    return repr(SlackRenderer(names={}, redact=Redactor(public=[PHONE])).card(card))
 
 
 def complaining(target: Target, count: int, error: str, status: str = "pending", job_type: str = "") -> list[str]:

@@ -24,6 +24,7 @@ from tests.project.test_imports import ROOT, modules
 pytestmark = pytest.mark.project
 
 SCOPES = {
+    "bots_info": ("users:read",),
     "auth_test": (),
     "chat_postMessage": ("chat:write",),
     "chat_postEphemeral": ("chat:write",),

@@ -11,7 +11,7 @@ import pytest
 from bot.domain import messages as m
 from bot.domain.workers import SourceVerdict
 from bot.operations.kinds import KINDS
-from bot.render.filters import clean, count, duration, middle
+from bot.render.filters import clean, count, duration, mention, middle
 from bot.render.limits import header
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json
@@ -237,3 +237,10 @@ def test_sources_that_differ_are_named() -> None:
     text = repr(RENDERER.card(dataclasses.replace(base, verdicts=verdicts)))
     assert "Heartbeats offline, health view online, API unknown" in text
     assert NOW.year == 2026
+
+
+def test_a_name_is_no_mention() -> None:
+    """Somebody at a shell is called what they say, whatever that is; only ids of Slack call anybody."""
+    for key in ("cli:<!channel>@laptop", "cli:<@U1>@laptop", "<!here>", "slack:T1/<@U1>"):
+        assert "<" not in mention(key)
+    assert mention("slack:T1/U0ADA") == "<@U0ADA>"

@@ -9,6 +9,7 @@ from bot.bootstrap import stamp
 from bot.clock import SystemClock
 from bot.domain.actor import Actor, cli_actor, slack_actor
 from bot.domain.configuration import DEFAULT_WORKERS, Configuration, People, Rotation
+from bot.domain.redaction import Redactor
 from bot.domain.timing import PLAYBOOK
 from bot.errors import DeliveryPermanent
 from bot.operations.services import Services
@@ -75,13 +76,14 @@ def product(
     dsn: str, config: Configuration = CONFIG, *, now: Callable[[], datetime] | None = None
 ) -> Iterator[Services]:
     """Give the services on a database, and close them at the end."""
-    database = Database(dsn, now=now, stamp=stamp(config)).open()
+    net = Redactor(public=config.contact_texts)
+    database = Database(dsn, now=now, stamp=stamp(config), redact=net).open()
     try:
         yield Services(
             config=config,
             db=database,
             catalog=CatalogCache(config.timing.catalog_age),
-            renderer=SlackRenderer(names=NAMES),
+            renderer=SlackRenderer(names=NAMES, redact=net),
             directory=Members(),
             clock=ToldClock(now) if now else SystemClock(),
             plan_key=b"test key of plans",

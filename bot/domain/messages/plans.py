@@ -94,7 +94,7 @@ class PlanCard(Message):
     """Who may decide: not whoever asks, by none of their accounts."""
     approved_by: str = ""
     approved_at: datetime | None = None
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     """The value of the button that acts; empty where there is none."""
     run_before: datetime | None = None
     confirmed_by: str = ""
