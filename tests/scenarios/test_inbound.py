@@ -9,7 +9,7 @@ from bot.domain.configuration import Configuration
 from bot.http.signature import sign
 from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
-from tests.support.requests import command, headers, payload, send, stored
+from tests.support.requests import command, event, headers, payload, send, stored
 from tests.support.running import running_bot
 from tests.support.waiting import eventually
 
@@ -54,6 +54,27 @@ def waiting(bot: Bot) -> int:
         row = tx.connection.execute("SELECT count(*) AS n FROM ops.chatops_inbox WHERE state = 'pending'").fetchone()
         assert row is not None
         return int(row["n"])
+
+
+def test_16_duplicate_delivery(bot: Bot, bot_dsn: str, slack: SlackServer, config: Configuration) -> None:
+    """The same event three times, each signed anew, at two replicas: it is handled once and answered once."""
+    with running_bot(bot_dsn, slack, config) as other:
+        body, now = event(), int(time.time())
+        for before, at in enumerate((bot, other, bot)):
+            assert send(at, body, headers(slack, body, stamp=str(now - before))).status_code == 200
+        eventually(lambda: not waiting(bot))
+        assert (stored(bot), answered(slack)) == (1, 1)
+
+
+def test_16_duplicate_delivery_over_sockets(bot_dsn: str, slack: SlackServer, config: Configuration) -> None:
+    """Slack sends each envelope twice: a mention and a command are handled once each."""
+    ada = slack.person("U0ADA")
+    with running_bot(bot_dsn, slack, config, "socket") as bot:
+        slack.workspace.faults.deliver_twice = True
+        ada.types("/dragonfly oncall")
+        ada.says("@dragonfly oncall")
+        eventually(lambda: stored(bot) == 2 and not waiting(bot), 20)
+        assert (stored(bot), answered(slack)) == (2, 2)
 
 
 HEADERS = {
