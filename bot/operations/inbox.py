@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from bot.domain.ids import sealed
 from bot.errors import StoreUnavailable
+from bot.operations.again import once_more
 from bot.operations.services import Services
 from bot.ports import Envelope
 from bot.store import inbox
@@ -75,7 +77,7 @@ def work(services: Services, handle: Handle, give_up: GiveUp) -> int:
             _finish(services, item.id, "failed")
             give_up(envelope, report)
         else:
-            _finish(services, item.id, "done")
+            once_more(partial(_finish, services, item.id, "done"))
     return len(waiting)
 
 

@@ -64,7 +64,7 @@ class Services:
     dba: Database | None = None
     """`DRAGONFLY_DBA_DATABASE_URL`, opened only for an approved unlock, repair or rollback."""
     crash_hook: Callable[[str], None] = _nothing
-    """Called at the named points K1 to K11 of the specification; tests end the process there."""
+    """Called at the points K1 to K11 of §9, once each, and does nothing; tests end the process there."""
 
     def close(self) -> None:
         """Close every connection; safe to repeat."""
