@@ -1,6 +1,6 @@
 """The one place where an error becomes an answer."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -9,18 +9,7 @@ from bot.errors import OutcomeUnknown, TargetError, TargetRefused, TargetUnavail
 from bot.operations.services import Services
 from bot.ports import Envelope
 from handlers import dispatch
-from tests.support.product import INCIDENTS, TEAM
-
-
-@dataclass
-class Answers:
-    """A chat of which only what one person is shown is looked at."""
-
-    shown: list[str] = field(default_factory=list)
-
-    def ephemeral(self, channel: str, user: str, content: object, thread_ts: str = "") -> None:  # noqa: ARG002  # the port's signature
-        """Keep it."""
-        self.shown.append(repr(content))
+from tests.support.product import INCIDENTS, TEAM, Answers
 
 
 @pytest.fixture

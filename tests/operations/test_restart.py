@@ -1,6 +1,6 @@
 """A restart: one call for exactly what was previewed, refused where it would make things worse, proved by a new worker."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer
 from bot.sandbox.railway.faults import FaultKind
 from tests.operations.test_offline import is_proved
+from tests.support.crashing import Killed, killed_at
 from tests.support.jobs import Target
 from tests.support.product import ADA, BEN, GIL, INCIDENTS, product
 from tests.support.railway import API, INGEST, Cloud, carried_out, cloud, on, planned, shown
@@ -394,20 +395,6 @@ def test_a_person_settles_with_what_they_saw(
     entry = next(item for item in audit.list_newest(here, 10).entries if item.event == event)
     assert entry.actor == BEN.key
     assert len(railway.sent("deploymentRestart")) == 1
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-def killed_at(point: str) -> Callable[[str], None]:
-    """Return a hook that ends the process at a named point."""
-
-    def hook(name: str) -> None:
-        if name == point:
-            raise Killed
-
-    return hook
 
 
 @pytest.mark.parametrize(("point", "sent"), [("K8", 0), ("K10", 1)])

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psycopg
@@ -44,12 +44,26 @@ TIMING = {
 """A test's server has always just started; nothing is looked at unless a test wants alerts."""
 
 
+class Killed(BaseException):
+    """The process ends here, as far as the code in it can tell."""
+
+
+def killed_at(point: str) -> Callable[[str], None]:
+    """Return a hook that ends what runs in this process at a named point."""
+
+    def hook(name: str) -> None:
+        if name == point:
+            raise Killed
+
+    return hook
+
+
 class Replica:
     """One bot process."""
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         """Start it; it is not ready yet."""
-        self._log = log
+        self._log, self.url = log, ""
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.crashing"],
@@ -62,7 +76,9 @@ class Replica:
             )
 
     def ready(self) -> "Replica":
-        """Return when it takes requests."""
+        """Return when it takes requests; safe to repeat."""
+        if self.url:
+            return self
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line.startswith("ready"), self.said

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bot.bootstrap import stamp
@@ -69,6 +69,17 @@ class Members:
     def why_not_here(self, channel_id: str, *, fresh: bool) -> str:
         """Return nothing: every channel is ours alone."""
         return ""
+
+
+@dataclass
+class Answers:
+    """A chat of which only what one person is shown is looked at."""
+
+    shown: list[str] = field(default_factory=list)
+
+    def ephemeral(self, channel: str, user: str, content: object, thread_ts: str = "") -> None:
+        """Keep it."""
+        self.shown.append(repr(content))
 
 
 @contextmanager
