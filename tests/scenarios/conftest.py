@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from bot.domain.configuration import Configuration
 from bot.domain.timing import FAST
 from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
+from tests.support.books import Books
 from tests.support.product import CONFIG
 from tests.support.running import TRANSPORTS, running_bot
 
@@ -50,3 +52,11 @@ def bot(bot_dsn: str, slack: SlackServer, config: Configuration, transport: str)
     """Give the running bot."""
     with running_bot(bot_dsn, slack, config, transport) as running:
         yield running
+
+
+@pytest.fixture
+def books(target_dsn: str, bot_dsn: str) -> Iterator[Books]:
+    """Give the books of the database."""
+    made = Books(target_dsn, str(conninfo_to_dict(bot_dsn)["user"]))
+    yield made
+    made.close()

@@ -20,7 +20,7 @@ from bot.sandbox.slack.people import UserGroup
 from bot.sandbox.slack.server import SlackServer, SlackSettings
 from tests.scenarios.conftest import LIVELY
 from tests.support import signed
-from tests.support.cards import card, head, typed, written
+from tests.support.cards import card, head, typed, value_of, written
 from tests.support.databases import TestServer
 from tests.support.holding import held
 from tests.support.jobs import Target
@@ -73,12 +73,6 @@ def planned(slack: SlackServer, jobs: int, person: str = "U0ADA") -> tuple[Messa
     slack.person(person).types("/dragonfly reset-stuck")
     plan = card(slack, f"🟡 Plan: reset {jobs} stuck jobs")
     return plan, value_of(plan, ids.CONFIRM)
-
-
-def value_of(plan: Message, action: str) -> str:
-    """Return the value of a card's button, or an empty string."""
-    buttons = [item for block in plan.blocks if block["type"] == "actions" for item in block["elements"]]
-    return next((str(item["value"]) for item in buttons if item["action_id"] == action), "")
 
 
 def asked_for(slack: SlackServer, jobs: int) -> Message:

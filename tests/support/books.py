@@ -92,6 +92,16 @@ class Books:
                  + (SELECT count(*) FROM ops.chatops_outbox WHERE ended_at IS NULL) AS left_over""")
         return bool(row["left_over"] == 0)
 
+    def summary(self) -> str:
+        """Return how much stands in the books."""
+        found = self.rows("""
+            SELECT 'run ' || state AS what, count(*) FROM ops.chatops_run GROUP BY state
+            UNION ALL SELECT 'message ' || state, count(*) FROM ops.chatops_outbox GROUP BY state
+            UNION ALL SELECT 'delivery ' || state, count(*) FROM ops.chatops_inbox GROUP BY state
+            UNION ALL SELECT 'alert ' || event, count(*) FROM ops.chatops_alert_event GROUP BY event
+            ORDER BY what""")
+        return ", ".join(f"{row['count']} {row['what']}" for row in found) + f", {self.effects().total()} effects"
+
     def balance(self, slack: SlackServer) -> None:
         """Fail the test unless the books balance."""
         self._record_is_whole()

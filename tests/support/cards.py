@@ -19,6 +19,12 @@ def written(message: Message) -> str:
     return json.dumps(message.blocks, ensure_ascii=False)
 
 
+def value_of(plan: Message, action: str) -> str:
+    """Return the value of a card's button, or an empty string."""
+    buttons = [item for block in plan.blocks if block["type"] == "actions" for item in block["elements"]]
+    return next((str(item["value"]) for item in buttons if item["action_id"] == action), "")
+
+
 def head(slack: SlackServer, ts: str) -> str:
     """Return the header of a message as it stands now."""
     found = slack.workspace.find(CHANNEL, ts)

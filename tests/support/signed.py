@@ -34,7 +34,14 @@ def press(
     user_team: str = "",
 ) -> httpx.Response:
     """Press a button; each press is one of its own."""
-    pressed = {"type": "button", "action_id": action, "block_id": "act", "value": value}
+    return send(bot, slack, pressed(action, value, user=user, channel=channel, team=team, user_team=user_team))
+
+
+def pressed(
+    action: str, value: str, *, user: str = "U0ADA", channel: str = INCIDENTS, team: str = TEAM, user_team: str = ""
+) -> Mapping[str, object]:
+    """Return what Slack sends of one press."""
+    button = {"type": "button", "action_id": action, "block_id": "act", "value": value}
     payload: dict[str, Any] = {
         "type": "block_actions",
         "team": {"id": team},
@@ -43,9 +50,9 @@ def press(
         "trigger_id": f"t-{next(_numbers)}",
         "container": {"type": "message", "message_ts": "1.2", "channel_id": channel},
         "channel": {"id": channel, "name": "somewhere"},
-        "actions": [{**pressed, "action_ts": f"{next(_numbers)}.000001"}],
+        "actions": [{**button, "action_ts": f"{next(_numbers)}.000001"}],
     }
-    return send(bot, slack, {"payload": json.dumps(payload)})
+    return {"payload": json.dumps(payload)}
 
 
 def command(
@@ -67,6 +74,11 @@ def command(
 
 def mention(bot: Bot, slack: SlackServer, text: str, **event: str) -> httpx.Response:
     """Mention the bot in the incident channel, as the event Slack sends."""
+    return send(bot, slack, mentioned(text, **event), kind="json")
+
+
+def mentioned(text: str, **event: str) -> Mapping[str, object]:
+    """Return what Slack sends of one mention."""
     inner = {"type": "app_mention", "text": f"<@U0BOT> {text}", "channel": INCIDENTS, "ts": "1.2", **event}
     outer = {"type": "event_callback", "team_id": TEAM, "api_app_id": "A0DRAGON", "event_id": f"Ev{next(_numbers)}"}
-    return send(bot, slack, {**outer, "event": inner}, kind="json")
+    return {**outer, "event": inner}
