@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 WORKERS ?= 4
+CRASH_SEED := $(or $(CRASH_SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sandbox test test-browser test-crash check format lint types bench docs lock
@@ -34,8 +35,9 @@ endif
 test-browser: $(READY) ## the page, pressed by a real Chromium, as one story in its order
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest -q -p no:randomly -m browser $(ARGS)
 
-test-crash: $(READY) ## processes killed at every named point, and what a second one makes of it
-	$(BIN)/python -m pytest -q -n 2 -m crash $(ARGS)
+test-crash: $(READY) ## processes killed at every named point, and at random in a storm: what a second one makes of it
+	@echo "the storm's seed: CRASH_SEED=$(CRASH_SEED)"
+	CRASH_SEED=$(CRASH_SEED) $(BIN)/python -m pytest -q -n 2 -m crash $(ARGS)
 
 format: $(READY) ## format the code
 	$(BIN)/ruff format .

@@ -3,8 +3,9 @@
 Each bot is a process of its own that is killed as by `kill -9`; a second one, in this process, finds what it left.
 """
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ from bot.store.runs import CLAIM
 from tests.support.books import Books
 from tests.support.cards import CHANNEL, card, head, written
 from tests.support.crashing import Fleet
+from tests.support.databases import OwnServer, own_server
 from tests.support.jobs import Target
 from tests.support.product import ADA, INCIDENTS, ToldClock
 from tests.support.railway import Cloud, cloud
@@ -43,14 +45,6 @@ SECONDS, MINUTE = 30, 60
 def target_schema() -> str:
     """A crash is the same on both schemas; this one has more columns."""
     return "deployed"
-
-
-@pytest.fixture
-def books(target_dsn: str, bot_dsn: str) -> Iterator[Books]:
-    """Give the books of the database."""
-    made = Books(target_dsn, str(psycopg.conninfo.conninfo_to_dict(bot_dsn)["user"]))
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -331,3 +325,89 @@ def test_08_kill(moment: str, bot_dsn: str, slack: SlackServer, books: Books, ta
         eventually(books.is_quiet, SECONDS)
         assert len([item for item in slack.workspace.messages(CHANNEL) if not item.is_reply]) == 1
         books.balance(slack)
+
+
+@pytest.fixture
+def own() -> Iterator[OwnServer]:
+    """Give a server that may be restarted."""
+    with own_server() as server:
+        yield server
+
+
+@contextmanager
+def restart(server: OwnServer, table: str, mode: str, waiting: str) -> Iterator[None]:
+    """Let a statement of what is begun inside wait for a table, and restart the server under it."""
+    with (
+        closing(psycopg.connect(server.dsn, autocommit=True)) as watcher,
+        closing(psycopg.connect(server.dsn)) as holder,
+    ):
+        holder.execute(f"LOCK TABLE {table} IN {mode} MODE".encode())
+        yield
+        waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
+        eventually(lambda: watcher.execute(waits, (f"%{waiting}%",)).fetchone() is not None, SECONDS)
+        server.restart()
+
+
+@contextmanager
+def beating(dsn: str) -> Iterator[None]:
+    """Let a worker beat, except while the database is away."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(0.3):
+            with suppress(psycopg.OperationalError), closing(Target(dsn, "deployed")) as target:
+                target.worker("enforcement_engine-1", silent_seconds=0, worker_type="enforcement_engine")
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
+def posted(slack: SlackServer, beginning: str) -> list[Message]:
+    """Return the messages in the channel whose header begins so."""
+    there = [item for item in slack.workspace.messages(CHANNEL) if not item.is_reply]
+    return [item for item in there if head(slack, item.ts).startswith(beginning)]
+
+
+def test_27_postgres_restart(own: OwnServer, slack: SlackServer, tmp_path: Path) -> None:
+    """A restart in the middle of a look, a confirm, an effect and a marking: nothing lost, nothing twice, nobody dead."""
+    ada, dsn = slack.person("U0ADA"), own.dsn
+    fleet = Fleet(own.bot_dsn, slack, tmp_path, check_interval="1s", pending_for="1s", unknown_after_start="8s")
+    Books(dsn, own.role).close()
+    with closing(Target(dsn, "deployed")) as target:
+        target.worker(silent_seconds=30)
+        target.stuck(3)
+    with beating(dsn), recovering(fleet) as bot:
+        with restart(own, "ops.chatops_alert", "EXCLUSIVE", "ops.chatops_alert"):
+            started(bot, slack)
+        eventually(lambda: posted(slack, "🔴 Offline: ingest worker"), MINUTE)
+
+        ada.types("/dragonfly reset-stuck")
+        [first] = eventually(lambda: posted(slack, "🟡 Plan:"), MINUTE)
+        with restart(own, "ops.chatops_run", "EXCLUSIVE", "INSERT INTO ops.chatops_run"):
+            ada.presses(first, ids.CONFIRM)
+        eventually(lambda: head(slack, first.ts).startswith("🟡 Working: 3 of 3"), MINUTE)
+
+        with closing(Target(dsn, "deployed")) as target:
+            target.stuck(2)
+        ada.types("/dragonfly reset-stuck")
+        [next_one] = eventually(lambda: posted(slack, "🟡 Plan:"), MINUTE)
+        with restart(own, "ops.job_queue", "SHARE", "WITH target AS"):
+            ada.presses(next_one, ids.CONFIRM)
+        eventually(lambda: head(slack, next_one.ts).startswith("🟡 Working: 2 of 2"), MINUTE)
+
+        slack.workspace.faults.script(Fault(method="chat.postMessage", answer_seconds=3))
+        there = len(posted(slack, ""))
+        ada.types("/dragonfly status")
+        eventually(lambda: len(posted(slack, "")) > there, MINUTE)
+        with restart(own, "ops.chatops_outbox", "EXCLUSIVE", "SET state = 'delivered'"):
+            pass
+        books = Books(dsn, own.role, watch=False)
+        eventually(books.is_quiet, MINUTE)
+
+        headers = [head(slack, item.ts) for item in posted(slack, "")]
+        assert [text.partition(": ")[2].partition(" ·")[0] for text in headers if "worker" in text] == ["ingest worker"]
+        books.balance(slack)
+        books.close()

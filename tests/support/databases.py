@@ -2,14 +2,18 @@
 
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from bot.sandbox.postgres import PostgresServer
+from bot.operations.tables import grants
+from bot.sandbox.postgres import MEMORY, PostgresServer
 from bot.sandbox.target import schema
 from bot.store.db import Database
 from bot.store.migrate import migrate
@@ -73,6 +77,46 @@ class TestServer:
             yield self.dsn(name)
         finally:
             self._admin("DROP DATABASE {} WITH (FORCE)", name)
+
+
+class OwnServer:
+    """A server of a test's own that it may restart, with one database as an installation has it."""
+
+    role = f"{PREFIX}bot_own"
+
+    def __init__(self, place: Path) -> None:
+        """Start it on a directory that the server's user may enter."""
+        self._place = place
+        self._server = PostgresServer.start(place, fast=True)
+        self.dsn = self._server.dsn()
+        schema.create(self.dsn, "deployed")
+        _migrate(self.dsn)
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            connection.execute(grants(self.role).encode())
+            connection.execute(f"ALTER ROLE {self.role} PASSWORD 'x'".encode())
+        self.bot_dsn = make_conninfo(self.dsn, user=self.role, password="x")
+
+    def restart(self) -> None:
+        """Restart it as an administrator does: every session ends, what was not committed is taken back."""
+        self._server.stop()
+        self._server = PostgresServer.start(self._place, fast=True, port=self._server.port)
+
+    def stop(self) -> None:
+        """Stop it."""
+        self._server.stop()
+
+
+@contextmanager
+def own_server() -> Iterator[OwnServer]:
+    """Give a server of a test's own."""
+    place = Path(tempfile.mkdtemp(prefix="dragonfly-own-", dir=MEMORY if MEMORY.is_dir() else None))
+    place.chmod(0o755)
+    server = OwnServer(place)
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _migrate(dsn: str) -> None:
