@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot import words
 from bot.domain.anchors import Anchor, by_number, due, since
@@ -83,7 +84,7 @@ class Watch:
                 self._tell(tx, found, why)
         elif found is not None and (off or (self._whole_at == self._looked_at and self._is_news(tx))):
             changes.turn_on(tx, changes.RECORD)
-            audit.append(tx, "chain.verified", actor=_ACTOR, n=found.whole_to)
+            tx.last.append(partial(audit.append, tx, "chain.verified", actor=_ACTOR, n=found.whole_to))
 
     def _tell(self, tx: Tx, found: Verdict | None, why: str) -> None:
         """Record the break, and what this process saw before, so that nobody who saw less takes it back."""

@@ -57,12 +57,19 @@ def append(tx: Tx, event: str, *, actor: str, **facts: object) -> int:
 
 
 def append_or_go_on(tx: Tx, event: str, *, actor: str, **facts: object) -> None:
-    """Append a record of something that must happen without it too: people are called whether it can be written or not."""
-    try:
-        with tx.savepoint():
-            append(tx, event, actor=actor, **facts)
-    except RecordUnavailable as error:
-        _LOG.warning("record_not_written event=%s sqlstate=%s", event, error.sqlstate)
+    """Append a record of something that must happen without it too: people are called whether it can be written or not.
+
+    It is the last thing that the transaction does: a look at several alerts would hold the head while it waits for one.
+    """
+
+    def write() -> None:
+        try:
+            with tx.savepoint():
+                append(tx, event, actor=actor, **facts)
+        except RecordUnavailable as error:
+            _LOG.warning("record_not_written event=%s sqlstate=%s", event, error.sqlstate)
+
+    tx.last.append(write)
 
 
 def append_refusal(tx: Tx, event: str, *, actor: str, reason: str, **facts: object) -> None:

@@ -71,6 +71,8 @@ class Tx:
         self.leaves_state = False
         self.wakes: set[str] = set()
         """Loops of this process for which there is work once this has committed."""
+        self.last: list[Callable[[], object]] = []
+        """What is done right before this commits."""
 
     def rows(
         self, row: type[Row], statement: Statement, features: Collection[str] = (), /, **params: object
@@ -289,6 +291,8 @@ class Database:
         with _translated(), self._begun(begin, limits, wait) as tx:
             try:
                 yield tx
+                for act in tx.last:
+                    act()
                 _commit(tx.connection)
             except BaseException:
                 with suppress(psycopg.Error):

@@ -8,12 +8,15 @@ import psycopg
 import pytest
 
 from bot.domain.messages import PlanCard, PlanFace
+from bot.domain.workers import Status
 from bot.errors import StoreUnavailable
-from bot.operations import inbox, plans, runs
+from bot.operations import alerts, audit, inbox, plans, runs
+from bot.operations.alerts import Observation
 from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.ports import Envelope
 from bot.sandbox.railway.faults import FaultKind
+from bot.store.db import Tx
 from bot.store.runs import CLAIM, Outcome, progress
 from handlers import dispatch
 from tests.support.crashing import Killed, killed_at
@@ -189,3 +192,27 @@ def test_a_long_batch_keeps_its_claim(services: Services, target: Target, target
     with product(target_dsn, now=lambda: datetime.now(UTC) - CLAIM) as slow, slow.db.write() as tx:
         progress(tx, key, Outcome(state="executing", result={"reset": 1}, rows=1, done_to=1))
     assert runs.perform_due(services) == 0
+
+
+def test_a_look_at_several_alerts_holds_the_record_of_nobody(services: Services, bot_dsn: str) -> None:
+    """One replica's look fires an alert and comes to the next, at which another is: neither waits, both are recorded."""
+    at_once = replace(services.config, timing=replace(CONFIG.timing, pending_for=timedelta(0)))
+    with product(bot_dsn, at_once) as one, product(bot_dsn, at_once) as other:
+        with one.db.write() as tx:
+            alerts.observe(one, tx, offline(tx, "ingest_processor"))
+            with other.db.write() as theirs:
+                alerts.observe(other, theirs, offline(theirs, "enforcement_engine"))
+            alerts.observe(one, tx, offline(tx, "enforcement_engine"))
+        events = [entry.event for entry in audit.list_newest(one, 10).entries]
+    assert events.count("alert.fired") == 2
+
+
+def offline(tx: Tx, worker_type: str) -> Observation:
+    """Return a look that finds a worker type offline."""
+    return Observation(
+        check="worker_heartbeat",
+        labels={"worker_type": worker_type},
+        status=Status.BAD,
+        started_at=tx.now,
+        evidence={"label": worker_type, "reason": "no heartbeat"},
+    )
