@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.bootstrap import build, database
-from bot.clock import SystemClock
+from bot.clock import Clock, SystemClock
 from bot.domain.watch import FORGED, SLACK_FAILS, Said
 from bot.errors import ConflictError, DeliveryError, DeliveryPermanent, MigrationPending, StoreError
 from bot.executor import Beside, Executor
@@ -71,8 +71,11 @@ def plan_key(bot_token: str) -> bytes:
 class Bot:
     """The whole product in one process: Slack surface, scheduler, executor, delivery, HTTP."""
 
-    def __init__(self, settings: Settings, *, crash_hook: Callable[[str], None] = lambda _point: None) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, crash_hook: Callable[[str], None] = lambda _point: None
+    ) -> None:
         """Put everything together; nothing runs yet. `crash_hook` ends the process at a named point, in tests."""
+        clock = clock or SystemClock()
         token = settings.env.slack_bot_token.get_secret_value()
         web = client(token, settings.env.slack_api_url)
         self.settings = settings
@@ -85,7 +88,8 @@ class Bot:
         self.services = replace(
             build(settings, wake=self._wake),
             chat=self.chat,
-            directory=SlackDirectory(web, SystemClock(), config.timing),
+            directory=SlackDirectory(web, clock, config.timing),
+            clock=clock,
             renderer=SlackRenderer(
                 zone=config.zone, names=config.people.names, mode=lambda: self._pulse.mode, redact=settings.redactor
             ),
@@ -254,7 +258,7 @@ class Bot:
         edge = Edge(
             self.app,
             secrets=[item.get_secret_value() for item in secrets],
-            clock=SystemClock(),
+            clock=self.services.clock,
             ready=self.is_ready,
             rejected=self._rejected,
             hooks={

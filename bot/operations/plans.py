@@ -224,6 +224,8 @@ def refuse(
         "requester": plan.requester,
         "ended_at": plan.expires_at if kind == "expired" else plan.ended_at,
         "ended_by": plan.ended_by,
+        "decided_by": plan.decided_by,
+        "decided_at": plan.decided_at,
         "superseded_by": plan.superseded_by,
         "command": f"/dragonfly {plan.step}",
         "target": plan.preview["typed"],
@@ -266,7 +268,9 @@ def end(services: Services, plan_id: str, actor: Actor, *, state: str, event: st
 
 
 def how_it_ended(plan: Plan) -> str:
-    """Return the notice for a press on a plan that has ended."""
+    """Return the notice for a press on a plan that has ended, or that somebody else decided first."""
+    if plan.state == "issued" and plan.approval == "approved":
+        return "decided"
     return {"consumed": "already-done", "expired": "expired", "superseded": "replaced"}.get(plan.state, "ended")
 
 

@@ -141,7 +141,7 @@ def use_up_waiting(tx: Tx, plan_id: str, *, actor: str) -> bool:
 
 
 def end(tx: Tx, plan_id: str, *, state: str, actor: str, denied: bool = False) -> bool:
-    """End an issued plan without effect; False = it had ended already."""
+    """End an issued plan without effect; False = it had ended already, or a denial came after the decision."""
     return tx.record(SQL["end_plan"], id=plan_id, state=state, actor=actor, denied=denied, now=tx.now) is not None
 
 

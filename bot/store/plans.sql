@@ -62,13 +62,13 @@ WHERE id = %(id)s AND state = 'issued' AND expires_at > %(now)s AND approval IN 
 RETURNING id;
 
 -- name: end_plan
--- End an issued plan without effect.
+-- End an issued plan without effect; a denial is a decision, and the first one stands (V4).
 UPDATE ops.chatops_plan
 SET state = %(state)s, ended_at = %(now)s, ended_by = %(actor)s, version = version + 1,
     approval = CASE WHEN %(denied)s THEN 'denied' ELSE approval END,
     decided_by = CASE WHEN %(denied)s THEN %(actor)s ELSE decided_by END,
     decided_at = CASE WHEN %(denied)s THEN %(now)s ELSE decided_at END
-WHERE id = %(id)s AND state = 'issued'
+WHERE id = %(id)s AND state = 'issued' AND (approval = 'asked' OR NOT %(denied)s)
 RETURNING id;
 
 -- name: ask

@@ -42,7 +42,7 @@ def bot(bot_dsn: str, slack: SlackServer, config: Configuration, pager: Pager) -
     """Give the running bot with all of it."""
     tokens = {"dragonfly_metrics_token": TOKEN, "dragonfly_hook_token": HOOK}
     addresses = {"dragonfly_pager_url": pager.url, "dragonfly_healthcheck_url": pager.ping_url}
-    with running_bot(bot_dsn, slack, config, **tokens, **addresses) as running:
+    with running_bot(bot_dsn, slack, config, "http", None, **tokens, **addresses) as running:
         yield running
 
 

@@ -223,18 +223,29 @@ def later(dsn: str, seconds: int) -> None:
 
 
 class Behind(SystemClock):
-    """A process's clock that was set back."""
+    """A process's clock that can be set back."""
 
-    def __init__(self, by: timedelta) -> None:
-        """Keep by how much."""
-        self._by = by
+    by = timedelta(0)
 
     def now(self) -> datetime:
         """Return the time of before."""
-        return super().now() - self._by
+        return super().now() - self.by
 
 
-def test_21_expired_and_clock(bot: Bot, slack: SlackServer, target: Target, target_dsn: str) -> None:
+@pytest.fixture
+def clock() -> Behind:
+    """Give the process's clock."""
+    return Behind()
+
+
+@pytest.fixture
+def bot(bot_dsn: str, slack: SlackServer, config: Configuration, clock: Behind) -> Iterator[Bot]:
+    """Give the running bot, whose clock can be set back."""
+    with running_bot(bot_dsn, slack, config, clock=clock) as running:
+        yield running
+
+
+def test_21_expired_and_clock(bot: Bot, clock: Behind, slack: SlackServer, target: Target, target_dsn: str) -> None:
     """An approved plan pressed at 121 s is refused, with the process's clock set back too; over 30 s apart, changes are off."""
     stuck(target, 3)
     asked = asked_for(slack, 3)
@@ -244,12 +255,12 @@ def test_21_expired_and_clock(bot: Bot, slack: SlackServer, target: Target, targ
     later(target_dsn, 119)
     assert plan_state(target_dsn) == "issued"
     later(target_dsn, 2)
-    bot.services = replace(bot.services, clock=Behind(timedelta(seconds=20)))
+    clock.by = timedelta(seconds=20)
     ada = slack.person("U0ADA")
     signed.press(bot, slack, ids.CONFIRM, run)
     assert "ended at" in ada.is_told("Nothing was done", timeout_seconds=PATIENT).text
 
-    bot.services = replace(bot.services, clock=Behind(timedelta(minutes=10)))
+    clock.by = timedelta(minutes=2)
     signed.press(bot, slack, ids.CONFIRM, run)
     assert "clocks differ by" in ada.is_told("changes are off", timeout_seconds=PATIENT).text
     ada.types("/dragonfly oncall")
@@ -381,6 +392,21 @@ def test_50_approve_and_deny_together(bot: Bot, slack: SlackServer, target: Targ
     signed.press(bot, slack, ids.APPROVE, key, user="U0BEN")
     eventually(lambda: slack.person("U0BEN").private_messages, PATIENT)
     assert decisions(bot) == [first]
+
+
+def test_50_a_denial_after_the_approval(bot: Bot, slack: SlackServer, target: Target) -> None:
+    """Ben has approved when Cleo denies: she is told who decided and how it can still be ended, and the approval stands."""
+    stuck(target, 3)
+    asked = asked_for(slack, 3)
+    key = value_of(asked, ids.APPROVE)
+    slack.person("U0BEN").presses(asked, ids.APPROVE)
+    card(slack, "⚠️ Approved")
+    signed.press(bot, slack, ids.DENY, key, user="U0CLEO")
+    told = slack.person("U0CLEO").is_told("Nothing was done", timeout_seconds=PATIENT).text
+    assert "<@U0BEN> approved" in told
+    assert "*Withdraw*" in told
+    assert decisions(bot) == ["approval.granted"]
+    assert "confirmation.refused" in events(bot)
 
 
 def test_50_a_change_voids_the_approval(bot: Bot, slack: SlackServer, target: Target) -> None:

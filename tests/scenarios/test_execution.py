@@ -21,7 +21,7 @@ from bot.operations.services import Services
 from bot.process import Bot
 from bot.sandbox.slack.people import INCIDENTS
 from bot.sandbox.slack.server import SlackServer, SlackSettings
-from bot.store.db import EFFECT_LIMITS
+from bot.store.limits import EFFECT_LIMITS
 from tests.scenarios.conftest import LIVELY
 from tests.support import signed, teams
 from tests.support.books import Books

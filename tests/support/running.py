@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from pydantic import SecretStr
 
+from bot.clock import Clock
 from bot.domain.configuration import Configuration
 from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
@@ -27,10 +28,15 @@ def settings(dsn: str, slack: SlackServer, config: Configuration, transport: str
 
 @contextmanager
 def running_bot(
-    dsn: str, slack: SlackServer, config: Configuration, transport: str = "http", **more: str
+    dsn: str,
+    slack: SlackServer,
+    config: Configuration,
+    transport: str = "http",
+    clock: Clock | None = None,
+    **more: str,
 ) -> Iterator[Bot]:
     """Run a bot until the block ends; `more` are variables of its environment."""
-    bot = Bot(settings(dsn, slack, config, transport, **more))
+    bot = Bot(settings(dsn, slack, config, transport, **more), clock=clock)
     bot.start()
     if transport == "http":
         slack.use_request_url(f"http://127.0.0.1:{bot.port}/slack/events")
