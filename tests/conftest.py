@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -13,7 +12,6 @@ for _name in [name for name in os.environ if name.startswith(_OURS) and name not
     os.environ.pop(_name, None)
 
 from bot.operations.services import Services  # noqa: E402  # after the environment is scrubbed
-from bot.operations.tables import grants  # noqa: E402
 from bot.store.breaker import BREAKER  # noqa: E402
 from tests.support.databases import TestServer  # noqa: E402
 from tests.support.jobs import Target  # noqa: E402
@@ -72,19 +70,14 @@ def target(target_dsn: str, target_schema: str) -> Iterator[Target]:
 
 
 @pytest.fixture
-def bot_dsn(target_dsn: str, worker_id: str) -> Iterator[str]:
+def bot_dsn(server: TestServer, target_dsn: str) -> Iterator[str]:
     """Give the same database under the least-privilege role of `dragonfly db grants`, as an installation runs it."""
-    role = f"dragonfly_test_bot_{worker_id}"
-    with psycopg.connect(target_dsn, autocommit=True) as connection:
-        connection.execute(grants(role).encode())
-        connection.execute(f"ALTER ROLE {role} PASSWORD 'x'".encode())
-    yield make_conninfo(target_dsn, user=role, password="x")
+    yield make_conninfo(target_dsn, user=server.role, password="x")
     assert leaks(target_dsn) == []
 
 
 @pytest.fixture
-def services(bot_dsn: str, target_dsn: str) -> Iterator[Services]:
+def services(bot_dsn: str) -> Iterator[Services]:
     """Give the product on a fresh database."""
     with product(bot_dsn) as made:
         yield made
-        assert leaks(target_dsn) == []

@@ -114,7 +114,7 @@ class PostgresServer:
         _hand_over(place)
         programs = binaries()
         cluster = place / "data"
-        password = _initialise(programs, place, cluster)
+        password = _initialise(programs, place, cluster, fast=fast)
         _forget_stale_pid(cluster)
         chosen = port or free_port()
         guardian = _start_guarded(programs, place, chosen, fast=fast, remove=remove)
@@ -170,8 +170,8 @@ def _as_server_user() -> dict[str, int]:
     return {"user": NOBODY, "group": NOBODY} if os.geteuid() == 0 else {}
 
 
-def _initialise(programs: Path, place: Path, cluster: Path) -> str:
-    """Make the cluster if it is new, and return its password."""
+def _initialise(programs: Path, place: Path, cluster: Path, *, fast: bool) -> str:
+    """Make the cluster if it is new, and return its password; a random one needs no stretching, which costs 3 ms a log-in."""
     secret = place / _PASSWORD_FILE
     if (cluster / "PG_VERSION").exists():
         return secret.read_text(encoding="utf-8")
@@ -182,6 +182,7 @@ def _initialise(programs: Path, place: Path, cluster: Path) -> str:
         os.chown(secret, NOBODY, NOBODY)
     command = [programs / "initdb", "-D", cluster, "-U", "postgres", "--auth=scram-sha-256"]
     command += [f"--pwfile={secret}", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    command += ["--set", "scram_iterations=1"] if fast else []
     done = subprocess.run(command, capture_output=True, cwd="/", check=False, **_as_server_user())  # type: ignore[call-overload]
     if done.returncode != 0:
         message = f"initdb failed in {cluster}: {done.stderr.decode(errors='replace')[-500:]}"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import httpx
 
 from bot.domain.workers import SourceVerdict
-from bot.targets.bounded import body
+from bot.targets.bounded import body, client
 
 TIMEOUT_SECONDS = 2.0
 _PATH = "/api/v1/system/status"
@@ -22,13 +22,7 @@ class StatusApi:
 
     def __init__(self, base_url: str, api_key: str) -> None:
         """Keep the address and the key; connect when asked."""
-        self._client = httpx.Client(
-            base_url=base_url,
-            headers={"X-DRAGONFLY-API-KEY": api_key},
-            timeout=TIMEOUT_SECONDS,
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._client = client(TIMEOUT_SECONDS, base_url=base_url, headers={"X-DRAGONFLY-API-KEY": api_key})
 
     def close(self) -> None:
         """Close the connections."""

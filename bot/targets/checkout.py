@@ -22,7 +22,7 @@ import httpx
 
 from bot.domain.gate import Reply
 from bot.errors import TargetRefused, TargetUnavailable
-from bot.targets.bounded import body
+from bot.targets.bounded import body, client
 
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """All that a command gets of our environment."""
@@ -215,8 +215,8 @@ def ask(base_url: str, path: str, seconds: float) -> Reply:
     limit = max(0.001, min(seconds, ASK_SECONDS))
     try:
         with (
-            httpx.Client(base_url=base_url, timeout=limit, follow_redirects=False, trust_env=False) as client,
-            client.stream("GET", path) as answer,
+            client(limit, base_url=base_url) as asking,
+            asking.stream("GET", path) as answer,
         ):
             took = timedelta(seconds=time.monotonic() - began)
             content = body(answer, until=began + limit)

@@ -8,6 +8,7 @@ import httpx
 
 from bot.domain.messages import Page
 from bot.errors import DeliveryAmbiguous, DeliveryPermanent
+from bot.targets.bounded import client
 
 SECONDS = 10.0
 
@@ -20,7 +21,7 @@ class HttpPager:
         address = httpx.URL(url)
         self._key = address.username if shape == "pagerduty" else ""
         self._url = address.copy_with(userinfo=b"") if self._key else address
-        self._client = httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False)
+        self._client = client(SECONDS)
 
     def close(self) -> None:
         """Close the connections."""
@@ -84,7 +85,7 @@ class Monitor:
     def __init__(self, url: str) -> None:
         """Keep the address."""
         self._url = url
-        self._client = httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False)
+        self._client = client(SECONDS)
 
     def close(self) -> None:
         """Close the connections."""

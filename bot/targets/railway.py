@@ -18,7 +18,7 @@ import httpx
 
 from bot.domain.platform import Deployment, LogLine, ServiceState
 from bot.errors import OutcomeUnknown, TargetRefused, TargetUnavailable
-from bot.targets.bounded import MEBIBYTE, body
+from bot.targets.bounded import MEBIBYTE, body, client
 
 READ_SECONDS = 10.0
 CHANGE_SECONDS = 75.0
@@ -57,9 +57,7 @@ class Railway:
     ) -> None:
         """Open nothing yet; a project token knows its own project and environment."""
         header = {"Project-Access-Token": token} if is_project_token else {"Authorization": f"Bearer {token}"}
-        self._client = httpx.Client(
-            headers={**header, "User-Agent": "dragonfly-bot"}, follow_redirects=False, trust_env=False
-        )
+        self._client = client(READ_SECONDS, headers=header)
         self._url = url
         self._operations = operations()
         self._lock = threading.Lock()

@@ -9,7 +9,7 @@ from datetime import timedelta
 import httpx
 
 from bot.domain.vendor import Answer, read_page
-from bot.targets.bounded import body
+from bot.targets.bounded import body, client
 
 SECONDS = 5.0
 _STEPS = 3
@@ -22,12 +22,7 @@ class HttpProbe:
 
     def __init__(self) -> None:
         """Open nothing yet."""
-        self._client = httpx.Client(
-            timeout=SECONDS,
-            trust_env=False,
-            follow_redirects=False,
-            headers={"User-Agent": "dragonfly-bot"},
-        )
+        self._client = client(SECONDS)
 
     def close(self) -> None:
         """Close the connections."""

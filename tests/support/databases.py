@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -30,6 +31,7 @@ class TestServer:
     def __init__(self, worker: str) -> None:
         """Start or find the server; `worker` keeps parallel test processes apart."""
         self._worker = worker
+        self.role = f"{PREFIX}bot_{worker}"
         self._url = os.environ.get("DRAGONFLY_TEST_DATABASE_URL", "")
         self._embedded = None if self._url else PostgresServer.start(fast=True)
         self._templates: dict[str, str] = {}
@@ -59,6 +61,7 @@ class TestServer:
             if target != "empty":
                 schema.create(self.dsn(name), target)
                 _migrate(self.dsn(name))
+                _grant(self.dsn(name), self.role)
             self._templates[target] = name
         return self._templates[target]
 
@@ -66,13 +69,14 @@ class TestServer:
     def database(self, target: str) -> Iterator[str]:
         """Give the address of a fresh copy of a template; it is dropped at the end."""
         name = f"{PREFIX}{self._worker}_{next(_names)}"
-        self._admin("CREATE DATABASE {} TEMPLATE {}", name, self.template(target))
+        self._admin("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, self.template(target))
         with psycopg.connect(self.dsn(name), autocommit=True) as connection:
             if target != "empty":
                 connection.execute(
                     "UPDATE ops.chatops_schema_version SET database_identity = "
                     "(SELECT system_identifier::text FROM pg_control_system()) || '/' || current_database()"
                 )
+                _let_in(connection, self.role)
         try:
             yield self.dsn(name)
         finally:
@@ -91,9 +95,7 @@ class OwnServer:
         self.dsn = self._server.dsn()
         schema.create(self.dsn, "deployed")
         _migrate(self.dsn)
-        with psycopg.connect(self.dsn, autocommit=True) as connection:
-            connection.execute(grants(self.role).encode())
-            connection.execute(f"ALTER ROLE {self.role} PASSWORD 'x'".encode())
+        _grant(self.dsn, self.role)
         self.bot_dsn = make_conninfo(self.dsn, user=self.role, password="x")
 
     def restart(self) -> None:
@@ -117,6 +119,18 @@ def own_server() -> Iterator[OwnServer]:
     finally:
         server.stop()
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _grant(dsn: str, role: str) -> None:
+    """Give a role what `dragonfly db grants` gives an installation's, and a password."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(grants(role).encode())
+        _let_in(connection, role)
+
+
+def _let_in(connection: psycopg.Connection[Any], role: str) -> None:
+    """Give a role what stands in no database and an earlier test may have changed: its password and its membership."""
+    connection.execute(f"ALTER ROLE {role} PASSWORD 'x'; GRANT pg_read_all_stats TO {role}".encode())
 
 
 def _migrate(dsn: str) -> None:
