@@ -22,7 +22,7 @@ from bot.operations import audit
 from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
 from handlers import envelopes
-from tests.support.requests import command, event, headers, payload, send, stored
+from tests.support.requests import STRANGER, command, event, headers, payload, send, stored
 from tests.support.running import settings as settings_of
 from tests.support.waiting import eventually
 
@@ -85,7 +85,7 @@ def test_what_is_no_request_of_slacks(bot: Bot, name: str) -> None:
     answer = said(bot, NO_REQUESTS[name])
     assert b" 500 " not in answer and b"evil.example" not in answer
     assert not answer.startswith(b"HTTP/1.1 3")
-    assert httpx.get(f"http://127.0.0.1:{bot.port}/livez").text == "ok"
+    assert STRANGER.get(f"http://127.0.0.1:{bot.port}/livez").text == "ok"
 
 
 @pytest.mark.parametrize("length", [300_000, 20_000_000])
@@ -246,7 +246,7 @@ def test_an_address_that_is_not_slacks_is_not_answered_to(bot: Bot, slack: Slack
 def test_asking_whether_we_are_ready_takes_one_connection(bot: Bot, slack: SlackServer) -> None:
     """A hundred strangers at once cost one connection to the database; a command is acknowledged meanwhile."""
     with ThreadPoolExecutor(100) as pool:
-        asked = [pool.submit(httpx.get, f"http://127.0.0.1:{bot.port}/readyz", timeout=60) for _ in range(100)]
+        asked = [pool.submit(STRANGER.get, f"http://127.0.0.1:{bot.port}/readyz", timeout=60) for _ in range(100)]
         body = command()
         assert send(bot, body, headers(slack, body)).status_code == 200
         assert {item.result().status_code for item in asked} <= {200, 503}

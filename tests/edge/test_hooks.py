@@ -16,6 +16,7 @@ from bot.sandbox.slack.server import SlackServer
 from tests.scenarios.conftest import LIVELY
 from tests.support.jobs import Target
 from tests.support.railway import INGEST, Cloud, cloud
+from tests.support.requests import STRANGER
 from tests.support.running import settings
 from tests.support.waiting import eventually
 
@@ -55,7 +56,7 @@ def listening(dsn: str, slack: SlackServer, railway: Cloud, token: str) -> Itera
 def tell(bot: Bot, token: str, body: bytes | None = None) -> httpx.Response:
     """Post what Railway would."""
     content = json.dumps(BODY).encode() if body is None else body
-    return httpx.post(f"http://127.0.0.1:{bot.port}/hooks/railway/{token}", content=content)
+    return STRANGER.post(f"http://127.0.0.1:{bot.port}/hooks/railway/{token}", content=content)
 
 
 def looks(railway: Cloud) -> int:
@@ -87,7 +88,7 @@ def test_a_wrong_token_is_404_and_an_oversized_body_413(
         for token in ("x", TOKEN[:-1], f"{TOKEN}x", "%C3%A9"):
             assert tell(bot, token).status_code == 404
         assert tell(bot, TOKEN, b"x" * 70_000).status_code == 413
-        assert httpx.get(f"http://127.0.0.1:{bot.port}/hooks/railway/{TOKEN}").status_code == 405
+        assert STRANGER.get(f"http://127.0.0.1:{bot.port}/hooks/railway/{TOKEN}").status_code == 405
         assert looks(railway) == before
     assert TOKEN not in "\n".join(item.getMessage() for item in caplog.records if item.name.startswith("dragonfly"))
 

@@ -2,11 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
-
 from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
-from tests.support.requests import command, headers, send, stored
+from tests.support.requests import STRANGER, command, headers, send, stored
 from tests.support.waiting import eventually
 
 
@@ -43,5 +41,5 @@ def test_fifty_at_once_are_all_acknowledged(bot: Bot, slack: SlackServer) -> Non
 def test_live_and_ready(bot: Bot) -> None:
     """The process says that it lives and that it is ready, without detail."""
     base = f"http://127.0.0.1:{bot.port}"
-    assert httpx.get(f"{base}/livez").text == "ok"
-    assert eventually(lambda: httpx.get(f"{base}/readyz").text) == "ready"
+    assert STRANGER.get(f"{base}/livez").text == "ok"
+    assert eventually(lambda: STRANGER.get(f"{base}/readyz").text) == "ready"

@@ -14,7 +14,7 @@ from bot.sandbox.pager import Pager
 from bot.sandbox.slack.server import SlackServer
 from bot.store import changes
 from tests.scenarios.conftest import LIVELY
-from tests.support.requests import command, headers, send
+from tests.support.requests import STRANGER, command, headers, send
 from tests.support.running import running_bot
 from tests.support.waiting import eventually
 
@@ -49,7 +49,7 @@ def bot(bot_dsn: str, slack: SlackServer, config: Configuration, pager: Pager) -
 def ask(bot: Bot, path: str, token: str = "") -> httpx.Response:
     """Ask as a stranger, or with a token."""
     given = {"authorization": f"Bearer {token}"} if token else {}
-    return httpx.get(f"http://127.0.0.1:{bot.port}{path}", headers=given)
+    return STRANGER.get(f"http://127.0.0.1:{bot.port}{path}", headers=given)
 
 
 def value(bot: Bot, line: str) -> float:
@@ -91,9 +91,9 @@ def test_alertmanager_makes_every_check_due(bot: Bot) -> None:
     base = f"http://127.0.0.1:{bot.port}/hooks"
     with bot.services.db.write() as tx:
         tx.connection.execute("UPDATE ops.chatops_check SET due_at = now() + interval '1 hour', observed_at = NULL")
-    assert httpx.post(f"{base}/alertmanager/{HOOK}", json={"alerts": [{"status": "firing"}]}).status_code == 200
-    assert httpx.post(f"{base}/alertmanager/{HOOK}x").status_code == 404
-    assert httpx.post(f"{base}/somebody/{HOOK}").status_code == 404
+    assert STRANGER.post(f"{base}/alertmanager/{HOOK}", json={"alerts": [{"status": "firing"}]}).status_code == 200
+    assert STRANGER.post(f"{base}/alertmanager/{HOOK}x").status_code == 404
+    assert STRANGER.post(f"{base}/somebody/{HOOK}").status_code == 404
 
     def looked() -> bool:
         with bot.services.db.read() as tx:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 
 from bot.domain import ids
@@ -21,6 +20,7 @@ from bot.store.db import Database
 from bot.store.migrate import migrate
 from tests.scenarios.conftest import LIVELY
 from tests.support.cards import card, shows_home
+from tests.support.requests import STRANGER
 from tests.support.running import running_bot, settings
 from tests.support.waiting import eventually
 
@@ -80,8 +80,8 @@ def test_28_db_unreachable(postgres: PostgresServer, place: Path, slack: SlackSe
         blind = shows_home(slack, ada, "⚪ Cannot see: database")
         assert "not known now" in str(blind.blocks)
         assert eventually(lambda: pages(pager), 20) == [("trigger", mark)]
-        assert httpx.get(f"http://127.0.0.1:{bot.port}/readyz").status_code == 503
-        assert httpx.get(f"http://127.0.0.1:{bot.port}/livez").text == "ok"
+        assert STRANGER.get(f"http://127.0.0.1:{bot.port}/readyz").status_code == 503
+        assert STRANGER.get(f"http://127.0.0.1:{bot.port}/livez").text == "ok"
 
         again = PostgresServer.start(place, fast=True, port=postgres.port)
         try:

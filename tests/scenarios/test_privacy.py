@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 
@@ -25,6 +24,7 @@ from tests.support.cards import card, head, written
 from tests.support.jobs import Target
 from tests.support.people import LOCK_HISTORY, People
 from tests.support.railway import Cloud, cloud, with_railway
+from tests.support.requests import STRANGER
 from tests.support.running import settings
 from tests.support.seeds import leaks
 from tests.support.waiting import eventually
@@ -107,7 +107,7 @@ def lines(bot: Bot) -> list[str]:
 
 def outside(bot: Bot, slack: SlackServer) -> str:
     """Return everything that left: Slack's calls, acknowledgements and figures."""
-    figures = httpx.get(
+    figures = STRANGER.get(
         f"http://127.0.0.1:{bot.port}/metrics", headers={"authorization": f"Bearer {METRICS}"}, timeout=30
     )
     assert figures.status_code == 200

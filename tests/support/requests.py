@@ -13,7 +13,7 @@ from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
 
 FORM = "application/x-www-form-urlencoded"
-_STRANGER = httpx.Client(timeout=30, trust_env=False)
+STRANGER = httpx.Client(timeout=30, trust_env=False)
 
 
 def command(trigger: str = "t-1", text: str = "help", **changes: str) -> bytes:
@@ -44,7 +44,7 @@ def headers(slack: SlackServer, body: bytes, *, stamp: str = "", **changes: str)
 
 def send(bot: Bot, body: bytes | Iterable[bytes], sent: Mapping[str, str]) -> httpx.Response:
     """Send one request as a stranger would."""
-    return _STRANGER.post(f"http://127.0.0.1:{bot.port}/slack/events", content=body, headers=dict(sent))
+    return STRANGER.post(f"http://127.0.0.1:{bot.port}/slack/events", content=body, headers=dict(sent))
 
 
 def stored(bot: Bot) -> int:
