@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.domain.messages import Message, Page
-from bot.errors import DeliveryAmbiguous, DeliveryError, DeliveryPermanent, RateLimited
+from bot.errors import DeliveryAmbiguous, DeliveryError, DeliveryPermanent, DeliveryTransient, RateLimited
 from bot.operations import cards, pages
 from bot.operations.again import once_more
 from bot.operations.services import Services
@@ -20,6 +20,8 @@ from bot.store.outbox import Waiting
 _AT_ONCE = 3
 """Three sends of at most 10 s each stay within one lease."""
 _BACK_OFF_SECONDS = (1, 2, 5, 10, 30, 60)
+_SLACK_AWAY_AT_MOST = timedelta(seconds=10)
+"""A channel waits as one while Slack is away, so that its messages keep their order: no more than one try each 10 s (Q8)."""
 _LOOK_AGAIN = timedelta(seconds=3)
 _LOOKS = 2
 _TOO_LONG = ("invalid_blocks", "msg_too_long", "msg_blocks_too_long", "invalid_blocks_format")
@@ -166,8 +168,14 @@ def _already_there(services: Services, chat: Chat, work: _Work) -> tuple[str, st
     if looks >= _LOOKS:
         return ()
     with services.db.write() as tx:
-        outbox.again(tx, item, wait=_LOOK_AGAIN, error=f"ambiguous:{looks}", state="ambiguous")
+        _look_again(tx, item, looks)
     return None
+
+
+def _look_again(tx: Tx, item: Waiting, looks: int) -> None:
+    """Let what is younger wait too, until it is known whether this one arrived."""
+    outbox.close_gate(tx, item, _LOOK_AGAIN)
+    outbox.again(tx, item, wait=_LOOK_AGAIN, error=f"ambiguous:{looks}", state="ambiguous")
 
 
 def _record_failure(services: Services, item: Waiting, error: DeliveryError) -> None:
@@ -180,7 +188,11 @@ def _record_failure(services: Services, item: Waiting, error: DeliveryError) -> 
             outbox.close_gate(tx, item, wait)
             outbox.again(tx, item, wait=wait, error="ratelimited")
         elif isinstance(error, DeliveryAmbiguous) and item.kind != "page":
-            outbox.again(tx, item, wait=_LOOK_AGAIN, error="ambiguous:0", state="ambiguous")
+            _look_again(tx, item, 0)
+        elif isinstance(error, DeliveryTransient) and item.kind != "page":
+            wait = min(_back_off(item.attempts), _SLACK_AWAY_AT_MOST)
+            outbox.close_gate(tx, item, wait)
+            outbox.again(tx, item, wait=wait, error=word)
         elif error.slack_error in _TOO_LONG and not item.plain:
             outbox.again(tx, item, wait=timedelta(0), error=error.slack_error, plain=True)
         elif error.slack_error in _NO_SUCH_PLACE and _elsewhere(services, item):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -55,6 +55,7 @@ def queue(services: Services, key: str = "status:1", kind: str = "post") -> None
 def due(services: Services) -> int:
     """Let every wait be over, then deliver."""
     with services.db.write() as tx:
+        tx.connection.execute("DELETE FROM ops.chatops_rate_gate")
         tx.connection.execute("UPDATE ops.chatops_outbox SET next_attempt_at = now() WHERE ended_at IS NULL")
     return delivery.deliver_due(services)
 
@@ -94,6 +95,28 @@ def test_slack_away_keeps_order(sender: Services, slack: SlackServer) -> None:
     slack.workspace.faults.clear()
     eventually(lambda: due(sender) == 0 and states(sender) == ["delivered"] * 2)
     assert len(slack.workspace.messages(INCIDENTS)) == 2
+
+
+def test_what_is_younger_does_not_overtake(bot_dsn: str, slack: SlackServer) -> None:
+    """Slack cannot be reached for a minute, and a second message comes in between: at the end both stand in their order."""
+    moment = [datetime(2026, 11, 20, 3, 12, tzinfo=UTC)]
+    with product(bot_dsn, now=lambda: moment[0]) as made:
+        told = connected(made, slack)
+        away = replace(told, chat=SlackChat(client("xoxb-1", "http://127.0.0.1:9/api/"), env="dev"))
+        queue(away, "status:1")
+        for second in range(60):
+            if second == 50:
+                queue(away, "status:2")
+            delivery.deliver_due(away)
+            moment[0] += timedelta(seconds=1)
+        for _ in range(15):
+            delivery.deliver_due(told)
+            moment[0] += timedelta(seconds=1)
+        with told.db.read() as tx:
+            sent = tx.connection.execute("SELECT sent_ts FROM ops.chatops_outbox ORDER BY created_at").fetchall()
+    stamps = [row["sent_ts"] for row in sent]
+    assert stamps == sorted(stamps)
+    assert all(stamps)
 
 
 def test_two_senders_send_one_copy(sender: Services, slack: SlackServer, target_dsn: str) -> None:
