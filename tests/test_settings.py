@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.durations import parse_duration
 from bot.errors import ConfigurationError
 from bot.settings import load
 
@@ -168,3 +169,16 @@ def test_the_order_of_the_databases() -> None:
 def test_profiles_and_overrides() -> None:
     """The fast profile is the sandbox's; one duration can be changed on its own."""
     assert load(DATABASE).config.timing.offline_after == timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("written", "guard"),
+    [("600s", "600s"), ("60s", "180s"), ("600s'\nstart_guard = '5s", "5s")],
+    ids=["longer", "shorter", "set"],
+)
+def test_the_guard_after_a_start_is_as_long_as_dead_after(written: str, guard: str, tmp_path: Path) -> None:
+    """Who waits longer for a worker waits longer after a database start too, unless that is set as well."""
+    file = tmp_path / "dragonfly.toml"
+    file.write_text(f"[timing]\ndead_after = '{written}'", encoding="utf-8")
+    made = load({**DATABASE, "DRAGONFLY_CONFIG": str(file)})
+    assert made.config.timing.start_guard == parse_duration(guard)

@@ -79,7 +79,7 @@ class Scene:
     database_started: datetime
     in_recovery: bool
     gap_ended: datetime | None
-    """When the newest gap in our own looking at heartbeats ended."""
+    """When the newest gap in our own looking at heartbeats ended; now, while it lasts."""
     recent_workers: int = 0
     """Workers that beat in the `mass_window` before the newest heartbeat of a dead one."""
     recent_dead: int = 0

@@ -71,7 +71,7 @@ class Timing:
     dead_after: timedelta = _seconds(180)
     """An owner silent for this long is dead (§12.2)."""
     start_guard: timedelta = _seconds(180)
-    """Nobody is judged dead this soon after a database start or a gap in our own looking (§12.4)."""
+    """Nobody is judged dead this soon after a database start or a gap in our own looking (§12.4); `dead_after` at least, unless set."""
     unknown_after_start: timedelta = _seconds(90)
     """Heartbeats older than the database's start are `unknown` for this long after it."""
     stopped_after: timedelta = _seconds(60)

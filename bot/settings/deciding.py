@@ -13,7 +13,7 @@ from bot.domain.configuration import (
     Rotation,
     Vendor,
 )
-from bot.domain.timing import PROFILES
+from bot.domain.timing import PROFILES, Timing
 from bot.domain.written import is_slack_id
 from bot.settings.tables import Environment, File
 
@@ -84,7 +84,7 @@ def configuration(env: Environment, file: File, mode: str, variable: str, faults
         contacts=_contacts(file, faults),
         workers=tuple(file.workers.values()) or DEFAULT_WORKERS,
         queue=file.queue,
-        timing=replace(PROFILES[file.profile], **file.timing),
+        timing=_timing(file),
         services=tuple(file.services.values()) or DEFAULT_SERVICES,
         vendors=_vendors(file) or DEFAULT_VENDORS,
         migrations=file.migrations,
@@ -97,6 +97,13 @@ def configuration(env: Environment, file: File, mode: str, variable: str, faults
         api_url=env.dragonfly_api_url_prod if mode == "prod" else env.dragonfly_api_url_dev,
         database_variable=variable,
     )
+
+
+def _timing(file: File) -> Timing:
+    """Return the durations; the guard after a database start lasts as long as `dead_after`, unless it is set itself."""
+    made = replace(PROFILES[file.profile], **file.timing)
+    longer = replace(made, start_guard=max(made.start_guard, made.dead_after))
+    return made if "start_guard" in file.timing else longer
 
 
 def _pager(env: Environment, file: File, faults: list[str]) -> str:

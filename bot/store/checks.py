@@ -22,6 +22,11 @@ def saw(tx: Tx, check: str, gap: timedelta) -> None:
     tx.run(SQL["saw"], check=check, now=tx.now, gap_seconds=gap.total_seconds())
 
 
+def end_gap(tx: Tx, gap: timedelta) -> None:
+    """End a long gap between looks at heartbeats, if there is one: from now on it is waited out (mass-stall guard)."""
+    tx.run(SQL["end_gap"], now=tx.now, gap_seconds=gap.total_seconds())
+
+
 def could_not_tell(tx: Tx, check: str) -> int:
     """Remember a look that could not tell, and return how many there were in a row."""
     row = tx.record(SQL["could_not_tell"], check=check, now=tx.now)

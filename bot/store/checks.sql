@@ -19,6 +19,12 @@ SET gap_ended_at = CASE WHEN seen_at IS NOT NULL AND %(now)s::timestamptz - seen
     observed_at = %(now)s, seen_at = %(now)s, unknown_streak = 0
 WHERE check_id = %(check)s;
 
+-- name: end_gap
+-- Somebody acts where nobody has looked at heartbeats for long: the gap ends now, once, whether a bot runs or not.
+UPDATE ops.chatops_check SET gap_ended_at = %(now)s
+WHERE check_id = 'worker_heartbeat' AND seen_at < %(now)s::timestamptz - make_interval(secs => %(gap_seconds)s)
+  AND coalesce(gap_ended_at <= seen_at, true);
+
 -- name: could_not_tell
 -- A look that could not tell; returns how many in a row.
 UPDATE ops.chatops_check

@@ -46,7 +46,10 @@ WITH dead AS (
 )
 SELECT pg_postmaster_start_time() AS database_started,
        pg_is_in_recovery() AS in_recovery,
-       (SELECT gap_ended_at FROM ops.chatops_check WHERE check_id = 'worker_heartbeat') AS gap_ended,
+       (SELECT CASE WHEN seen_at < %(now)s::timestamptz - make_interval(secs => %(dead_seconds)s)
+                         AND coalesce(gap_ended_at <= seen_at, true)  -- nobody has looked since: it has not ended
+                    THEN %(now)s::timestamptz ELSE gap_ended_at END
+        FROM ops.chatops_check WHERE check_id = 'worker_heartbeat') AS gap_ended,
        count(h.last_seen_at)::integer AS recent_workers,
        count(h.last_seen_at) FILTER (
            WHERE h.last_seen_at < %(now)s::timestamptz - make_interval(secs => %(dead_seconds)s)

@@ -4,7 +4,7 @@ from bot.domain.messages import NothingStuck, Notice, PlanCard, PlanFace
 from bot.operations import audit, plans, proofs, runs
 from bot.operations.issuing import Place
 from bot.operations.services import Services
-from tests.support.jobs import ALIVE, Target
+from tests.support.jobs import Target
 from tests.support.product import ADA, BEN, INCIDENTS
 
 HERE = Place(channel=INCIDENTS)
@@ -45,17 +45,6 @@ def test_the_whole_ladder(services: Services, target: Target) -> None:
     assert audit.verify(services).broken_at is None
 
 
-def test_a_slow_worker_keeps_its_job(services: Services, target: Target) -> None:
-    """A job older than any rule is left alone while its worker beats (scenario 31)."""
-    target.worker(ALIVE, silent_seconds=5)
-    target.stuck(2, owner=ALIVE)
-
-    made = plans.make(services, "reset-stuck", {}, ADA, HERE)
-
-    assert isinstance(made, NothingStuck)
-    assert (made.stuck, made.slow + made.unknown) == (2, 2)
-
-
 def test_only_what_still_qualifies_is_touched(services: Services, target: Target) -> None:
     """Of ten planned, three finish and five new ones appear: exactly seven change (scenario 19)."""
     target.worker()
@@ -87,22 +76,6 @@ def test_attempts_used_up_are_failed(services: Services, target: Target) -> None
     row = target.job(job)
     assert row["status"] == "failed"
     assert str(row["last_error"]).startswith(f"[DLQ] dragonfly run {card.key}: attempts used up")
-
-
-def test_a_worker_that_comes_back_keeps_its_jobs(services: Services, target: Target) -> None:
-    """A heartbeat between plan and confirm voids every target of that worker."""
-    target.worker()
-    target.stuck(2)
-    card = make(services)
-    target.worker(silent_seconds=0)
-
-    plans.confirm(services, card.key, ADA, secret=card.secret)
-    runs.perform_due(services)
-
-    assert target.statuses() == {"processing": 2}
-    done = plans.card(services, card.key)
-    assert isinstance(done, PlanCard)
-    assert done.face is PlanFace.NOTHING_TO_DO
 
 
 def test_nobody_else_confirms(services: Services, target: Target) -> None:

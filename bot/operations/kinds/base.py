@@ -103,7 +103,7 @@ class Kind:
     preview: Callable[..., Preview | Message]
     """Look, given (services, tx, step, catalog, params) and, by keyword, what `outside` returned; it calls nobody."""
     outside: Callable[[Services, Mapping[str, str]], Mapping[str, Any]] = lambda _services, _params: {}
-    """Ask whoever is outside what the preview needs, before its snapshot begins: Postgres ends one that waits."""
+    """Ask or write what the preview needs before its snapshot begins: Postgres ends one that waits, and it only reads."""
     act: Callable[[Services, Tx, Work, int, int], Done] | None = None
     """Carry out the targets with `after` < ordinal <= `upto` in the given transaction."""
     call: Callable[[Services, Work], Done] | None = None

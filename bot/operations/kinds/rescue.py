@@ -33,6 +33,7 @@ from bot.domain.runbook import Step
 from bot.errors import InvalidCommand
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, told
 from bot.operations.services import Services
+from bot.store import checks
 from bot.store.db import Tx
 from bot.store.plans import Target
 
@@ -152,6 +153,13 @@ def _older_than(services: Services, params: Mapping[str, str]) -> timedelta:
         message = f"older-than {params['older_than']!r} is too short: least {typed(least)}"
         raise InvalidCommand(message, hint="dragonfly plan reset-stuck older_than=10m")
     return older
+
+
+def _outside(services: Services, _params: Mapping[str, str]) -> Mapping[str, Any]:
+    """Let a gap in our looking end: from a shell, with no bot at work, nobody else would."""
+    with services.db.write() as tx:
+        checks.end_gap(tx, services.config.timing.dead_after)
+    return {}
 
 
 def preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
@@ -353,6 +361,7 @@ def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) 
 
 RESCUE = Kind(
     preview=preview,
+    outside=_outside,
     settings=_settings,
     why_not_now=_why_not_now,
     act=_act,
