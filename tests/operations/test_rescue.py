@@ -63,21 +63,6 @@ def test_only_what_still_qualifies_is_touched(services: Services, target: Target
     assert done.result == {"reset": 7, "moved_on": 3}
 
 
-def test_attempts_used_up_are_failed(services: Services, target: Target) -> None:
-    """A job whose attempts are used up is set to failed with a dead-letter reason, never pending (scenario 34)."""
-    target.worker()
-    [job] = target.stuck(1, attempts=5)
-    card = make(services)
-    assert card.facts["counts"] == {"fail_exhausted": 1}
-
-    plans.confirm(services, card.key, ADA, secret=card.secret)
-    runs.perform_due(services)
-
-    row = target.job(job)
-    assert row["status"] == "failed"
-    assert str(row["last_error"]).startswith(f"[DLQ] dragonfly run {card.key}: attempts used up")
-
-
 def test_nobody_else_confirms(services: Services, target: Target) -> None:
     """Ben's press on Ada's button does nothing, is answered, and is recorded."""
     target.worker()

@@ -3,11 +3,14 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import psycopg
+
 from bot.domain.messages import NothingStuck, PlanCard, PlanFace
 from bot.domain.timing import PLAYBOOK
 from bot.operations import checks, plans, runs
 from bot.operations.issuing import Place
 from bot.operations.services import Services
+from bot.sandbox.target.seeds import ERROR
 from tests.support.jobs import ALIVE, DEAD, Target
 from tests.support.product import ADA, CONFIG, INCIDENTS, product
 from tests.support.told import Clock
@@ -72,6 +75,26 @@ def test_31_slow_but_alive_after_all(services: Services, target: Target) -> None
     assert target.statuses() == {"processing": 2}
 
 
+def test_32_unknown_owner(services: Services, target: Target) -> None:
+    """A job without a worker's id is nobody's to reset while one worker that could have it beats, of whatever type."""
+    target.worker()
+    for number in range(4):
+        target.worker(f"enforcement_engine-{number}", worker_type="enforcement_engine", silent_seconds=5)
+    target.stuck(2, owner=None)
+    for worker_id, its_type in ((ALIVE, "ingest_processor"), ("importer-1", "a type that stands in no list")):
+        target.worker(worker_id, worker_type=its_type, silent_seconds=5)
+        assert nothing(services).unknown == 2
+        target.worker(worker_id, worker_type=its_type, silent_seconds=600)
+
+    made = plan(services)
+    target.worker(ALIVE, silent_seconds=0)
+    assert run(services, made).face is PlanFace.NOTHING_TO_DO
+
+    target.worker(ALIVE, silent_seconds=600)
+    assert run(services, plan(services)).rows == 2
+    assert target.statuses() == {"pending": 2}
+
+
 def began(target: Target) -> datetime:
     """Return when the server started."""
     row = target.connection.execute("SELECT pg_postmaster_start_time()").fetchone()
@@ -94,6 +117,70 @@ def stale(target: Target, beat_at: datetime) -> None:
     target.worker(ALIVE, silent_seconds=silent)
     target.stuck(2, minutes=silent / 60 + 20)
     target.stuck(1, owner=ALIVE, minutes=silent / 60 + 20)
+
+
+def test_34_exhausted_and_poison(services: Services, target: Target) -> None:
+    """Attempts used up, or reset three times and stuck again: failed, with the reason, and never pending."""
+    target.worker()
+    [exhausted] = target.stuck(1, attempts=5)
+    made = plan(services)
+    assert made.facts["counts"] == {"fail_exhausted": 1}
+    run(services, made)
+    is_failed(target, exhausted, made, "attempts used up")
+
+    [poison] = target.stuck(1, attempts=1)
+    for _ in range(3):
+        assert run(services, plan(services)).result["reset"] == 1
+        target.pick_up()
+        stuck_again(target)
+    made = plan(services)
+    assert made.facts["counts"] == {"fail_poison": 1}
+    run(services, made)
+    is_failed(target, poison, made, "reset 3 times already")
+
+    if target.has_worker_id:
+        target.connection.execute(
+            "UPDATE ops.job_queue SET reap_count = 3 WHERE id::text = ANY (%s)", (target.stuck(1),)
+        )
+        assert plan(services).facts["counts"] == {"fail_poison": 1}, "the queue's own reaper counts too"
+
+
+def is_failed(target: Target, job: str, made: PlanCard, why: str) -> None:
+    """Fail unless a job was set to failed by a plan, for this reason, its last error kept behind it."""
+    row = target.job(job)
+    assert (row["status"], row["locked_at"]) == ("failed", None)
+    assert str(row["last_error"]).startswith(f"[DLQ] dragonfly run {made.key}: {why}")
+    assert str(row["last_error"]).endswith(ERROR)
+
+
+def stuck_again(target: Target) -> None:
+    """Let the dead worker have held for long what was picked up."""
+    extra = ", worker_id = %(owner)s, started_at = NULL" if target.has_worker_id else ""
+    target.connection.execute(
+        "UPDATE ops.job_queue SET locked_at = clock_timestamp() - interval '20 minutes'"
+        + extra
+        + " WHERE status = 'processing'",
+        {"owner": DEAD},
+    )
+
+
+COMPLETE = "UPDATE ops.job_queue SET status = 'completed' WHERE id::text = ANY (%s)"
+"""A worker's last word, in a database whose worker leaves the lock's columns as they are."""
+
+
+def test_35_finishing_race(services: Services, target: Target, target_dsn: str) -> None:
+    """One job is done between plan and run, two are being done while it runs: what the worker says stands, the others go."""
+    target.worker()
+    done_before, done_meanwhile, exhausted, *others = [*target.stuck(2), *target.stuck(1, attempts=5), *target.stuck(3)]
+    made = plan(services)
+    target.connection.execute(COMPLETE, ([done_before],))
+    with psycopg.connect(target_dsn) as worker:
+        worker.execute(COMPLETE, ([done_meanwhile, exhausted],))
+        assert run(services, made).result == {"reset": 3, "moved_on": 3}
+
+    finished = [target.job(job)["status"] for job in (done_before, done_meanwhile, exhausted)]
+    assert finished == ["completed"] * 3
+    assert [target.job(job)["status"] for job in others] == ["pending"] * 3
 
 
 def others_beat(target: Target, clock: Clock) -> None:
