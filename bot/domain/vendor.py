@@ -95,12 +95,16 @@ class Evidence:
     """None: they could not be read."""
     probe: Answer
     page: Answer
+    stopped: str = ""
+    """Why a resume was stopped, while the endpoint has not answered well three times since."""
 
 
 def judge(found: Evidence, *, least: int) -> tuple[str, str]:
-    """Return (status, reason): bad when enough of our own calls failed, or the probe fails; "consistent with", never proof."""
+    """Return (status, reason): bad when enough of our own calls failed, half of them at least, or the probe fails; never proof."""
     failed, finished = found.failed_jobs, found.finished_jobs or 0
-    if failed is not None and failed >= least and failed > finished:
+    if found.stopped:
+        return "bad", f"the resume was stopped: {found.stopped}"
+    if failed is not None and failed >= least and failed >= finished:
         return "bad", f"{failed} of {failed + finished} calls failed, consistent with an outage"
     if found.log_lines is not None and found.log_lines >= least:
         return "bad", f"{found.log_lines} log lines consistent with an outage"

@@ -143,7 +143,7 @@ def stop(services: Services, pause_id: str, actor: Actor) -> Message:
         pause = pauses.find(tx, pause_id, lock=True)
         going = pause is not None and pause.state == "resuming"
         if pause is not None and going:
-            stop_for(tx, pause, actor.key, "stopped by hand")
+            stop_for(tx, pause, actor.key, pauses.BY_HAND)
         return services.notice(tx, "stopped" if going else "not-resuming", plan=pause_id)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from bot.domain.configuration import Vendor
 from bot.domain.messages import Message, ProbeReport
 from bot.domain.platform import matches
-from bot.domain.vendor import KEPT, Answer, Evidence, combined, good_in_a_row
+from bot.domain.vendor import GOOD_IN_A_ROW, KEPT, Answer, Evidence, combined, good_in_a_row
 from bot.errors import InvalidCommand, StoreError, TargetError
 from bot.operations.services import Services
 from bot.store import pauses
@@ -84,13 +84,24 @@ def evidence(services: Services, vendor: Vendor, answer: Answer, page: Answer) -
     with services.db.read() as tx:
         failed, finished = _jobs(services, tx, vendor)
         since = tx.now - services.config.timing.vendor_window
+        stopped = _stopped(services, tx, vendor)
     return Evidence(
         failed_jobs=failed,
         finished_jobs=finished,
         log_lines=_log_lines(services, vendor, since),
         probe=answer,
         page=page,
+        stopped=stopped,
     )
+
+
+def _stopped(services: Services, tx: Tx, vendor: Vendor) -> str:
+    """Return why the resume of a vendor's jobs was stopped, until it may be tried again; or nothing."""
+    pause, timing = pauses.open_one(tx), services.config.timing
+    if pause is None or not set(pause.job_types) & set(vendor.job_types):
+        return ""
+    good = good_in_a_row(pause.probes, within=timing.probe_span, now=tx.now, fresh=timing.probe_fresh)
+    return pause.errors_returned if good < GOOD_IN_A_ROW else ""
 
 
 def complaints(services: Services, tx: Tx, vendor: Vendor, window: timedelta) -> int | None:

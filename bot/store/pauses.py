@@ -9,6 +9,7 @@ from bot.sqlfile import load
 from bot.store.db import Tx
 
 SQL = load("bot.store", "pauses.sql")
+BY_HAND = "stopped by hand"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,11 @@ class Pause:
     batch_at: datetime | None
     why_stopped: str
     ended_at: datetime | None
+
+    @property
+    def errors_returned(self) -> str:
+        """Return why its resume was stopped, or nothing where it was not, or a person did."""
+        return self.why_stopped if self.state == "stopped" and self.why_stopped != BY_HAND else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,7 +128,9 @@ def found(**changes: object) -> Evidence:
     ("seen", "status", "says"),
     [
         (found(failed_jobs=5, finished_jobs=2), "bad", "5 of 7 calls failed, consistent with an outage"),
-        (found(failed_jobs=5, finished_jobs=5, probe=OK), "ok", "no sign"),
+        (found(failed_jobs=5, finished_jobs=5, probe=OK), "bad", "5 of 10 calls failed"),
+        (found(failed_jobs=5, finished_jobs=6, probe=OK), "ok", "no sign"),
+        (found(stopped="2 of 2 calls failed", finished_jobs=50, probe=OK), "bad", "the resume was stopped: 2 of 2"),
         (found(failed_jobs=4, probe=OK), "ok", "no sign"),
         (found(failed_jobs=4), "unknown", "nothing to judge by"),
         (found(log_lines=5, probe=OK), "bad", "5 log lines consistent"),

@@ -1,101 +1,40 @@
 """Pause and resume of ingest: leased, sticky, in small batches, and stopped when errors return (§12; cards, section 5)."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.configuration import DEFAULT_VENDORS, Vendor
-from bot.domain.messages import CannotPlan, PauseCard, PlanCard, PlanFace
+from bot.domain.messages import CannotPlan, PlanCard, PlanFace
 from bot.errors import InvalidCommand
-from bot.operations import audit, pausing, plans, proofs, queues, runs, vendors
-from bot.operations.issuing import Place
+from bot.operations import audit, pausing, plans, proofs, queues, vendors
 from bot.operations.services import Services
-from bot.sandbox.target.vendor import HEALTH, PAGE, Mood
-from bot.sandbox.target.vendor import Vendor as SimulatedVendor
-from bot.store import pauses
-from bot.targets.vendor import HttpProbe
+from bot.sandbox.target.vendor import Mood, Vendor
 from tests.support.jobs import Target
-from tests.support.product import ADA, CONFIG, INCIDENTS, product
-
-HERE = Place(channel=INCIDENTS)
-REASON = {"reason": "Simplicity API down"}
-SECOND = timedelta(seconds=1)
-VENDOR_ERROR = "Simplicity API returned 500: Internal Server Error for Jane Debtor"
+from tests.support.pausing import HERE, REASON, asking, card, do, good_answers, pause
+from tests.support.product import ADA, product
+from tests.support.told import Clock
 
 
 @pytest.fixture
-def vendor() -> Iterator[SimulatedVendor]:
+def vendor() -> Iterator[Vendor]:
     """Give a vendor that answers over the network."""
-    made = SimulatedVendor().start()
+    made = Vendor().start()
     yield made
     made.stop()
 
 
-class Clock:
-    """The database's time, moved by the test."""
-
-    def __init__(self) -> None:
-        """Begin now."""
-        self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        """Return the time."""
-        return self.now
-
-    def pass_by(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += timedelta(seconds=seconds)
-
-
 @pytest.fixture
 def clock() -> Clock:
-    """Give a clock."""
+    """Give the time."""
     return Clock()
 
 
 @pytest.fixture
-def services(bot_dsn: str, vendor: SimulatedVendor, clock: Clock) -> Iterator[Services]:
+def services(bot_dsn: str, vendor: Vendor, clock: Clock) -> Iterator[Services]:
     """Give the product with a vendor to ask, on a clock of the test's own."""
-    asked: Vendor = replace(DEFAULT_VENDORS[0], endpoint=vendor.url + HEALTH, status_page=vendor.url + PAGE)
-    config = replace(CONFIG, vendors=(asked,), queue=replace(CONFIG.queue, resume_batch=2))
-    with product(bot_dsn, config, now=clock) as made:
-        probe = HttpProbe()
-        yield replace(made, vendor_probe=probe)
-        probe.close()
-
-
-def do(services: Services, step: str, params: dict[str, str], *, undo: bool = False) -> PlanCard:
-    """Plan, confirm and carry out a step; return its card."""
-    asked = plans.undo_params(services, params["run"]) if undo else params
-    made = plans.make(services, step, asked, ADA, HERE)
-    assert isinstance(made, PlanCard), made
-    plans.confirm(services, made.key, ADA, secret=made.secret)
-    runs.perform_due(services)
-    done = plans.card(services, made.key)
-    assert isinstance(done, PlanCard)
-    return done
-
-
-def pause(services: Services) -> PlanCard:
-    """Pause ingest."""
-    return do(services, "pause", REASON)
-
-
-def card(services: Services, key: str) -> PauseCard:
-    """Return a pause's card."""
-    with services.db.read() as tx:
-        found = pauses.find(tx, key)
-        assert found is not None
-        return pausing.build(services, tx, found)
-
-
-def good_answers(services: Services, clock: Clock) -> None:
-    """Let the vendor answer well three times over a minute."""
-    for _ in range(4):
-        clock.pass_by(20)
-        pausing.tend(services)
+    with asking(bot_dsn, vendor, clock) as made:
+        yield made
 
 
 def test_row_02_a_pause_holds_pending_jobs_by_what_the_schema_has(services: Services, target: Target) -> None:
@@ -127,28 +66,11 @@ def test_row_28_new_and_retried_jobs_are_held_too(services: Services, target: Ta
     assert target.claimable() == 0
     found = card(services, done.key)
     assert (found.held, found.held_later) == (2, 3) or found.held_now == 5
-    clock.pass_by(20)
+    clock.passes(20)
     target.pending(1)
     pausing.tend(services)
     assert target.claimable() == 0
     assert card(services, done.key).held_now == 6
-
-
-def test_other_types_and_foreign_pauses_are_left_alone(services: Services, target: Target) -> None:
-    """Only ingest is held; what somebody else paused stays theirs."""
-    enforcement = "enforcement_strategy"
-    target.pending(2)
-    target.pending(3, job_type=enforcement)
-    if target.schema == "playbook":
-        target.connection.execute(
-            "UPDATE ops.job_queue SET status = 'paused' WHERE id IN "
-            "(SELECT id FROM ops.job_queue WHERE job_type = %s LIMIT 1)",
-            (target.job_type,),
-        )
-    done = pause(services)
-    assert done.result["held"] == (1 if target.schema == "playbook" else 2)
-    assert target.claimable() == 3
-    assert card(services, done.key).not_ours == (1 if target.schema == "playbook" else 0)
 
 
 def test_row_01_the_job_types_are_configured_and_live(services: Services, target: Target) -> None:
@@ -178,7 +100,7 @@ def test_a_pause_can_be_kept_longer(services: Services, target: Target, clock: C
     assert card(services, first.key).ends_at == before + timedelta(hours=2)
 
 
-def test_resume_needs_three_good_answers(services: Services, target: Target, vendor: SimulatedVendor) -> None:
+def test_resume_needs_three_good_answers(services: Services, target: Target, vendor: Vendor) -> None:
     """While the vendor fails there is no resume; the refusal says how many answers were good."""
     target.pending(3)
     pause(services)
@@ -205,7 +127,7 @@ def test_row_03_resume_restores_exactly_what_the_pause_changed(
     resumed = do(services, "resume", {})
     assert resumed.result["resumed"] == 1
     for _ in range(4):
-        clock.pass_by(31)
+        clock.passes(31)
         pausing.tend(services)
         proofs.watch(services)
     ended = card(services, done.key)
@@ -220,28 +142,6 @@ def test_row_03_resume_restores_exactly_what_the_pause_changed(
     assert final.face is PlanFace.RECOVERED
 
 
-def test_vendor_recovers_then_fails(services: Services, target: Target, clock: Clock, vendor: SimulatedVendor) -> None:
-    """Errors return in the second batch: release stops, the rest stays paused, and it says why (scenario 60)."""
-    target.pending(8)
-    done = pause(services)
-    good_answers(services, clock)
-    do(services, "resume", {})
-    with services.db.read() as tx:
-        rows = tx.connection.execute("SELECT job_id FROM ops.chatops_pause_job WHERE outcome = 'released'").fetchall()
-    clock.pass_by(5)
-    target.fail([row["job_id"] for row in rows], VENDOR_ERROR)
-    clock.pass_by(26)
-    pausing.tend(services)
-    stopped = card(services, done.key)
-    assert stopped.state == "stopped"
-    assert "calls failed" in stopped.why_stopped
-    assert "Jane" not in stopped.why_stopped
-    assert stopped.held_now == 6
-    vendor.mood = Mood.FAILING
-    pausing.tend(services)
-    assert isinstance(plans.make(services, "resume", {}, ADA, HERE), CannotPlan)
-
-
 def test_a_resume_can_be_stopped_by_hand(services: Services, target: Target, clock: Clock) -> None:
     """Stop keeps what is still held and holds again what nobody picked up; a second press says that nothing was done."""
     target.pending(6)
@@ -250,7 +150,7 @@ def test_a_resume_can_be_stopped_by_hand(services: Services, target: Target, clo
     do(services, "resume", {})
     assert getattr(pausing.stop(services, done.key, ADA), "kind", "") == "stopped"
     assert getattr(pausing.stop(services, done.key, ADA), "kind", "") == "not-resuming"
-    clock.pass_by(60)
+    clock.passes(60)
     pausing.tend(services)
     assert card(services, done.key).held_now == 6, "what nobody had picked up is held again"
 
@@ -267,14 +167,14 @@ def told(services: Services) -> list[str]:
 
 @pytest.mark.parametrize(("mood", "end"), [(Mood.WELL, "resuming"), (Mood.FAILING, "ended_failing")])
 def test_a_lease_reminds_warns_and_ends(
-    services: Services, target: Target, clock: Clock, vendor: SimulatedVendor, mood: Mood, end: str
+    services: Services, target: Target, clock: Clock, vendor: Vendor, mood: Mood, end: str
 ) -> None:
     """Hourly reminder, a warning 15 min before the end, and at the end: well = resume, failing = stay paused and tell."""
     vendor.mood = mood
     target.pending(3)
     done = pause(services)
     for _ in range(26):
-        clock.pass_by(300)
+        clock.passes(300)
         pausing.tend(services)
     assert told(services)[:3] == ["reminder", "ends_soon", end]
     state = card(services, done.key).state
@@ -285,14 +185,14 @@ def test_a_lease_reminds_warns_and_ends(
 
 
 def test_a_pause_survives_a_restart(
-    services: Services, target: Target, bot_dsn: str, clock: Clock, vendor: SimulatedVendor
+    services: Services, target: Target, bot_dsn: str, clock: Clock, vendor: Vendor
 ) -> None:
     """Another process goes on with the same lease; two of them sweep once."""
     target.pending(1)
     pause(services)
     target.pending(2)
-    clock.pass_by(20)
-    with product(bot_dsn, services.config, now=clock) as other:
+    clock.passes(20)
+    with product(bot_dsn, services.config, now=lambda: clock.now) as other:
         assert [pausing.tend(other), pausing.tend(services)] == [1, 0]
     assert target.claimable() == 0
 
@@ -320,7 +220,7 @@ def test_a_probe_counts_towards_the_resume(services: Services, target: Target, c
         return getattr(vendors.probe(services, ""), "good_in_a_row", -1)
 
     assert [good() for _ in range(3)] == [1, 2, 2]
-    clock.pass_by(61)
+    clock.passes(61)
     assert good() == 3
 
 
