@@ -107,24 +107,6 @@ def test_undo_looks_again_when_it_runs(repairing: Services, people: People, file
 
 
 @deployed
-@pytest.mark.parametrize("status", ["applied", "reverted"])
-def test_a_row_that_changed_since_the_plan_is_left(
-    repairing: Services, people: People, files: Files, status: str
-) -> None:
-    """What Dana agreed to is not there any more: refused, nothing is written."""
-    files.migration(f"{NEW}_made.sql")
-    if status == "reverted":
-        people.record(NEW, "made", ["SELECT 1"])
-    card = approve(repairing, plan(repairing, "repair", {"version": NEW, "status": status}))
-    people.grant(f"DELETE FROM supabase_migrations.schema_migrations WHERE version = '{NEW}'")
-    people.record(NEW, "made", ["SELECT 1", "SELECT 2"])
-    ended = run(repairing, card)
-    assert (ended.face, ended.reason) == (PlanFace.REFUSED, "the record was changed since the plan")
-    assert people.row(NEW) == (NEW, "made", ["SELECT 1", "SELECT 2"])
-    assert "step.aborted" in [entry.event for entry in audit.list_newest(repairing, 5).entries]
-
-
-@deployed
 def test_an_unknown_version_is_refused_with_the_known_ones(repairing: Services, people: People, files: Files) -> None:
     """Applied wants a local file; reverted wants a record or a file; both name what there is."""
     files.migration("0001_initial.sql")

@@ -11,6 +11,7 @@ from bot.domain.configuration import Configuration
 from bot.domain.timing import FAST
 from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
+from tests.operations.conftest import at_once, dba, files, people, repairing  # noqa: F401  # fixtures of scenario 2
 from tests.support.books import Books
 from tests.support.product import CONFIG
 from tests.support.running import TRANSPORTS, running_bot

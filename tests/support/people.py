@@ -99,6 +99,11 @@ class People:
         row = self.owner.execute("SELECT pg_blocking_pids(%s)", (pid,)).fetchone()
         return list(row[0]) if row else []
 
+    def waiters(self, pid: int) -> list[int]:
+        """Return who waits for a session."""
+        found = self.owner.execute("SELECT pid FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))", (pid,))
+        return [row[0] for row in found.fetchall()]
+
     def is_there(self, pid: int) -> bool:
         """Say whether a session still is."""
         return self.owner.execute("SELECT FROM pg_stat_activity WHERE pid = %s", (pid,)).fetchone() is not None
