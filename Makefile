@@ -8,7 +8,7 @@ WORKERS ?= 4
 CRASH_SEED := $(or $(CRASH_SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sandbox test test-browser test-crash check format lint types bench docs lock
+.PHONY: help setup sandbox test test-browser test-crash test-guards check format lint types bench docs lock
 
 help: ## print the chores
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,7 +25,7 @@ sandbox: $(READY) ## the whole product on this machine, in the browser
 	$(BIN)/dragonfly sandbox $(ARGS)
 
 test: $(READY) ## the whole suite
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not browser and not crash" $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not browser and not crash and not guards" $(ARGS)
 ifeq ($(CHROMIUM),)
 	@echo "left out: the browser suite, because no Chromium was found (Debian: apt-get install chromium)"
 else
@@ -39,6 +39,9 @@ test-crash: $(READY) ## processes killed at every named point, and at random in 
 	@echo "the storm's seed: CRASH_SEED=$(CRASH_SEED)"
 	CRASH_SEED=$(CRASH_SEED) $(BIN)/python -m pytest -q -n 2 -m crash $(ARGS)
 
+test-guards: $(READY) ## the product without one guard after the other: the scenario of each must fail
+	$(BIN)/python -m pytest -q -n 2 -m guards $(ARGS)
+
 format: $(READY) ## format the code
 	$(BIN)/ruff format .
 
@@ -49,7 +52,7 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy bot handlers runbooks tests bench docs
 
-check: lint types test test-crash ## format, lint, types, tests: what CI runs
+check: lint types test test-crash test-guards ## format, lint, types, tests: what CI runs
 
 bench: $(READY) ## speed, as ratios against a floor measured in the same run; writes bench/out/latest.json
 	$(BIN)/python -m bench $(ARGS)

@@ -1,9 +1,10 @@
 """Delivery in bad times: every message arrives once, in order, or somebody is called another way (§5, §16, §20)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
+from threading import Event, Thread
 
 import pytest
 
@@ -18,6 +19,8 @@ from tests.support.product import INCIDENTS, product
 from tests.support.told import Night, connected, told
 
 POST = "chat.postMessage"
+SECONDS = 30
+"""How long a test waits at most for what takes a moment."""
 
 
 @pytest.fixture
@@ -93,38 +96,64 @@ def test_10_accept_then_timeout(night: Night) -> None:
 
 @dataclass
 class Stalling:
-    """A chat whose sender stands still for 90 s after its message has arrived, while another one works."""
+    """A chat whose sender stands still after its message has arrived, until it may go on, with an answer or with none."""
 
     inner: Chat
-    night: Night
-    other: Services
     fails: bool
+    arrived: Event = field(default_factory=Event)
+    may_go_on: Event = field(default_factory=Event)
 
     def post(self, channel: str, content: Rendered, *, outbox_id: str = "", **_more: object) -> str:
-        """Post, stand still, and come back with an answer or with none."""
+        """Post, stand still, and come back."""
         ts = self.inner.post(channel, content, outbox_id=outbox_id)
-        for seconds in (90, 5):
-            self.night.clock.passes(seconds)
-            delivery.deliver_due(self.other)
+        self.arrived.set()
+        assert self.may_go_on.wait(SECONDS)
         if self.fails:
             message = "the connection is gone"
             raise DeliveryTransient(message, slack_error="unreachable")
         return f"{ts[:-1]}9"
 
+
+@dataclass
+class Looking:
+    """A chat that finds the message in the channel, while something else happens."""
+
+    inner: Chat
+    meanwhile: Callable[[], None]
+
     def history(self, channel: str, since: datetime, *, thread_ts: str = "") -> object:
-        """Read as ever."""
+        """Read as ever, later."""
+        self.meanwhile()
         return self.inner.history(channel, since, thread_ts=thread_ts)
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["with an answer", "without one"])
 def test_11_lease_takeover(night: Night, replica: Services, fails: bool) -> None:
-    """A stalls 90 s, B takes over, finds the message and marks it; what A then says changes nothing."""
-    assert night.services.chat is not None
-    stalling = Stalling(night.services.chat, night, replica, fails)
-    queue(night.services, "status:1")
-    assert delivery.deliver_due(replace(night.services, chat=stalling)) == 1  # type: ignore[arg-type]  # the two it needs
-    [message] = night.messages()
-    assert night.rows("SELECT state, sent_ts, lease_epoch FROM ops.chatops_outbox") == [("delivered", message.ts, 2)]
+    """A stalls 90 s, B takes over, finds the message and marks it; what A then says, before B or after it, changes nothing."""
+    assert night.services.chat is not None and replica.chat is not None
+    for number, amid in enumerate((True, False), 1):
+        key = f"status:{number}"
+        queue(night.services, key)
+        stalling = Stalling(night.services.chat, fails)
+        sender = Thread(
+            target=delivery.deliver_due,
+            args=(replace(night.services, chat=stalling),),  # type: ignore[arg-type]  # what it needs
+        )
+        sender.start()
+
+        def wake(stalling: Stalling = stalling, sender: Thread = sender) -> None:
+            stalling.may_go_on.set()
+            sender.join(SECONDS)
+
+        assert stalling.arrived.wait(SECONDS)
+        night.clock.passes(90)
+        looking = Looking(replica.chat, wake if amid else lambda: None)
+        assert delivery.deliver_due(replace(replica, chat=looking)) == 1  # type: ignore[arg-type]  # what it needs
+        wake()
+        assert not sender.is_alive()
+        found = night.rows(f"SELECT state, sent_ts, lease_epoch FROM ops.chatops_outbox WHERE message_key = '{key}'")
+        assert found == [("delivered", night.messages()[-1].ts, 2)]
+    assert len(night.messages()) == 2
 
 
 def test_12_slack_down_one_hour(night: Night) -> None:

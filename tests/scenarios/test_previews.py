@@ -10,7 +10,7 @@ from bot.process import Bot
 from bot.render import limits
 from bot.sandbox.slack.faults import Fault
 from bot.sandbox.slack.server import SlackServer
-from tests.support.cards import CHANNEL, card, head, written
+from tests.support.cards import CHANNEL, card, head, result, written
 from tests.support.jobs import Target
 from tests.support.waiting import eventually
 
@@ -33,7 +33,7 @@ def test_19_drift(bot: Bot, slack: SlackServer, target: Target, target_dsn: str)
 
     ada.presses(plan, ids.CONFIRM)
 
-    eventually(lambda: head(slack, plan.ts).startswith("🟡 Working: 7 of 10"), 20)
+    assert result(slack, plan.ts).startswith("🟡 Working: 7 of 10")
     changed = [job for job in (*shown, *new) if target.job(job)["status"] == "pending"]
     assert changed == shown[3:]
     assert target.statuses() == {"completed": 3, "pending": 7, "processing": 5}

@@ -32,6 +32,16 @@ def head(slack: SlackServer, ts: str) -> str:
     return str(found.blocks[0]["text"]["text"]) if found.blocks else ""
 
 
+def result(slack: SlackServer, ts: str) -> str:
+    """Wait until a plan's card tells how its run went; return its header."""
+
+    def told() -> str:
+        text = head(slack, ts)
+        return "" if text.startswith("🟡 Plan") or ": 0 of " in text else text
+
+    return slack.workspace.wait_for(told, 20) or ""
+
+
 def card(slack: SlackServer, beginning: str) -> Message:
     """Wait for a message whose header begins with some words."""
 
