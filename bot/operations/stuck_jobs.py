@@ -3,12 +3,14 @@
 from datetime import datetime
 
 from bot.domain.workers import Status
-from bot.operations import alerts, looking
+from bot.errors import StatementRefused, StatementTimedOut
+from bot.operations import alerts, blindness, looking
 from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.store import checks
 
 CHECK = "jobs_stuck"
+_LABEL = "stuck jobs"
 _MANY = 100
 
 
@@ -42,9 +44,14 @@ def _seen(job_type: str, count: int, now: datetime) -> Observation:
 
 
 def watch(services: Services) -> None:
-    """Let what is seen act on its alerts."""
-    seen = look(services)
+    """Let what is seen act on its alerts; three looks in a row that could not tell are an alert too."""
+    try:
+        seen = look(services)
+    except (StatementTimedOut, StatementRefused) as error:
+        blindness.blind(services, CHECK, _LABEL, error.message, severity="warning")
+        return
     with services.db.write() as tx:
         for item in seen:
             alerts.observe(services, tx, item)
         checks.saw(tx, CHECK, services.config.timing.dead_after)
+        blindness.see_again(services, tx, CHECK, _LABEL)

@@ -180,7 +180,7 @@ def test_nobody_looks(night: Night) -> None:
     assert night.opened("check_blind") == []
 
 
-def test_the_chain_is_gone_through_three_times(night: Night) -> None:
+def test_55_exhausted_on_both_paths(night: Night) -> None:
     """Nobody acknowledges: every level three times, each once a round; then both paths say that nobody is called any more."""
     night.fires()
     night.passes(24 * 60)
