@@ -1,7 +1,7 @@
 """Every guard is needed: the product without it fails the scenario that the guard is there for (§19).
 
 Each mutant is a copy of the product with one guard taken out, and one scenario run against it. A guard that another one
-covers is taken out together with it: what is left alone must not be able to hold.
+covers is taken out together with that one.
 """
 
 import os
@@ -53,7 +53,7 @@ GUARDS = (
         "test_crash.py::test_24_zombie_transaction[True]",
         "StatementTimedOut",
     ),
-    Guard(
+    Guard(  # covered by the look at the plan under its row lock, which answers before
         "state='issued' in consume",
         (
             Edit(
@@ -100,7 +100,7 @@ GUARDS = (
         "test_delivery.py::test_11_lease_takeover[without one]",
         "('pending', '', 2)",
     ),
-    Guard(
+    Guard(  # covered by the delivery's key: whoever has a signature can only send the body that was signed
         "replay table",
         (
             Edit(
@@ -190,7 +190,7 @@ GUARDS = (
         "test_privacy.py::test_44_debtor_data[deployed]",
         "AssertionError: failed",
     ),
-    Guard(
+    Guard(  # a job that has finished shows by its status, and by its lock
         "drift `subset`",
         (
             Edit(
