@@ -260,7 +260,7 @@ def _finish(tx: Tx, work: Work, outcome: Outcome) -> None:
 
 def _fail(services: Services, plan: Plan, reason: str, sqlstate: str) -> None:
     """Record that a run failed; its effect was rolled back."""
-    with services.db.write() as tx:
+    with _database(services, plan).write() as tx:
         work = _locked(services, tx, plan, ("confirmed", "executing", "unknown"))
         if work is not None:
             state = "aborted" if work.run.rows_affected else "failed"
@@ -270,7 +270,7 @@ def _fail(services: Services, plan: Plan, reason: str, sqlstate: str) -> None:
 def _call_once(services: Services, plan: Plan, not_allowed: str) -> None:
     """Send a call once: its intent is committed before, its outcome after; a lost answer is never sent again (§9)."""
     limit = services.config.timing.call_limit
-    with services.db.write() as tx:
+    with _database(services, plan).write() as tx:
         work = _locked(services, tx, plan, ("confirmed", "executing"))
         if work is None:
             return
@@ -289,7 +289,7 @@ def _call_once(services: Services, plan: Plan, not_allowed: str) -> None:
         done = work.kind.call(services, work)
     except OutcomeUnknown as error:
         services.crash_hook("K9")
-        with services.db.write() as tx:
+        with _database(services, plan).write() as tx:
             _mark_unknown(tx, work, error.message)
         return
     except TargetError as error:
@@ -300,14 +300,16 @@ def _call_once(services: Services, plan: Plan, not_allowed: str) -> None:
 
 
 def _finish_call(services: Services, plan: Plan, done: Done) -> None:
-    with services.db.write() as tx:
+    with _database(services, plan).write() as tx:
         work = _locked(services, tx, plan, ("executing", "unknown"))
         if work is None:
             return
         if done.refused:
             _finish(tx, work, _stopped(work.run, "aborted", done.refused))
             return
-        outcome = Outcome(state="succeeded", result=done.result, rows=done.rows, facts=done.facts)
+        outcome = Outcome(
+            state="succeeded" if done.rows else "noop", result=done.result, rows=done.rows, facts=done.facts
+        )
         _finish(tx, work, _with_proof(services, tx, work, outcome))
 
 

@@ -9,7 +9,9 @@ import pytest
 from bot.domain.messages import Notice, PlanCard, PlanDetails, PlanFace
 from bot.operations import audit, plans, proofs, runs, sessions
 from bot.operations.services import Services
+from bot.store import runs as stored
 from bot.store.db import APPLICATION_NAME, Database
+from tests.support.crashing import Killed, killed_at
 from tests.support.danger import approve, carry_out, plan, refused, run, shown
 from tests.support.people import LOCK_HISTORY, People
 from tests.support.product import ADA, SHELL
@@ -236,8 +238,33 @@ def test_it_cannot_be_undone(at_once: Services, people: People) -> None:
 
 
 @deployed
-def test_the_whole_transaction_is_the_dbas(at_once: Services, people: People, dba: Database) -> None:
-    """The bot's own role may end nobody; the effect, the outcome, the message and the record are the DBA's transaction."""
+@pytest.mark.parametrize(
+    ("point", "is_gone", "state"), [("K8", False, "reconciled_not_done"), ("K10", True, "reconciled_done")]
+)
+def test_a_process_that_dies_around_the_signal(
+    at_once: Services, people: People, point: str, *, is_gone: bool, state: str
+) -> None:
+    """Killed before or after the signal: it is never sent again, and what is read back is what the record says."""
+    holder = people.hold()
+    pid = holder.info.backend_pid
+    card = approve(at_once, plan(at_once, "unlock", {"pid": str(pid)}))
+    plans.confirm(at_once, card.key, ADA, secret=card.secret, typed=card.target)
+    with pytest.raises(Killed):
+        runs.perform(replace(at_once, crash_hook=killed_at(point)), card.key)
+    eventually(lambda: people.is_there(pid) != is_gone)
+    later = replace(at_once.config.timing, call_limit=timedelta(0))
+    services = replace(at_once, config=replace(at_once.config, timing=later))
+    runs.perform(services, card.key)
+    runs.reconcile(services)
+    with at_once.db.read() as tx:
+        found = stored.find(tx, card.key)
+    assert found is not None
+    assert (found.state, people.is_there(pid)) == (state, not is_gone)
+
+
+@deployed
+def test_all_of_it_is_the_dbas(at_once: Services, people: People, dba: Database) -> None:
+    """The bot's own role may end nobody; the intent, the effect, the outcome, the message and the record are the DBA's."""
     holder = people.hold()
     card = approve(at_once, plan(at_once, "unlock", {"pid": str(holder.info.backend_pid)}))
     people.grant("CREATE TABLE public.who (n bigint, role text)")
@@ -254,7 +281,7 @@ def test_the_whole_transaction_is_the_dbas(at_once: Services, people: People, db
     people.grant("TRUNCATE public.who")
     runs.perform(at_once, card.key)
     rows = people.owner.execute("SELECT DISTINCT n, role FROM public.who").fetchall()
-    assert len({row[0] for row in rows}) == 1
+    assert len({row[0] for row in rows}) == 2, "the intent is committed before the signal, the outcome after it"
     assert {row[1] for row in rows} == {dba.place.rpartition(" ")[2]}
     with at_once.db.read() as tx:
         assert at_once.catalog.get(tx).role != dba.place.rpartition(" ")[2]

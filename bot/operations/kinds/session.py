@@ -9,6 +9,7 @@ from bot.domain.catalog import Catalog
 from bot.domain.locks import Candidate, why_not_end
 from bot.domain.messages import Message
 from bot.domain.runbook import Step
+from bot.errors import OutcomeUnknown, StatementRefused, StoreError, TargetRefused
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
 from bot.operations.services import Services
 from bot.sqlfile import load
@@ -80,21 +81,43 @@ def _pinned(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Done:
-    """Signal exactly the previewed session; zero rows = it is gone, works again, or its number is another's now (M3)."""
+def _call(services: Services, work: Work) -> Done:
+    """Signal exactly the previewed session; zero rows = it is gone, works again, or its number is another's now (M3).
+
+    A signal is no change of a transaction: nothing takes it back, so it is sent as a call is, with its intent before it.
+    """
     facts = work.plan.preview
     pinned = {name: facts[name] for name in ("pid", "username", "state", *_MOMENTS)}
-    row = tx.record(SQL["cancel" if facts["cancel"] else "terminate"], **pinned)
+    try:
+        with (services.dba or services.db).write() as tx:
+            row = tx.record(SQL["cancel" if facts["cancel"] else "terminate"], **pinned)
+    except StatementRefused as error:
+        raise TargetRefused(error.message) from None
+    except StoreError as error:
+        raise OutcomeUnknown(error.message) from None
     ended = int(bool(row and row["signalled"]))
-    return Done(result={"ended": ended, "gone": 1 - ended}, rows=ended)
+    return Done(result={"ended" if ended else "gone": 1}, rows=ended)
+
+
+def _read_back(services: Services, work: Work) -> bool | None:
+    """Say whether the signal of an unanswered call arrived: a session that is gone is; of a cancelled statement nobody can tell."""
+    if work.plan.preview["cancel"]:
+        return None
+    with services.db.read() as tx:
+        return not _is_there(tx, work.plan.preview)
+
+
+def _is_there(tx: Tx, facts: Mapping[str, Any]) -> bool:
+    """Say whether exactly the previewed session still is."""
+    row = look(tx, facts["pid"])
+    return row is not None and row["backend_start"] == datetime.fromisoformat(facts["backend_start"])
 
 
 def _prove(services: Services, work: Work) -> Proof:
     """Look whether the session is gone and whoever waited for it goes on."""
     facts = work.plan.preview
     with services.db.read() as tx:
-        row = look(tx, facts["pid"])
-        same = row is not None and row["backend_start"] == datetime.fromisoformat(facts["backend_start"])
+        same = _is_there(tx, facts)
         waits = tx.records(SQL["waits"], now=tx.now, tools=[])
     still = [item["pid"] for item in waits if item["pid"] in facts["blocks"]]
     alive = same and not facts["cancel"]
@@ -105,7 +128,8 @@ def _prove(services: Services, work: Work) -> Proof:
 
 END_SESSION = Kind(
     preview=_preview,
-    act=_act,
+    call=_call,
+    read_back=_read_back,
     proof_for=lambda services, result, _facts: services.config.timing.session_gone if result.get("ended") else None,
     prove=_prove,
     dba=True,
