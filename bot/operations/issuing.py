@@ -60,7 +60,7 @@ class Order:
     @property
     def approval_why(self) -> str:
         """Return why a second person is needed, or an empty string."""
-        always = self.step.risk is Risk.DANGER or self.step.approval
+        always = not self.found.milder and (self.step.risk is Risk.DANGER or self.step.approval)
         return self.found.approval_why or (f"{self.step.id} always needs one" if always else "")
 
     @property

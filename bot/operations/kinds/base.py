@@ -32,6 +32,8 @@ class Preview:
     targets: Sequence[Target] = ()
     acting: int = 1
     approval_why: str = ""
+    milder: bool = False
+    """It is a change where the step in general is a danger: nobody else need agree."""
     typed: str = ""
     """What must be typed when a second person agreed; the number of things, where it is empty."""
     resource: str = ""

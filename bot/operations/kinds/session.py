@@ -68,7 +68,14 @@ def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: M
         "cancel": verb == "cancel",
         "statement": statement,
     }
-    return Preview(params={"pid": str(pid)}, facts=facts, sealed=pinned, typed=str(pid), resource=f"session:{pid}")
+    return Preview(
+        params={"pid": str(pid)},
+        facts=facts,
+        sealed=pinned,
+        milder=facts["cancel"],
+        typed=str(pid),
+        resource=f"session:{pid}",
+    )
 
 
 def _pinned(row: Mapping[str, Any]) -> dict[str, Any]:
