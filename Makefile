@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+POOLER ?= $(shell PATH="$$PATH:/usr/sbin"; command -v pgbouncer)
 WORKERS ?= 4
 CRASH_SEED := $(or $(CRASH_SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sandbox test test-browser test-crash test-guards check format lint types bench docs lock
+.PHONY: help setup sandbox test test-browser test-crash test-guards test-pooler test-replicas check format lint types bench docs lock
 
 help: ## print the chores
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,7 +26,10 @@ sandbox: $(READY) ## the whole product on this machine, in the browser
 	$(BIN)/dragonfly sandbox $(ARGS)
 
 test: $(READY) ## the whole suite
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not browser and not crash and not guards" $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not browser and not crash and not guards$(if $(POOLER),, and not pooler)" $(ARGS)
+ifeq ($(POOLER),)
+	@echo "left out: scenario 48, because no PgBouncer was found (Debian: apt-get install pgbouncer)"
+endif
 ifeq ($(CHROMIUM),)
 	@echo "left out: the browser suite, because no Chromium was found (Debian: apt-get install chromium)"
 else
@@ -41,6 +45,12 @@ test-crash: $(READY) ## processes killed at every named point, and at random in 
 
 test-guards: $(READY) ## the product without one guard after the other: the scenario of each must fail
 	$(BIN)/python -m pytest -q -n 2 -m guards $(ARGS)
+
+test-pooler: $(READY) ## every test that opens the product's connections, through a transaction-mode PgBouncer
+	DRAGONFLY_TEST_POOLER=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not browser and not crash and not guards" $(ARGS)
+
+test-replicas: $(READY) ## the scenarios with two bots on each database
+	DRAGONFLY_TEST_REPLICAS=2 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not crash and not guards and not pooler" tests/scenarios $(ARGS)
 
 format: $(READY) ## format the code
 	$(BIN)/ruff format .

@@ -7,7 +7,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 _OURS = ("DRAGONFLY_", "SLACK_", "SUPABASE_", "RAILWAY_")
-_KEPT = ("DRAGONFLY_TEST_DATABASE_URL",)
+_KEPT = ("DRAGONFLY_TEST_DATABASE_URL", "DRAGONFLY_TEST_POOLER", "DRAGONFLY_TEST_REPLICAS")
 for _name in [name for name in os.environ if name.startswith(_OURS) and name not in _KEPT] + ["DATABASE_URL", "PORT"]:
     os.environ.pop(_name, None)
 
@@ -17,6 +17,16 @@ from tests.support.databases import TestServer  # noqa: E402
 from tests.support.jobs import Target  # noqa: E402
 from tests.support.product import product  # noqa: E402
 from tests.support.seeds import LogNet, leaks  # noqa: E402
+
+POOLED = bool(os.environ.get("DRAGONFLY_TEST_POOLER"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, through the pooler, the tests that open no connection of the product's to a shared server."""
+    if POOLED:
+        left_out = [item for item in items if "bot_dsn" not in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if "bot_dsn" in getattr(item, "fixturenames", ())]
 
 
 @pytest.fixture(autouse=True)
@@ -48,9 +58,9 @@ def server(worker_id: str) -> Iterator[TestServer]:
     running.stop()
 
 
-@pytest.fixture(params=["playbook", "deployed"])
+@pytest.fixture(params=["deployed"] if POOLED else ["playbook", "deployed"])
 def target_schema(request: pytest.FixtureRequest) -> str:
-    """Run the test on both target schemas."""
+    """Run the test on both target schemas; a pooler does not know what is in the tables."""
     return str(request.param)
 
 
@@ -70,9 +80,16 @@ def target(target_dsn: str, target_schema: str) -> Iterator[Target]:
 
 
 @pytest.fixture
-def bot_dsn(server: TestServer, target_dsn: str) -> Iterator[str]:
+def pooled() -> bool:
+    """Say whether the product's connections go through a pooler (`make test-pooler`)."""
+    return POOLED
+
+
+@pytest.fixture
+def bot_dsn(server: TestServer, target_dsn: str, pooled: bool) -> Iterator[str]:
     """Give the same database under the least-privilege role of `dragonfly db grants`, as an installation runs it."""
-    yield make_conninfo(target_dsn, user=server.role, password="x")
+    with server.entry(make_conninfo(target_dsn, user=server.role, password="x"), pooled=pooled) as address:
+        yield address
     assert leaks(target_dsn) == []
 
 

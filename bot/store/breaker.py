@@ -2,7 +2,7 @@
 
 Repeated wrong log-ins lock the whole project out of its pooler, and every retry prolongs it (target-system, 8.4).
 The breaker stands in the connection class itself, so that every pool and every one-off connection obeys it.
-psycopg gives no SQLSTATE for a failed log-in: the words of the failure decide.
+psycopg gives no SQLSTATE for a failed log-in: the words of the failure decide, PostgreSQL's and the poolers'.
 """
 
 import threading
@@ -14,6 +14,7 @@ from bot.errors import StoreUnavailable
 HOLD = timedelta(minutes=15)
 WORDS = (
     "password authentication failed",
+    "sasl authentication failed",
     "no pg_hba.conf entry",
     "tenant or user not found",
     "ecircuitbreaker",

@@ -33,6 +33,11 @@ APPLICATION_NAME = "chatops_bot"
 READ_ONLY: LiteralString = "BEGIN READ ONLY"
 SNAPSHOT: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 WRITE: LiteralString = "BEGIN"
+_FORGET: LiteralString = (
+    "CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; DEALLOCATE ALL; UNLISTEN *; "
+    "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
+)
+"""`DISCARD ALL`, which a transaction does not take, by its parts (PostgreSQL's documentation of it, 2026-11)."""
 
 _TIMED_OUT = ("57014", "55P03", "25P03", "25P04")
 _OF_ROWS = re.compile(r"(?:[ \t\n\r\f\v]|--[^\n\r]*+)*+(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
@@ -62,13 +67,16 @@ class Tx:
         now: datetime,
         stamp: Mapping[str, str],
         redact: Redactor,
+        limits: Limits,
     ) -> None:
         """Wrap a connection on which a transaction has begun; `stamp` and `redact` are for the records written in it."""
         self.connection = connection
         self.now = now
+        self._limits = limits
         self.stamp = stamp
         self.redact = redact
-        self.leaves_state = False
+        self.is_last = False
+        """Nothing is begun on its connection after it."""
         self.wakes: set[str] = set()
         """Loops of this process for which there is work once this has committed."""
         self.last: list[Callable[[], object]] = []
@@ -175,16 +183,19 @@ class Tx:
         """Run a reviewed script inside this transaction; the server refuses transaction control in it.
 
         A `DO` block runs it through `EXECUTE`: `COMMIT` and `ROLLBACK` are not allowed there (tried, PostgreSQL 15, 2026-11).
-        The connection is closed after the transaction, however it ends: a `SET` would outlive it, and a session lock
-        outlives even its failure.
+        Nothing of it stays in the session, however it ends: a `SET` would outlive it, a session lock even its failure,
+        and behind a pooler the session goes to the next client when we close our end. We close it all the same: what
+        resets the session resets the name that the pooler gives it for us.
         """
-        self.leaves_state = True
-        literal = psycopg.sql.Literal(text)
-        self.connection.execute(
-            psycopg.sql.SQL("DO {}").format(
-                psycopg.sql.Literal(f"BEGIN EXECUTE {literal.as_string(self.connection)}; END")
-            )
-        )
+        self.is_last = True
+        block = f"BEGIN EXECUTE {psycopg.sql.Literal(text).as_string(self.connection)}; END"
+        try:
+            with self.connection.transaction():
+                self.connection.execute(psycopg.sql.SQL("DO {}").format(psycopg.sql.Literal(block)))
+        finally:
+            if not self.connection.closed:
+                self.connection.execute(_FORGET)
+                _set(self.connection, self._limits)
 
     def run(self, statement: Statement, features: Collection[str] = (), /, **params: object) -> int:
         """Send a named statement that returns nothing, and return how many rows it touched."""
@@ -299,7 +310,7 @@ class Database:
                     tx.connection.rollback()
                 raise
             finally:
-                if tx.leaves_state:
+                if tx.is_last:
                     tx.connection.close()
 
     @contextmanager
@@ -314,7 +325,7 @@ class Database:
                         raise
                     continue
                 stamp = {**self.stamp, "session_user": role}
-                yield Tx(connection, self._now() if self._now else now, stamp, self._redact)
+                yield Tx(connection, self._now() if self._now else now, stamp, self._redact, limits)
                 return
         raise _away()
 
@@ -349,6 +360,10 @@ def _begin(connection: GuardedConnection, begin: LiteralString, limits: Limits) 
 
 def _send_begin(connection: GuardedConnection, begin: LiteralString, limits: Limits) -> psycopg.Cursor[dict[str, Any]]:
     connection.execute(begin)
+    return _set(connection, limits)
+
+
+def _set(connection: psycopg.Connection[dict[str, Any]], limits: Limits) -> psycopg.Cursor[dict[str, Any]]:
     return connection.execute(*limits.statement_for(connection.info.server_version))
 
 

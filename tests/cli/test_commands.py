@@ -21,13 +21,13 @@ QUICK = '[timing]\nstart_guard = "0s"\nunknown_after_start = "0s"\n'
 
 
 @pytest.fixture
-def dragonfly(target_dsn: str, tmp_path: Path) -> Run:
+def dragonfly(bot_dsn: str, tmp_path: Path) -> Run:
     """Give the command with an environment built from nothing."""
     settings = tmp_path / "dragonfly.toml"
     settings.write_text(QUICK, encoding="utf-8")
     environment = {
         "PATH": os.environ["PATH"],
-        "DRAGONFLY_DATABASE_URL": target_dsn,
+        "DRAGONFLY_DATABASE_URL": bot_dsn,
         "DRAGONFLY_CONFIG": str(settings),
         "SUPABASE_MODE": "dev",
         "DRAGONFLY_OPERATORS": "U0ADA",
@@ -88,7 +88,7 @@ def test_the_record_from_a_shell(dragonfly: Run, target: Target, target_dsn: str
     for nonsense in ("12:ab", str(tmp_path / "log"), str(tmp_path)):
         assert dragonfly("audit", "verify", "--anchor", nonsense).returncode == 2
 
-    assert dragonfly("audit", "accept", "--reason", "a drill").returncode == 4
+    assert dragonfly("audit", "accept", "--reason", "a drill").returncode == 4  # which is recorded: no. last + 1
     tamper(target, "UPDATE ops.chatops_audit SET record = record || '{\"acting\": 1}' WHERE n = 2")
     broken = dragonfly("audit", "verify", "--anchor", copy)
     assert broken.returncode == 1
@@ -96,7 +96,7 @@ def test_the_record_from_a_shell(dragonfly: Run, target: Target, target_dsn: str
     facts = json.loads(dragonfly("audit", "verify", "--json").stdout)
     assert (facts["fault"], facts["broken_at"], facts["whole_to"]) == ("content", 2, 1)
     accepted = dragonfly("audit", "accept", "--reason", "a drill", DRAGONFLY_OWNER_DATABASE_URL=target_dsn)
-    assert (accepted.returncode, f"counts from no. {last + 1}" in accepted.stdout) == (0, True)
+    assert (accepted.returncode, f"counts from no. {last + 2}" in accepted.stdout) == (0, True)
     assert dragonfly("audit", "verify").returncode == 0
 
 

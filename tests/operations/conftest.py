@@ -11,6 +11,7 @@ from bot.domain.configuration import Migrations
 from bot.operations.services import Services
 from bot.operations.tables import grants
 from bot.store.db import Database
+from tests.support.databases import TestServer
 from tests.support.people import People
 
 
@@ -23,13 +24,13 @@ def people(target_dsn: str, worker_id: str) -> Iterator[People]:
 
 
 @pytest.fixture
-def dba(people: People, worker_id: str) -> Iterator[Database]:
+def dba(people: People, server: TestServer, pooled: bool) -> Iterator[Database]:
     """Give the connection of `DRAGONFLY_DBA_DATABASE_URL`, under the role that `db grants --dba` makes."""
-    role = f"dragonfly_test_dba_{worker_id}"
-    people.grant(grants(role, dba=True))
-    made = Database(people.make_role(role), size=1).open()
-    yield made
-    made.close()
+    people.grant(grants(server.dba_role, dba=True))
+    with server.entry(people.make_role(server.dba_role), pooled=pooled) as address:
+        made = Database(address, size=1).open()
+        yield made
+        made.close()
 
 
 @pytest.fixture

@@ -81,10 +81,10 @@ def clock() -> list[datetime]:
 
 
 @pytest.fixture
-def night(target_dsn: str, target: Target, clock: list[datetime]) -> Iterator[Night]:
+def night(bot_dsn: str, target: Target, clock: list[datetime]) -> Iterator[Night]:
     """Give a quiet night."""
     now: Callable[[], datetime] = lambda: clock[0]  # noqa: E731  # typed for the fixture
-    with product(target_dsn, now=now) as services:
+    with product(bot_dsn, now=now) as services:
         yield Night(services, target, clock)
 
 
@@ -200,9 +200,9 @@ def test_alive_but_unwell_is_not_dead(night: Night) -> None:
     assert night.card().reason == "alive but unwell"
 
 
-def test_4_no_rows_is_bad(target_dsn: str, target: Target, clock: list[datetime]) -> None:
+def test_4_no_rows_is_bad(bot_dsn: str, target: Target, clock: list[datetime]) -> None:
     """An expected type without any row fires."""
-    with product(target_dsn, now=lambda: clock[0]) as services:
+    with product(bot_dsn, now=lambda: clock[0]) as services:
         night = Night(services, target, clock)
         target.connection.execute("DELETE FROM ops.worker_heartbeats")
         night.passes(60)
@@ -210,9 +210,9 @@ def test_4_no_rows_is_bad(target_dsn: str, target: Target, clock: list[datetime]
         assert night.card().reason == "never seen"
 
 
-def test_two_bots_make_one_alert(night: Night, target_dsn: str, clock: list[datetime]) -> None:
+def test_two_bots_make_one_alert(night: Night, bot_dsn: str, clock: list[datetime]) -> None:
     """Two replicas looking at the same ticks queue one card and call each level once."""
-    with product(target_dsn, now=lambda: clock[0]) as other:
+    with product(bot_dsn, now=lambda: clock[0]) as other:
         for _ in range(30):
             clock[0] += timedelta(seconds=15)
             night.beat(ENFORCEMENT, "enforcement_engine")
@@ -222,7 +222,7 @@ def test_two_bots_make_one_alert(night: Night, target_dsn: str, clock: list[date
     assert (night.outbox("post"), night.outbox("reply")) == (1, 1)
 
 
-def test_7_ten_thousand(target_dsn: str, target: Target, clock: list[datetime]) -> None:
+def test_7_ten_thousand(bot_dsn: str, target: Target, clock: list[datetime]) -> None:
     """10,000 failing workers of 20 types are 20 alerts with the ten worst each, few edits, and one message each when all are well."""
     types = [f"type_{number}" for number in range(20)]
     workers = tuple(replace(CONFIG.workers[0], name=name, label=name) for name in types)
@@ -231,7 +231,7 @@ def test_7_ten_thousand(target_dsn: str, target: Target, clock: list[datetime]) 
         "SELECT 'w-' || n, 'type_' || n %% 20, %s FROM generate_series(1, 10000) AS n",
         (clock[0],),
     )
-    with product(target_dsn, replace(CONFIG, workers=workers), now=lambda: clock[0]) as services:
+    with product(bot_dsn, replace(CONFIG, workers=workers), now=lambda: clock[0]) as services:
         night = Night(services, target, clock)
         night.passes(120)
         assert len(night.open()) == 20

@@ -119,11 +119,11 @@ def test_what_is_younger_does_not_overtake(bot_dsn: str, slack: SlackServer) -> 
     assert all(stamps)
 
 
-def test_two_senders_send_one_copy(sender: Services, slack: SlackServer, target_dsn: str) -> None:
+def test_two_senders_send_one_copy(sender: Services, slack: SlackServer, bot_dsn: str) -> None:
     """Two bots on one database: each message is claimed by one."""
     for number in range(6):
         queue(sender, f"status:{number}")
-    with product(target_dsn) as bare:
+    with product(bot_dsn) as bare:
         other = connected(bare, slack)
         while delivery.deliver_due(sender) + delivery.deliver_due(other):
             pass

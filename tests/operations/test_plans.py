@@ -31,12 +31,12 @@ def kind(message: Message) -> str:
     return message.kind
 
 
-def test_fifty_presses_on_two_replicas_are_one_run(services: Services, target: Target, target_dsn: str) -> None:
+def test_fifty_presses_on_two_replicas_are_one_run(services: Services, target: Target, bot_dsn: str) -> None:
     """Fifty concurrent confirms of one plan: one run, forty-nine polite refusals (scenario 17)."""
     target.worker()
     target.stuck(3)
     card = make(services)
-    with product(target_dsn) as other, ThreadPoolExecutor(10) as pool:
+    with product(bot_dsn) as other, ThreadPoolExecutor(10) as pool:
         sides = [services, other] * 25
         answers = list(pool.map(lambda side: plans.confirm(side, card.key, ADA, secret=card.secret), sides))
         runs.perform_due(services)
@@ -51,12 +51,12 @@ def test_fifty_presses_on_two_replicas_are_one_run(services: Services, target: T
     assert audit.verify(services).broken_at is None
 
 
-def test_a_plan_ends(target_dsn: str, target: Target) -> None:
+def test_a_plan_ends(bot_dsn: str, target: Target) -> None:
     """Five minutes later the button answers that the plan ended, and its card says so."""
     target.worker()
     target.stuck(1)
     clock = [datetime.now(UTC)]
-    with product(target_dsn, now=lambda: clock[0]) as services:
+    with product(bot_dsn, now=lambda: clock[0]) as services:
         card = make(services)
         clock[0] += timedelta(minutes=5, seconds=1)
         assert kind(plans.confirm(services, card.key, ADA, secret=card.secret)) == "expired"
@@ -66,12 +66,12 @@ def test_a_plan_ends(target_dsn: str, target: Target) -> None:
         assert ended.face is PlanFace.EXPIRED
 
 
-def test_a_run_that_was_not_begun_in_time_is_not_run(target_dsn: str, target: Target) -> None:
+def test_a_run_that_was_not_begun_in_time_is_not_run(bot_dsn: str, target: Target) -> None:
     """A confirmed run found more than a minute later is aborted with nothing done (K4)."""
     target.worker()
     target.stuck(1)
     clock = [datetime.now(UTC)]
-    with product(target_dsn, now=lambda: clock[0]) as services:
+    with product(bot_dsn, now=lambda: clock[0]) as services:
         card = make(services)
         plans.confirm(services, card.key, ADA, secret=card.secret)
         clock[0] += timedelta(seconds=61)
@@ -117,15 +117,15 @@ def test_people_without_the_role_are_refused(services: Services, target: Target)
         plans.make(services, "reset-stuck", {}, GIL, HERE)
 
 
-def test_a_role_lost_midway_stops_the_run(target_dsn: str, target: Target) -> None:
+def test_a_role_lost_midway_stops_the_run(bot_dsn: str, target: Target) -> None:
     """Between confirm and execution Ada stops being an operator: aborted, nothing done (scenario 20)."""
     target.worker()
     target.stuck(1)
-    with product(target_dsn) as services:
+    with product(bot_dsn) as services:
         card = make(services)
         plans.confirm(services, card.key, ADA, secret=card.secret)
     without = replace(CONFIG, people=replace(CONFIG.people, operators=("U0BEN",)))
-    with product(target_dsn, without) as services:
+    with product(bot_dsn, without) as services:
         runs.perform_due(services)
         ended = plans.card(services, card.key)
         assert isinstance(ended, PlanCard)

@@ -46,14 +46,14 @@ def confirmed(services: Services) -> str:
     ("seconds", "face", "rows"), [(30, PlanFace.WORKING, 250), (61, PlanFace.STOPPED, 100)], ids=["soon", "too late"]
 )
 def test_half_a_run_is_gone_on_with_for_a_minute(
-    target_dsn: str, target: Target, seconds: int, face: PlanFace, rows: int
+    bot_dsn: str, target: Target, seconds: int, face: PlanFace, rows: int
 ) -> None:
     """Killed after the first of three batches: found within the minute it is finished, later it ends where it stands."""
     target.worker()
     target.stuck(250)
     config = replace(CONFIG, queue=replace(CONFIG.queue, batch=100))
     clock = [datetime.now(UTC)]
-    with product(target_dsn, config, now=lambda: clock[0]) as services:
+    with product(bot_dsn, config, now=lambda: clock[0]) as services:
         key = confirmed(services)
         with pytest.raises(Killed):
             runs.perform(replace(services, crash_hook=killed_at("K6")), key)
@@ -184,12 +184,12 @@ def test_a_delivery_that_ends_the_process_is_left_at_last(here: Services, answer
     assert inbox.work(here, dies, lambda *_: None) == 0
 
 
-def test_a_long_batch_keeps_its_claim(services: Services, target: Target, target_dsn: str) -> None:
+def test_a_long_batch_keeps_its_claim(services: Services, target: Target, bot_dsn: str) -> None:
     """A claim counts from the end of a batch: however long that took, no other replica goes on with it at once."""
     target.worker()
     target.stuck(3)
     key = confirmed(services)
-    with product(target_dsn, now=lambda: datetime.now(UTC) - CLAIM) as slow, slow.db.write() as tx:
+    with product(bot_dsn, now=lambda: datetime.now(UTC) - CLAIM) as slow, slow.db.write() as tx:
         progress(tx, key, Outcome(state="executing", result={"reset": 1}, rows=1, done_to=1))
     assert runs.perform_due(services) == 0
 

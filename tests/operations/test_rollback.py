@@ -121,7 +121,7 @@ def test_row_23_a_script_may_remove_the_record_itself(dropping: Services, people
 
 @deployed
 def test_a_setting_of_the_script_does_not_outlive_it(dropping: Services, files: Files) -> None:
-    """A `SET` in the script would stay on the connection: it is not used again."""
+    """A `SET` in the script would stay in the session: it is set back."""
     files.rollback(VERSION, f"SET search_path = nowhere;\nSET lock_timeout = '4s';\nDROP VIEW {FEED};\n")
     assert roll_back(dropping).rows == 1
     assert dropping.dba is not None
@@ -132,7 +132,7 @@ def test_a_setting_of_the_script_does_not_outlive_it(dropping: Services, files: 
 
 @deployed
 def test_a_session_lock_of_a_script_that_fails_is_let_go(dropping: Services, people: People, files: Files) -> None:
-    """A rollback does not give it back: the connection is closed."""
+    """A rollback does not give it back: it is let go by itself."""
     files.rollback(VERSION, "SELECT pg_advisory_lock(4711);\nSELECT 1/0;\n")
     assert roll_back(dropping).face is PlanFace.FAILED
     held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711"

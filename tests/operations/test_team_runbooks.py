@@ -153,7 +153,7 @@ def test_a_value_that_differs_beyond_what_is_shown_moved_on(services: Services, 
     assert dict(carry_out(ours, card).result) == {"touched": 1, "moved_on": 1}
 
 
-def test_a_window_of_time_stays_the_plans(target_dsn: str, target: Target, tmp_path: Path) -> None:
+def test_a_window_of_time_stays_the_plans(bot_dsn: str, target: Target, tmp_path: Path) -> None:
     """Jobs of the last minute are still those of the plan when it is confirmed two minutes later."""
     old, new = failed(target, 2)
     target.connection.execute("ALTER TABLE ops.job_queue DISABLE TRIGGER ALL")
@@ -161,7 +161,7 @@ def test_a_window_of_time_stays_the_plans(target_dsn: str, target: Target, tmp_p
         "UPDATE ops.job_queue SET updated_at = now() - interval '1 hour' WHERE id::text = %s", (old,)
     )
     clock = [datetime.now(UTC)]
-    with product(target_dsn, now=lambda: clock[0]) as made:
+    with product(bot_dsn, now=lambda: clock[0]) as made:
         ours = replace(made, runbooks=load(example(tmp_path)))
         card = make(ours, "reset-failed", type=target.job_type, since="1m")
         assert card.acting == 1
@@ -170,11 +170,11 @@ def test_a_window_of_time_stays_the_plans(target_dsn: str, target: Target, tmp_p
     assert [target.job(job)["status"] for job in (old, new)] == ["failed", "pending"]
 
 
-def test_failed_again_is_no_effect(target_dsn: str, target: Target, tmp_path: Path) -> None:
+def test_failed_again_is_no_effect(bot_dsn: str, target: Target, tmp_path: Path) -> None:
     """Jobs that failed anew are no recovery: the card says so when the limit is over."""
     jobs = failed(target, 2)
     clock = [datetime.now(UTC)]
-    with product(target_dsn, now=lambda: clock[0]) as made:
+    with product(bot_dsn, now=lambda: clock[0]) as made:
         ours = replace(made, runbooks=load(example(tmp_path)))
         card = carry_out(ours, make(ours, "reset-failed", type=target.job_type))
         target.fail(jobs[:1], "again")
@@ -282,11 +282,11 @@ def test_a_plan_crosses_to_a_shell(ours: Services, target: Target) -> None:
     assert target.statuses() == {"pending": 1}
 
 
-def test_a_bot_without_the_runbook_leaves_its_run_alone(target_dsn: str, target: Target, tmp_path: Path) -> None:
+def test_a_bot_without_the_runbook_leaves_its_run_alone(bot_dsn: str, target: Target, tmp_path: Path) -> None:
     """A shell's runbook is its own: the bot waits, says that the run was not begun, and that a proof is not known."""
     failed(target, 2)
     clock = [datetime.now(UTC)]
-    with product(target_dsn, now=lambda: clock[0]) as bot:
+    with product(bot_dsn, now=lambda: clock[0]) as bot:
         shell = replace(bot, runbooks=load(example(tmp_path)))
         card = make(shell, "reset-failed", type=target.job_type)
         plans.confirm(shell, card.key, ADA, secret=card.secret)

@@ -173,10 +173,10 @@ def test_the_typed_count_grows_with_the_plan(careful: Services, target: Target) 
 
 
 @deployed
-def test_a_refusal_is_recorded_once_a_minute(services: Services, target_dsn: str) -> None:
+def test_a_refusal_is_recorded_once_a_minute(services: Services, bot_dsn: str) -> None:
     """Twenty at once on two replicas: one row for the actor and the reason; another reason is another row."""
     guest = NotAllowed("this needs a member of this workspace, a guest may not", reason="a guest")
-    with product(target_dsn) as other, ThreadPoolExecutor(10) as pool:
+    with product(bot_dsn) as other, ThreadPoolExecutor(10) as pool:
         sides = [services, other] * 10
         list(pool.map(lambda side: refusals.record(side, BEN, guest), sides))
     refusals.record(services, BEN, NotAllowed("x", reason="a bot"))

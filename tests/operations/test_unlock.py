@@ -14,6 +14,7 @@ from bot.store.db import APPLICATION_NAME, Database
 from tests.support.crashing import Killed, killed_at
 from tests.support.danger import approve, carry_out, plan, refused, run, shown
 from tests.support.people import LOCK_HISTORY, People
+from tests.support.pooler import session_of
 from tests.support.product import ADA, SHELL
 from tests.support.waiting import eventually
 
@@ -97,7 +98,7 @@ def test_my_own_sessions_are_left_alone(at_once: Services, people: People, bot_d
     people.wait(ONE)
     assert why(at_once, mine.info.backend_pid).endswith("it is one of my own sessions")
     with at_once.db.read() as tx:
-        assert "one of my own sessions" in why(at_once, tx.connection.info.backend_pid)
+        assert "one of my own sessions" in why(at_once, session_of(tx))
     engineer = people.hold(TWO, role=role)
     people.wait(TWO)
     assert plan(at_once, "unlock", {"pid": str(engineer.info.backend_pid)})

@@ -17,6 +17,7 @@ from bot.sandbox.slack.person import Person
 from bot.sandbox.slack.server import SlackServer
 from tests.scenarios.conftest import LIVELY
 from tests.support.cards import CHANNEL, card, head, typed, written
+from tests.support.databases import TestServer
 from tests.support.holding import held
 from tests.support.jobs import Target
 from tests.support.people import People
@@ -53,11 +54,15 @@ def people(target_dsn: str, worker_id: str) -> Iterator[People]:
 
 
 @pytest.fixture
-def bot(bot_dsn: str, slack: SlackServer, config: Configuration, people: People, worker_id: str) -> Iterator[Bot]:
+def bot(
+    bot_dsn: str, slack: SlackServer, config: Configuration, people: People, server: TestServer, pooled: bool
+) -> Iterator[Bot]:
     """Give the running bot over signed HTTP, with the DBA's connection."""
-    role = f"dragonfly_test_dba_{worker_id}"
-    people.grant(grants(role, dba=True))
-    with running_bot(bot_dsn, slack, config, "http", dragonfly_dba_database_url=people.make_role(role)) as running:
+    people.grant(grants(server.dba_role, dba=True))
+    with (
+        server.entry(people.make_role(server.dba_role), pooled=pooled) as dba,
+        running_bot(bot_dsn, slack, config, "http", dragonfly_dba_database_url=dba) as running,
+    ):
         yield running
 
 

@@ -18,6 +18,7 @@ from bot.sandbox.postgres import MEMORY, PostgresServer
 from bot.sandbox.target import schema
 from bot.store.db import Database
 from bot.store.migrate import migrate
+from tests.support.pooler import Pooler
 
 PREFIX = "dragonfly_test_"
 _names = itertools.count(1)
@@ -31,13 +32,16 @@ class TestServer:
     def __init__(self, worker: str) -> None:
         """Start or find the server; `worker` keeps parallel test processes apart."""
         self._worker = worker
-        self.role = f"{PREFIX}bot_{worker}"
+        self.role, self.dba_role = f"{PREFIX}bot_{worker}", f"{PREFIX}dba_{worker}"
         self._url = os.environ.get("DRAGONFLY_TEST_DATABASE_URL", "")
         self._embedded = None if self._url else PostgresServer.start(fast=True)
         self._templates: dict[str, str] = {}
+        self._pooler: Pooler | None = None
 
     def stop(self) -> None:
         """Drop what was made and stop what was started."""
+        if self._pooler:
+            self._pooler.stop()
         for name in self._templates.values():
             self._admin("DROP DATABASE {}", name)
         if self._embedded:
@@ -51,6 +55,17 @@ class TestServer:
         address = self._embedded.dsn() if self._embedded else self._url
         with psycopg.connect(address, autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
+
+    @contextmanager
+    def entry(self, dsn: str, *, pooled: bool) -> Iterator[str]:
+        """Give the address under which the product reaches a database: itself, or through a pooler."""
+        if not pooled:
+            yield dsn
+            return
+        if self._pooler is None:
+            self._pooler = Pooler(self.dsn("postgres"), dict.fromkeys((self.role, self.dba_role), "x"))
+        with self._pooler.entry(dsn) as address:
+            yield address
 
     def template(self, target: str) -> str:
         """Return the name of a database with a target schema and our own tables, made once."""

@@ -1,5 +1,6 @@
-"""The real bot in this process, against the simulated Slack over a real connection."""
+"""The real bot in this process, or several of it on one database, against the simulated Slack over a real connection."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,8 @@ from bot.sandbox.slack.server import SlackServer
 from bot.settings import Environment, Settings
 
 TRANSPORTS = ("http", "socket")
+REPLICAS = int(os.environ.get("DRAGONFLY_TEST_REPLICAS") or 1)
+"""How many bots each test runs that runs one; they take what Slack sends in turn (`make test-replicas`)."""
 
 
 def settings(dsn: str, slack: SlackServer, config: Configuration, transport: str, **more: str) -> Settings:
@@ -35,14 +38,16 @@ def running_bot(
     clock: Clock | None = None,
     **more: str,
 ) -> Iterator[Bot]:
-    """Run a bot until the block ends; `more` are variables of its environment."""
-    bot = Bot(settings(dsn, slack, config, transport, **more), clock=clock)
-    bot.start()
+    """Run a bot, with its replicas, until the block ends; `more` are variables of its environment."""
+    bots = [Bot(settings(dsn, slack, config, transport, **more), clock=clock) for _ in range(REPLICAS)]
+    for bot in bots:
+        bot.start()
     if transport == "http":
-        slack.use_request_url(f"http://127.0.0.1:{bot.port}/slack/events")
+        slack.use_request_url(*(f"http://127.0.0.1:{bot.port}/slack/events" for bot in bots))
     else:
-        slack.wait_connected()
+        slack.wait_connected(REPLICAS)
     try:
-        yield bot
+        yield bots[0]
     finally:
-        bot.stop()
+        for bot in bots:
+            bot.stop()

@@ -7,6 +7,7 @@ are sent again at once, after a minute, and after five.
 import asyncio
 import hashlib
 import hmac
+import itertools
 import json
 import secrets
 import time
@@ -62,7 +63,9 @@ class Courier:
         """Deliver for this workspace."""
         self._workspace = workspace
         self._hub = hub
-        self.request_url = workspace.settings.request_url
+        named = workspace.settings.request_url
+        self.request_urls: tuple[str, ...] = (named,) if named else ()
+        self._turns = itertools.count()
         self._tasks: set[asyncio.Task[None]] = set()
         self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False)
 
@@ -123,7 +126,7 @@ class Courier:
     ) -> tuple[Delivery, bool]:
         began = time.monotonic()
         delivery = Delivery(kind=kind.value, payload=payload, at=self._workspace.now(), retry=retry)
-        if self.request_url is not None:
+        if self.request_urls:
             outcome = await self._over_http(kind, payload, retry, retry_reason)
         else:
             envelope: Json = {
@@ -176,12 +179,12 @@ class Courier:
         return outcome
 
     async def _post(self, body: bytes, headers: dict[str, str]) -> Outcome:
-        assert self.request_url is not None
+        url = self.request_urls[next(self._turns) % len(self.request_urls)]
         seconds = self._workspace.settings.ack_seconds
         try:
             # httpx counts its timeout anew for each read; Slack's clock runs once.
             async with asyncio.timeout(seconds):
-                response = await self._client.post(self.request_url, content=body, headers=headers, timeout=seconds)
+                response = await self._client.post(url, content=body, headers=headers, timeout=seconds)
         except (TimeoutError, httpx.TimeoutException):
             return Outcome(acknowledged=False, reason=TIMED_OUT)
         except httpx.TransportError:

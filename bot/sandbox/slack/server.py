@@ -97,9 +97,9 @@ class SlackServer:
         """Return somebody of the cast, at a keyboard."""
         return Person(user_id, self.workspace, self._interactions, self.run)
 
-    def use_request_url(self, url: str | None) -> None:
-        """From now on what people do is sent to this address, signed; None: over the open sockets."""
-        self._courier.request_url = url
+    def use_request_url(self, *urls: str) -> None:
+        """From now on what people do is sent to this address, or these in turn, signed; none: over the open sockets."""
+        self._courier.request_urls = urls
 
     def wait_connected(self, sockets: int = 1, *, timeout_seconds: float = 10.0) -> None:
         """Return once the app has this many sockets open."""

@@ -72,7 +72,7 @@ def over_http(server: SlackServer, app: App) -> Iterator[list[dict[str, str]]]:
     try:
         yield seen
     finally:
-        server.use_request_url(None)
+        server.use_request_url()
         listener.shutdown()
         listener.server_close()
         thread.join()
