@@ -38,6 +38,17 @@ BUILDERS: Mapping[str, Builder] = {
 }
 
 
+class UnknownHere(Exception):
+    """A row asks for a message that this program cannot make: a newer one that runs beside it wrote the row (L5)."""
+
+
 def build(services: Services, tx: Tx, render_from: Mapping[str, Any]) -> Message | None:
-    """Return the message as it stands now; None = it is moot."""
-    return BUILDERS[render_from["message"]](services, tx, render_from)
+    """Return the message as it stands now; None = it is moot.
+
+    Raises:
+        UnknownHere: neither its builder nor what it is about is known here.
+    """
+    try:
+        return BUILDERS[render_from["message"]](services, tx, render_from)
+    except LookupError as error:
+        raise UnknownHere from error

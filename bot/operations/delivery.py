@@ -4,6 +4,8 @@ At least once, in order per message. A send without an answer is looked for in t
 """
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -46,7 +48,8 @@ def deliver_due(services: Services) -> int:
     with services.db.write() as tx:
         claimed = outbox.claim(tx, _AT_ONCE, services.config.timing.edit_gap)
     for item in claimed:
-        _deliver(services, services.chat, services.renderer, item)
+        with _left_to_others(services, item):
+            _deliver(services, services.chat, services.renderer, item)
     return len(claimed)
 
 
@@ -57,8 +60,20 @@ def deliver_pages(services: Services) -> int:
     with services.db.write() as tx:
         claimed = outbox.claim(tx, _AT_ONCE, services.config.timing.edit_gap, pages=True)
     for item in claimed:
-        _page(services, services.renderer, item)
+        with _left_to_others(services, item):
+            _page(services, services.renderer, item)
     return len(claimed)
+
+
+@contextmanager
+def _left_to_others(services: Services, item: Waiting) -> Iterator[None]:
+    """Give a message back that this program cannot make, for another one; what may have been sent is still looked for."""
+    try:
+        yield
+    except cards.UnknownHere as error:
+        services.log.warning("message_left key=%s", item.message_key, exc_info=error)
+        with services.db.write() as tx:
+            outbox.again(tx, item, wait=_back_off(item.attempts), error=item.last_error or "unknown-here")
 
 
 def _page(services: Services, renderer: Renderer, item: Waiting) -> None:

@@ -13,7 +13,7 @@ from bot.domain.actor import Actor, Role, Surface
 from bot.errors import OutcomeUnknown, StatementRefused, StatementTimedOut, TargetError
 from bot.operations import authority, changes, emergency, plan_cards
 from bot.operations.again import once_more
-from bot.operations.declared import UNDO_STEP, UNKNOWN_HERE, stored_step
+from bot.operations.declared import UNDO_STEP, stored_step
 from bot.operations.kinds.base import Done, Work
 from bot.operations.kinds.undo import why_not
 from bot.operations.services import Services
@@ -58,10 +58,11 @@ def perform(services: Services, run_id: str) -> None:
         is_late = run is not None and now - run.not_before > services.config.timing.begin_within
     if run is None or plan is None or run.not_before > now:
         return
-    kind = stored_step(services, plan.step, plan.params)[1]
-    for_others = kind is UNKNOWN_HERE or (run.approver and services.directory is None)
+    step, kind = stored_step(services, plan.step, plan.params)
+    is_same = plan.step_rev == step.rev(kind.settings(services))
+    for_others = not is_same or (run.approver and services.directory is None)
     if for_others and not is_late:
-        return  # another process knows the step, or can verify the approver; who finds it late writes down that it did not run
+        return  # another process knows the step as it was planned (L5), or can verify the approver; found late, it did not run
     not_allowed = _why_not_allowed(services, run, plan)
     if kind.call:
         _call_once(services, plan, not_allowed)

@@ -21,12 +21,15 @@ from bot.sandbox.railway.faults import FaultKind
 from bot.sandbox.slack.entities import Json, Message
 from bot.sandbox.slack.faults import Fault
 from bot.sandbox.slack.server import SlackServer, SlackSettings
+from bot.store.db import Database
+from bot.store.migrate import migrate
 from tests.support.books import Books
 from tests.support.cards import CHANNEL
 from tests.support.crashing import Fleet, Replica
 from tests.support.databases import OwnServer, own_server
 from tests.support.jobs import ALIVE, Target
 from tests.support.railway import Cloud, cloud
+from tests.support.upgrading import LATER, be_newer
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.crash
@@ -196,6 +199,62 @@ def test_the_books_balance_after_a_storm(own: OwnServer, slack: SlackServer, tmp
             said = [row["event"] for row in books.rows("SELECT event FROM ops.chatops_audit")]
             assert len(railway.sent(RESTART)) <= said.count("step.started")
             assert said.count("step.succeeded") > 0, "something was done at all"
+
+
+def test_52_rolling_upgrade(
+    own: OwnServer, slack: SlackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two bots are replaced one by one under load, the tables widened before: P1 to P6 hold, whoever does what.
+
+    No version was released before this one. The newer one here is this program with a migration more and with other
+    settings of a step, so that its plans are not the older one's (`step_rev`). That both find their way through rows
+    of the other is proved for what is stored now; what a later program will store is not.
+    """
+    seed = int(os.environ.get("CRASH_SEED") or random.SystemRandom().randrange(10**6))
+    print(f"the storm's seed is {seed}")  # noqa: T201  # shown where it fails
+    be_newer(monkeypatch)
+    Books(own.dsn, own.role).close()
+    with closing(Target(own.dsn, "deployed")) as target, cloud(target) as railway:
+        target.worker()
+        storm = Storm(seed, own, slack, railway)
+        lively = {"check_interval": "1s", "pending_for": "1s"}
+        old = fleet(own, slack, railway, tmp_path / "old", **lively)
+        new = fleet(own, slack, railway, tmp_path / "new", **lively, stuck_after="6m")
+        leaving = [old.start(), old.start()]
+        with storm.blows():
+            storm.wait(SECONDS / 5)
+            widen(own)
+            for bot in leaving:
+                new.start(newer=True)
+                storm.wait(SECONDS / 5)
+                bot.stop()
+            assert "it is older than the tables" in old.begin().refused()
+        new.close()
+
+        with closing(Books(own.dsn, own.role, watch=False)) as books:
+            books.wait_no_longer()
+            recover(Bot(new.settings()), books)
+            books.balance(slack)
+            print(books.summary())  # noqa: T201  # shown where it fails
+            planned, done = versions(books, "preview.made"), versions(books, "step.succeeded")
+            assert done <= planned, "each did what was planned with its own settings"
+            assert len(done) == 2, "both did something"
+
+
+def widen(own: OwnServer) -> None:
+    """Let the newer version's release widen the tables."""
+    with closing(Database(own.dsn).open()) as database:
+        assert [item.version for item in migrate(database, "dev")] == [LATER.version]
+
+
+def versions(books: Books, event: str) -> set[tuple[str, str]]:
+    """Return the step's and the writer's configuration of each record of an event, for the step that differs."""
+    found = books.rows("SELECT record FROM ops.chatops_audit WHERE event = %s", event)
+    return {
+        (row["record"]["step_rev"], row["record"]["config_rev"])
+        for row in found
+        if row["record"]["step"] == "reset-stuck"
+    }
 
 
 def recover(bot: Bot, books: Books) -> None:

@@ -2,7 +2,7 @@
 
 `python -m tests.support.crashing` is `dragonfly bot` with one thing more: at the point that `TEST_CRASH_AT` names, while
 the statement `TEST_CRASH_WHEN` is true, it is killed as by `kill -9`. The product reads neither. It prints its port when
-it is ready, and ends when its standard input does.
+it is ready, and ends when its standard input does. It may be the newer version of `tests.support.upgrading`.
 """
 
 import os
@@ -14,12 +14,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from bot.logs import set_up
 from bot.process import Bot
 from bot.sandbox.railway.server import RailwayServer
 from bot.sandbox.slack.server import SlackServer
 from bot.settings import Settings, load
+from tests.support.upgrading import VARIABLE, be_newer
 
 READY_SECONDS = 60
 _ROOT = Path(__file__).parents[2]
@@ -102,6 +104,11 @@ class Replica:
         self._process.wait(READY_SECONDS)
         self._close()
 
+    def refused(self) -> str:
+        """Return what it says when it will not start."""
+        assert self._process.wait(READY_SECONDS) != 0
+        return self.said
+
     def stop(self) -> None:
         """Let it end what it is at; safe to repeat."""
         self._close()
@@ -151,16 +158,16 @@ class Fleet:
         """Return what a bot in this process is told, the same as the others."""
         return load(self.environment, needs_mode=True, needs_slack=True)
 
-    def begin(self, *, at: str = "", when: str = "SELECT true") -> Replica:
-        """Start a process that dies at a point; it is not ready yet."""
-        told = {**self.environment, "TEST_CRASH_AT": at, "TEST_CRASH_WHEN": when}
+    def begin(self, *, at: str = "", when: str = "SELECT true", newer: bool = False) -> Replica:
+        """Start a process that dies at a point, perhaps of the newer version; it is not ready yet."""
+        told = {**self.environment, "TEST_CRASH_AT": at, "TEST_CRASH_WHEN": when, VARIABLE: "1" if newer else ""}
         replica = Replica(told, self._folder / f"bot-{len(self._begun)}.log")
         self._begun.append(replica)
         return replica
 
-    def start(self, *, at: str = "", when: str = "SELECT true") -> Replica:
+    def start(self, *, at: str = "", when: str = "SELECT true", newer: bool = False) -> Replica:
         """Return a process that is ready."""
-        return self.begin(at=at, when=when).ready()
+        return self.begin(at=at, when=when, newer=newer).ready()
 
     def close(self) -> None:
         """Kill what still runs."""
@@ -176,6 +183,8 @@ def _end_with_parent(stopping: threading.Event) -> None:
 def main() -> None:
     """Run a bot until standard input ends, or it dies at its point."""
     point, when = os.environ["TEST_CRASH_AT"], os.environ["TEST_CRASH_WHEN"]
+    if os.environ[VARIABLE]:
+        be_newer(pytest.MonkeyPatch())
     settings = load(needs_mode=True, needs_slack=True)
 
     def hook(name: str) -> None:
