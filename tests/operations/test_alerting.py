@@ -131,14 +131,14 @@ def test_6_reopen_clears_ack(night: Night) -> None:
     assert [call.label for call in night.card().calls] == ["on call", "team lead"]
 
 
-def test_55_escalation_ladder(night: Night, target_dsn: str, clock: list[datetime]) -> None:
+def test_55_escalation_ladder(night: Night, bot_dsn: str, clock: list[datetime]) -> None:
     """Nobody acknowledges: levels at 0, 5 and 15 minutes, each once, by a new process each time; what comes after stands elsewhere."""
     while not night.open():
         night.passes(15)
     fired = clock[0]
     for minute, replies in ((0, 0), (5, 1), (15, 2)):
         clock[0] = fired + timedelta(minutes=minute, seconds=-1)
-        with product(target_dsn, now=lambda: clock[0]) as another:
+        with product(bot_dsn, now=lambda: clock[0]) as another:
             early = escalations.call_due(another)
             clock[0] += timedelta(seconds=2)
             late = [escalations.call_due(another) for _ in range(2)]

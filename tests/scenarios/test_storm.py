@@ -221,24 +221,25 @@ def test_52_rolling_upgrade(
         old = fleet(own, slack, railway, tmp_path / "old", **lively)
         new = fleet(own, slack, railway, tmp_path / "new", **lively, stuck_after="6m")
         leaving = [old.start(), old.start()]
-        with storm.blows():
-            storm.wait(SECONDS / 5)
-            widen(own)
-            for bot in leaving:
-                new.start(newer=True)
-                storm.wait(SECONDS / 5)
-                bot.stop()
-            assert "it is older than the tables" in old.begin().refused()
-        new.close()
-
         with closing(Books(own.dsn, own.role, watch=False)) as books:
+            with storm.blows():
+                eventually(lambda: versions(books, "step.succeeded"), MINUTES)
+                widen(own)
+                for bot in leaving:
+                    new.start(newer=True)
+                    storm.wait(SECONDS / 5)
+                    bot.stop()
+                eventually(lambda: len(versions(books, "step.succeeded")) > 1, MINUTES)
+                assert "it is older than the tables" in old.begin().refused()
+            new.close()
+
             books.wait_no_longer()
             recover(Bot(new.settings()), books)
             books.balance(slack)
             print(books.summary())  # noqa: T201  # shown where it fails
-            planned, done = versions(books, "preview.made"), versions(books, "step.succeeded")
-            assert done <= planned, "each did what was planned with its own settings"
-            assert len(done) == 2, "both did something"
+            assert versions(books, "step.succeeded") <= versions(books, "preview.made"), (
+                "each carried out its own plans"
+            )
 
 
 def widen(own: OwnServer) -> None:

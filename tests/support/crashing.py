@@ -106,7 +106,9 @@ class Replica:
 
     def refused(self) -> str:
         """Return what it says when it will not start."""
-        assert self._process.wait(READY_SECONDS) != 0
+        code = self._process.wait(READY_SECONDS)
+        self._close()
+        assert code > 0, self.said
         return self.said
 
     def stop(self) -> None:
