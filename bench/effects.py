@@ -2,9 +2,12 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
+import httpx
 import psycopg
 
 from bench.figures import Figure, against
@@ -13,6 +16,7 @@ from bot.domain.messages import PlanCard
 from bot.operations import approvals, delivery, plans, publishing, runs, status
 from bot.operations.issuing import Place
 from bot.operations.services import Services
+from bot.sandbox.slack.server import SlackServer
 from bot.slack.app import client
 from bot.slack.chat import SlackChat
 from tests.support.product import ADA, CONFIG, DANA, product
@@ -34,15 +38,21 @@ def measure() -> list[Figure]:
             chat = SlackChat(client(slack.settings.bot_token, slack.api_url), env="dev")
             chat.check()
             services = replace(bare, chat=chat, config=replace(CONFIG, queue=replace(CONFIG.queue, approve_above=500)))
-            return [_status(services), _reset(services, dsn)]
+            return [_status(services, dsn, slack), _reset(services, dsn)]
 
 
-def _status(services: Services) -> Figure:
-    """Compare the whole way of `status` with its SQL and one post."""
+def _status(services: Services, dsn: str, slack: SlackServer) -> Figure:
+    """Compare the whole way of `status` with its statements through psycopg and one HTTP post of its card."""
     ours, floor = [], []
-    status.read(services)
+    with _heard() as sent:
+        card = status.read(services)
+    assert services.renderer is not None
+    post = {"channel": "C0INCIDENTS", "text": "status", "blocks": services.renderer.card(card).blocks}
+    headers = {"Authorization": f"Bearer {slack.settings.bot_token}"}
+    plain = psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
+    web = httpx.Client(base_url=slack.api_url, headers=headers, timeout=10)
     for number in range(9):
-        floor.append(_timed(lambda: _bare_status(services)))
+        floor.append(_timed(lambda: _bare_status(plain, web, sent, post)))
         ours.append(_timed(lambda: _our_status(services, f"bench{number}")))  # noqa: B023  # called at once
     return against("status to accepted post, s", statistics.median(ours), statistics.median(floor), 1.3)
 
@@ -53,12 +63,33 @@ def _our_status(services: Services, key: str) -> None:
         pass
 
 
-def _bare_status(services: Services) -> None:
+@contextmanager
+def _heard() -> Iterator[list[tuple[Any, Any]]]:
+    """Give every statement that psycopg sends while the block runs, with its parameters."""
+    sent: list[tuple[Any, Any]] = []
+    usual = psycopg.Cursor.execute
+
+    def hear(cursor: Any, query: Any, params: Any = None, **more: Any) -> Any:
+        sent.append((query, params))
+        return usual(cursor, query, params, **more)
+
+    psycopg.Cursor.execute = hear  # type: ignore[assignment, method-assign]
+    try:
+        yield sent
+    finally:
+        psycopg.Cursor.execute = usual  # type: ignore[assignment, method-assign]
+
+
+def _bare_status(
+    connection: psycopg.Connection[Any], web: httpx.Client, sent: Sequence[tuple[Any, Any]], post: Mapping[str, Any]
+) -> None:
     """Send the same statements through psycopg, and one post."""
-    card = status.read(services)
-    assert services.chat is not None
-    assert services.renderer is not None
-    services.chat.post("C0INCIDENTS", services.renderer.card(card))
+    for query, params in sent:
+        found = connection.execute(query, params)
+        if found.description:
+            found.fetchall()
+    connection.commit()
+    assert web.post("chat.postMessage", json=post).json()["ok"]
 
 
 def _timed(act: Callable[[], object]) -> float:
