@@ -77,7 +77,7 @@ def _heard() -> Iterator[list[tuple[Any, Any]]]:
     try:
         yield sent
     finally:
-        psycopg.Cursor.execute = usual  # type: ignore[assignment, method-assign]
+        psycopg.Cursor.execute = usual  # type: ignore[method-assign]
 
 
 def _bare_status(
