@@ -8,6 +8,9 @@ psycopg gives no SQLSTATE for a failed log-in: the words of the failure decide, 
 import threading
 import time
 from datetime import timedelta
+from typing import Any, Self
+
+import psycopg
 
 from bot.errors import StoreUnavailable
 
@@ -65,3 +68,17 @@ class Breaker:
 
 BREAKER = Breaker()
 """One for the process: a wrong password is wrong for every pool."""
+
+
+class GuardedConnection(psycopg.Connection[dict[str, Any]]):
+    """A connection that is not even tried while the breaker is open."""
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+        """Connect, or refuse because a log-in failed lately."""
+        BREAKER.check()
+        try:
+            return super().connect(conninfo, **kwargs)
+        except psycopg.OperationalError as error:
+            BREAKER.note(str(error))
+            raise

@@ -19,7 +19,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from bot.domain.redaction import Redactor
 from bot.errors import OutcomeLost, StatementRefused, StatementTimedOut, StoreUnavailable
 from bot.sqlfile import Statement
-from bot.store.breaker import BREAKER
+from bot.store.breaker import BREAKER, GuardedConnection
 from bot.store.limits import EFFECT_LIMITS, ONCE_LIMITS, READ_LIMITS, READ_WAIT, WRITE_WAIT, Limits
 
 Row = TypeVar("Row")
@@ -42,20 +42,6 @@ _FORGET: LiteralString = (
 _TIMED_OUT = ("57014", "55P03", "25P03", "25P04")
 _OF_ROWS = re.compile(r"(?:[ \t\n\r\f\v]|--[^\n\r]*+)*+(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 """A comment is never given back, so that no word in it counts; block comments are not taken, for the server nests them."""
-
-
-class GuardedConnection(psycopg.Connection[dict[str, Any]]):
-    """A connection that is not even tried while the breaker is open."""
-
-    @classmethod
-    def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
-        """Connect, or refuse because a log-in failed lately."""
-        BREAKER.check()
-        try:
-            return super().connect(conninfo, **kwargs)
-        except psycopg.OperationalError as error:
-            BREAKER.note(str(error))
-            raise
 
 
 class Tx:

@@ -95,11 +95,9 @@ def test_52_tables_of_the_newer_one(services: Services, target: Target) -> None:
         "FROM ops.chatops_schema_version WHERE version = 1",
         (LATER.version, LATER.name),
     )
-    for act in (
-        lambda: plans.make(services, "reset-stuck", {}, ADA, HERE),
-        lambda: plans.confirm(services, card.key, ADA, secret=card.secret),
-    ):
-        with pytest.raises(ConflictError, match="older than the tables") as refused:
-            act()
-        assert refused.value.hint == "start the newer version"
+    with pytest.raises(ConflictError, match="older than the tables") as refused:
+        plans.make(services, "reset-stuck", {}, ADA, HERE)
+    assert refused.value.hint == "start the newer version"
+    with pytest.raises(ConflictError, match="older than the tables"):
+        plans.confirm(services, card.key, ADA, secret=card.secret)
     assert target.statuses() == {"processing": 2}
