@@ -42,6 +42,7 @@ from bot.operations import (
     runs,
     selfchecks,
 )
+from bot.operations.services import Services
 from bot.operations.tables import OWNER_VARIABLE
 from bot.render.slack import SlackRenderer
 from bot.scheduler import Scheduler
@@ -75,30 +76,14 @@ class Bot:
         self, settings: Settings, *, clock: Clock | None = None, crash_hook: Callable[[str], None] = lambda _point: None
     ) -> None:
         """Put everything together; nothing runs yet. `crash_hook` ends the process at a named point, in tests."""
-        clock = clock or SystemClock()
-        token = settings.env.slack_bot_token.get_secret_value()
-        web = client(token, settings.env.slack_api_url)
+        self._web = client(settings.env.slack_bot_token.get_secret_value(), settings.env.slack_api_url)
         self.settings = settings
-        self.chat = SlackChat(web, env=settings.config.env)
+        self.chat = SlackChat(self._web, env=settings.config.env)
         self._beside = Beside()
         self.metrics = Metrics(lambda: measuring.now(self.services, self._scheduler.latest()[1]))
-        pager, monitor = settings.env.dragonfly_pager_url, settings.env.dragonfly_healthcheck_url
+        monitor = settings.env.dragonfly_healthcheck_url
         self._monitor = Monitor(monitor.get_secret_value()) if monitor else None
-        config = settings.config
-        self.services = replace(
-            build(settings, wake=self._wake),
-            chat=self.chat,
-            directory=SlackDirectory(web, clock, config.timing),
-            clock=clock,
-            renderer=SlackRenderer(
-                zone=config.zone, names=config.people.names, mode=lambda: self._pulse.mode, redact=settings.redactor
-            ),
-            pager=HttpPager(pager.get_secret_value(), config.pager) if pager else None,
-            count=self.metrics.count,
-            plan_key=plan_key(token),
-            beside=self._beside.begin,
-            crash_hook=crash_hook,
-        )
+        self.services = replace(self._services(clock or SystemClock()), crash_hook=crash_hook)
         self._urgent = replace(
             self.services, db=database(settings, settings.database_url, size=_URGENT, wake=self._wake)
         )
@@ -107,7 +92,7 @@ class Bot:
         self._forged: deque[float] = deque(maxlen=FORGED * 10)
         """When requests came whose signature was wrong, by the monotonic clock."""
         self._spawner = ThreadPoolExecutor(2, thread_name_prefix="unrecorded")
-        self.app = build_app(web)
+        self.app = build_app(self._web)
         Listeners(self.services, ours=self._ours, spawn=self._spawn, rejected=self._rejected).register(self.app)
         self._reach = reachability.Watch(self._urgent)
         self._record = record.Watch(self.services)
@@ -115,6 +100,24 @@ class Bot:
         self._scheduler = self._ticks()
         self._stops: list[Callable[[], None]] = []
         self._socket: Socket | None = None
+
+    def _services(self, clock: Clock) -> Services:
+        """Return what a shell has too, and what only a running bot has."""
+        env, config = self.settings.env, self.settings.config
+        pager, redact = env.dragonfly_pager_url, self.settings.redactor
+        return replace(
+            build(self.settings, wake=self._wake),
+            chat=self.chat,
+            directory=SlackDirectory(self._web, clock, config.timing),
+            clock=clock,
+            renderer=SlackRenderer(
+                zone=config.zone, names=config.people.names, mode=lambda: self._pulse.mode, redact=redact
+            ),
+            pager=HttpPager(pager.get_secret_value(), config.pager) if pager else None,
+            count=self.metrics.count,
+            plan_key=plan_key(env.slack_bot_token.get_secret_value()),
+            beside=self._beside.begin,
+        )
 
     def _ours(self) -> Ours:
         return Ours(app_id=self.chat.app_id, team_id=self.chat.team_id)

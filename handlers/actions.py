@@ -7,7 +7,7 @@ from bot.domain import ids
 from bot.domain.messages import Message, Working
 from bot.operations import alerts, approvals, emergency, forms, gate_runs, home, pausing, plans, publishing, runbooks
 from bot.operations.declared import UNDO_STEP
-from bot.operations.reads import READS, page
+from bot.operations.reads import READS
 from handlers.answers import Asked, notice
 from handlers.commands import help_card, make_plan, run_gate
 
@@ -49,7 +49,7 @@ def handle(asked: Asked) -> None:
     elif step:
         _plan(asked, step)
     elif read in READS:
-        asked.answer(page(asked.services, read, ids.decode_request(asked.envelope.value)[1]))
+        asked.read(read, ids.decode_request(asked.envelope.value)[1])
     elif not ids.asked_of(action, "open"):
         asked.answer(notice(asked.services, "old-card", command="/dragonfly status"))
 
@@ -114,7 +114,7 @@ def _refresh(asked: Asked) -> None:
     if name == "home":
         show_home(asked)
     else:
-        asked.answer(page(asked.services, name if name in READS else "status", params), in_place=True)
+        asked.read(name if name in READS else "status", params, in_place=True)
 
 
 def _again(asked: Asked) -> None:

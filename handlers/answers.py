@@ -1,6 +1,6 @@
 """How one person is answered: through the address that came with the press, else as an ephemeral message."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.actor import Actor, Role, slack_actor
@@ -8,6 +8,7 @@ from bot.domain.messages import Message, Notice
 from bot.errors import DeliveryError
 from bot.operations import authority
 from bot.operations.authority import needed_role
+from bot.operations.reads import ASKS_OTHERS, page
 from bot.operations.services import Services
 from bot.ports import Chat, Envelope, Rendered
 
@@ -18,6 +19,8 @@ class Asked:
 
     services: Services
     envelope: Envelope
+    aside: Callable[[Callable[[], None]], None] = lambda act: act()
+    """Do what takes long without holding up others' presses; what goes wrong in it is answered all the same."""
 
     @property
     def actor(self) -> Actor:
@@ -64,6 +67,17 @@ class Asked:
         except DeliveryError:
             role = Role.VIEWER
         return pressable(content, role)
+
+    def read(self, name: str, args: Mapping[str, str], *, in_place: bool = False) -> None:
+        """Answer with a page of a read."""
+
+        def act() -> None:
+            self.answer(page(self.services, name, args), in_place=in_place)
+
+        if name in ASKS_OTHERS:
+            self.aside(act)
+        else:
+            act()
 
     def refuse(self, kind: str, **facts: object) -> None:
         """Answer with a short notice."""

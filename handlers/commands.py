@@ -8,7 +8,7 @@ from bot.domain.messages import Help, Message
 from bot.operations import alerts, freezing, gate_runs, plans, publishing, status, team_reads
 from bot.operations.declared import changing_steps, reading_steps
 from bot.operations.issuing import Place
-from bot.operations.reads import READS, page
+from bot.operations.reads import READS
 from bot.operations.table import in_slack
 from handlers.answers import Asked
 from handlers.grammar import Command
@@ -23,7 +23,7 @@ def handle(asked: Asked, command: Command) -> None:
     elif command.name in HANDLERS:
         HANDLERS[command.name](asked, command.args)
     elif command.name in READS:
-        asked.answer(page(asked.services, command.name, command.args))
+        asked.read(command.name, command.args)
     else:
         asked.answer(team_reads.read(asked.services, command.name, command.args))
 
@@ -65,7 +65,7 @@ def run_gate(asked: Asked, args: Mapping[str, str]) -> None:
         if not channel:
             asked.answer(report)
 
-    services.beside(run)
+    asked.aside(run)
 
 
 def _take_up(asked: Asked, args: Mapping[str, str]) -> None:

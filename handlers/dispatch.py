@@ -1,5 +1,7 @@
 """From a committed delivery to its handler; and the one place where an error becomes an answer."""
 
+from collections.abc import Callable
+
 from bot.domain.actor import Role
 from bot.domain.ids import decode
 from bot.domain.messages import Message
@@ -31,12 +33,26 @@ def handle(services: Services, envelope: Envelope) -> None:
     Raises:
         StoreUnavailable: the database broke off, and nobody knows how far it came; handling it again reads that.
     """
-    asked = Asked(services=services, envelope=envelope)
+
+    def aside(act: Callable[[], None]) -> None:
+        services.beside(lambda: _answered(asked, act))
+
+    asked = Asked(services=services, envelope=envelope, aside=aside)
+    _answered(asked, lambda: _handle(asked))
+
+
+def _handle(asked: Asked) -> None:
+    if asked.envelope.event_type == "app_home_opened":
+        actions.show_home(asked)  # whoever may not read is shown that, and recorded
+    authority.require(asked.services, asked.actor, Role.VIEWER, "this")
+    once_more(lambda: _HANDLERS[asked.envelope.kind](asked))
+
+
+def _answered(asked: Asked, act: Callable[[], None]) -> None:
+    """Do something that was asked for; an error of a kind that is expected becomes its answer."""
+    services, envelope = asked.services, asked.envelope
     try:
-        if envelope.event_type == "app_home_opened":
-            actions.show_home(asked)  # whoever may not read is shown that, and recorded
-        authority.require(services, asked.actor, Role.VIEWER, "this")
-        once_more(lambda: _HANDLERS[envelope.kind](asked))
+        act()
     except NotAllowed as error:
         refusals.record(services, asked.actor, error)
         asked.answer(_not_allowed(asked, error))

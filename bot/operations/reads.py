@@ -63,6 +63,9 @@ READS: Mapping[str, Read] = {
     "doctor": lambda services, _args: doctor.examine(services),
 }
 
+ASKS_OTHERS = ("logs", "probe", "verify", "gate", "doctor")
+"""Reads that wait for Railway, a vendor or Slack."""
+
 PAGE = 20
 _PAGED = {"workers": "workers", "migrations": "lines", "queue": "next", "stuck": "jobs"}
 """Lists that a card shows page by page, and where their rows stand."""

@@ -1,5 +1,6 @@
 """The one place where an error becomes an answer."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -44,3 +45,17 @@ def test_a_target_that_does_not_do_it_is_answered_at_once(
     dispatch.handle(ours, sent)
     [shown] = answers.shown
     assert said in shown
+
+
+def test_what_asks_others_holds_up_no_press(services: Services) -> None:
+    """A read that waits for Railway goes aside, and what goes wrong there is answered; a read of the database does not."""
+    waiting: list[Callable[[], None]] = []
+    answers = Answers()
+    busy = replace(services, beside=waiting.append, chat=cast(Any, answers))
+    sent = Envelope(key="c1", kind="command", team_id=TEAM, user_id="U0ADA", channel_id=INCIDENTS, text="logs ingest")
+    dispatch.handle(busy, sent)
+    assert (len(waiting), answers.shown) == (1, [])
+    waiting.pop()()
+    assert "no service 'ingest'" in answers.shown[0]
+    dispatch.handle(busy, replace(sent, text="oncall"))
+    assert (len(waiting), len(answers.shown)) == (0, 2)

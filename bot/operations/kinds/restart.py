@@ -30,6 +30,9 @@ def known_service(services: Services, word: str, command: str) -> Service:
     found = services.config.service(word)
     if found is None:
         known = ", ".join(f"{item.aliases[0] if item.aliases else item.name}" for item in services.config.services)
+        if not known:
+            message = f"no service {word!r}: none is configured here"
+            raise InvalidCommand(message, hint="[services.ingest-worker] in dragonfly.toml")
         message = f"no service {word!r}; services here: {known}"
         raise InvalidCommand(message, hint=f"/dragonfly {command} {known.split(',')[0]}")
     return found
