@@ -71,8 +71,6 @@ def _looked(services: Services, due: set[str]) -> int:
     for check in detection.LOOKS:
         if check in due:
             detection.watch(services, check)
-    if stuck_jobs.CHECK in due:
-        stuck_jobs.watch(services)
     return len(due)
 
 
@@ -166,7 +164,7 @@ def run_all(services: Services) -> CheckReport:
         told = any(item.verdict != "unknown" for item in api.values())
         detail = next((item.detail for item in api.values() if item.detail), "answers")
         found.append(("api_health", "API", Status.OK if told else Status.UNKNOWN, detail))
-    seen = (*detection.look(services), *stuck_jobs.look(services))
+    seen = detection.look(services)
     found += [(item.check, item.evidence["label"], item.status, item.evidence["reason"]) for item in seen]
     lines = [
         CheckLine(check=check, label=label, status=status.value, reason=reason)

@@ -1,4 +1,4 @@
-"""What is seen of migrations, deployments and vendors: each a look, an observation, and never proof (§2; design, section 7)."""
+"""What is seen of migrations, deployments, vendors and stuck jobs: each a look, an observation, and never proof (§2; design, section 7)."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from bot.domain.locks import PREPARED, Session
 from bot.domain.vendor import as_evidence, judge
 from bot.domain.workers import Status
 from bot.errors import StatementRefused, StatementTimedOut, TargetError
-from bot.operations import alerts, blindness, sessions, vendors
+from bot.operations import alerts, blindness, sessions, stuck_jobs, vendors
 from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.ports import Platform
@@ -23,14 +23,14 @@ _MIGRATION_ERRORS = re.compile(
 )
 """What a blocked migration says in a deployment's log (playbook, scenario 2; SQLSTATEs of PostgreSQL, appendix A)."""
 _LINES = 300
-_LABELS = {MIGRATION: "migrations", DEPLOY: "deployments", VENDOR: "vendor errors"}
+_LABELS = {MIGRATION: "migrations", DEPLOY: "deployments", VENDOR: "vendor errors", stuck_jobs.CHECK: "stuck jobs"}
 
 Look = tuple[list[Observation], str]
 """What was seen, and why something could not be seen; empty = all of it could."""
 
 
 def look(services: Services) -> list[Observation]:
-    """Return what is seen of migrations, deployments and vendors now; nothing is written."""
+    """Return what is seen of migrations, deployments, vendors and stuck jobs now; nothing is written."""
     return [item for looked in LOOKS.values() for item in looked(services)[0]]
 
 
@@ -137,4 +137,5 @@ LOOKS: Mapping[str, Callable[[Services], Look]] = {
     MIGRATION: _locks_seen,
     DEPLOY: _deployments_seen,
     VENDOR: _vendors_seen,
+    stuck_jobs.CHECK: stuck_jobs.look,
 }

@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from bot.domain.escalation import chain
+from bot.domain.needs import unseen
 from bot.errors import BotError, StoreUnavailable
 from bot.operations import plan_cards
 from bot.operations.declared import scenario_of, stored_step
-from bot.operations.kinds.base import Proof, Work
+from bot.operations.kinds.base import NEEDS_NO_ROWS, Proof, Work
 from bot.operations.services import Services
 from bot.store import audit, plans, runs
 from bot.store.db import Tx
@@ -16,7 +17,7 @@ def watch(services: Services) -> int:
     """Look at every run whose proof is still open, and say what came of it; return how many were decided."""
     with services.db.read() as tx:
         found = [(run, plans.find(tx, run.id)) for run in runs.watched(tx)]
-        catalog, now = services.catalog.get(tx) if found else None, tx.now
+        catalog, now = services.catalog.get(tx, fresh=True) if found else None, tx.now
     decided = 0
     for run, plan in found:
         if plan is not None and catalog is not None:
@@ -33,9 +34,11 @@ def _is_due(services: Services, work: Work, now: datetime) -> bool:
 
 
 def _look(services: Services, work: Work) -> Proof:
-    """Return how far it is; something that cannot be asked now is unknown, never "no effect"."""
+    """Return how far it is; what cannot be asked or seen now is unknown, never "recovered" and never "no effect"."""
     if work.kind.prove is None:
         return Proof(left=0, total=0)
+    if work.step.kind not in NEEDS_NO_ROWS and unseen(work.catalog):
+        return Proof(left=1, total=1, unknown=True)
     try:
         return work.kind.prove(services, work)
     except StoreUnavailable:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.domain.catalog import Catalog
 from bot.domain.messages import CannotPlan, Message, QueueLine, SourceLine, StatusCard, WorkersLine
+from bot.domain.needs import unseen
 from bot.domain.rescue import counts
 from bot.domain.rotation import on_call
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
@@ -60,7 +61,7 @@ def _card(
     catalog, look = looking.look(services, tx)
     config = services.config
     judged = judge(look, config.expected_types, config.timing)
-    hidden = catalog.hidden and not look.types
+    lacking = unseen(catalog)
     view = heartbeats.view_verdicts(tx, catalog)
     cannot = _cannot(services, tx, "reset-stuck", catalog)
     off = changes.why_off(services, tx)
@@ -68,7 +69,7 @@ def _card(
         env=config.env,
         as_of=tx.now,
         workers=_workers(services, look, judged, view, api),
-        queue=_NOTHING if hidden or catalog.missing_least() else _queue(services, tx, catalog),
+        queue=_NOTHING if lacking else _queue(services, tx, catalog),
         elsewhere=(
             *_vendors(services, tx),
             *_api_line(api),
@@ -78,7 +79,8 @@ def _card(
         alerts=tuple(alert_operations.line(services, tx, alert) for alert in alerts.list_open(tx)),
         oncall=on_call(config.rotation, tx.now),
         gate_verdict=_gate(look, judged, config.gate.worker_window),
-        blind="hidden" if hidden else "",
+        blind="hidden" if lacking else "",
+        blind_reason=lacking[0].reason if lacking and not catalog.hidden else "",
         changes_on=off is None,
         changes_why=off.reason if off else "",
         changes_by=off.actor if off and off.cause == FREEZE else "",

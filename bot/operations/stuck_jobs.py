@@ -2,56 +2,49 @@
 
 from datetime import datetime
 
+from bot.domain.needs import unseen
 from bot.domain.workers import Status
 from bot.errors import StatementRefused, StatementTimedOut
-from bot.operations import alerts, blindness, looking
+from bot.operations import looking
 from bot.operations.alerts import Observation
 from bot.operations.services import Services
-from bot.store import checks
+from bot.store import alerts
 
 CHECK = "jobs_stuck"
-_LABEL = "stuck jobs"
 _MANY = 100
 
 
-def look(services: Services) -> list[Observation]:
-    """Return what is seen of each job type whose workers beat; while none does, the workers' own alert has its jobs."""
-    with services.db.read() as tx:
-        catalog, beats = looking.look(services, tx)
-        held = {} if catalog.hidden else looking.held_by_the_dead(services, tx)
-        now = tx.now
+def look(services: Services) -> tuple[list[Observation], str]:
+    """Return what is seen of each job type, and why nothing can be; while none of its workers beats, their own alert has it."""
+    try:
+        with services.db.read() as tx:
+            catalog, beats = looking.look(services, tx)
+            lacking = unseen(catalog)
+            held = {} if lacking else looking.held_by_the_dead(services, tx)
+            told = {labels["job_type"] for labels in alerts.begun_of(tx, CHECK)}
+            now = tx.now
+    except (StatementTimedOut, StatementRefused) as error:
+        return [], error.message
+    if lacking:
+        why = lacking[0].reason
+        return [_seen(job_type, 0, now, why) for job_type in sorted(told)], why
     online = [census.worker_type for census in beats.types if census.online]
-    known = {name for worker in services.config.workers for name in worker.serves if "*" not in name} | set(held)
-    return [
+    named = {name for worker in services.config.workers for name in worker.serves if "*" not in name}
+    seen = [
         _seen(job_type, held.get(job_type, 0), now)
-        for job_type in sorted(known)
+        for job_type in sorted(named | set(held) | told)
         if any(name in online for name in services.config.serving_types(job_type, online))
     ]
+    return seen, ""
 
 
-def _seen(job_type: str, count: int, now: datetime) -> Observation:
+def _seen(job_type: str, count: int, now: datetime, unknown: str = "") -> Observation:
+    reason = f"{count} held by workers that are gone" if count else "none is held by a dead worker"
     return Observation(
         check=CHECK,
         labels={"job_type": job_type},
-        status=Status.BAD if count else Status.OK,
+        status=Status.UNKNOWN if unknown else Status.BAD if count else Status.OK,
         started_at=now,
-        evidence={
-            "label": f"{job_type} jobs",
-            "reason": f"{count} held by workers that are gone" if count else "none is held by a dead worker",
-        },
+        evidence={"label": f"{job_type} jobs", "reason": unknown or reason},
         severity="critical" if count >= _MANY else "warning",
     )
-
-
-def watch(services: Services) -> None:
-    """Let what is seen act on its alerts; three looks in a row that could not tell are an alert too."""
-    try:
-        seen = look(services)
-    except (StatementTimedOut, StatementRefused) as error:
-        blindness.blind(services, CHECK, _LABEL, error.message, severity="warning")
-        return
-    with services.db.write() as tx:
-        for item in seen:
-            alerts.observe(services, tx, item)
-        checks.saw(tx, CHECK, services.config.timing.dead_after)
-        blindness.see_again(services, tx, CHECK, _LABEL)

@@ -99,6 +99,11 @@ def list_open(tx: Tx) -> list[Alert]:
     return tx.rows(Alert, SQL["list_open"])
 
 
+def begun_of(tx: Tx, check: str) -> list[Mapping[str, str]]:
+    """Return the labels of a check's alerts that are not resolved, announced or not."""
+    return [row["labels"] for row in tx.records(SQL["begun_of"], check=check)]
+
+
 def came_between(tx: Tx, began: datetime, ended: datetime) -> list[Alert]:
     """Return the alerts that began between two moments, those still open first."""
     return tx.rows(Alert, SQL["came_between"], began=began, ended=ended)

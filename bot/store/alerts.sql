@@ -35,6 +35,10 @@ FROM ops.chatops_alert
 WHERE state IN ('firing', 'resolving')
 ORDER BY acked_at IS NOT NULL, fired_at, id;
 
+-- name: begun_of
+-- What the alerts of one check that are not resolved are about, announced or not.
+SELECT labels FROM ops.chatops_alert WHERE check_id = %(check)s AND state <> 'resolved';
+
 -- name: last_resolved
 -- The alert that was resolved last.
 SELECT id, fingerprint, check_id, labels, scenario, state, severity, version, started_at, pending_since, fired_at,

@@ -129,9 +129,9 @@ SELECT (SELECT count(*) FROM reset)::integer AS reset,
              ORDER BY ordinal) AS moved;
 
 -- name: count_waiting
--- Of the jobs a run reset: how many, and how many nobody has picked up yet.
+-- Of the jobs a run reset: how many, and how many nobody has picked up yet; those that were paused wait too.
 SELECT count(*)::integer AS total,
-       count(*) FILTER (WHERE j.status = 'pending' AND j.attempts = t.attempts)::integer AS waiting
+       count(*) FILTER (WHERE j.status::text IN ('pending', 'paused') AND j.attempts = t.attempts)::integer AS waiting
 FROM ops.chatops_plan_target AS t
 JOIN ops.chatops_run AS r ON r.id = t.plan_id
 LEFT JOIN ops.job_queue AS j

@@ -7,10 +7,11 @@ import pytest
 from bot.domain.configuration import DEFAULT_VENDORS
 from bot.domain.messages import PlanCard, PlanFace, VerifyReport
 from bot.errors import ConflictError
-from bot.operations import alerts, checks, doctor, plans, runs, stuck_jobs, verifying
+from bot.operations import alerts, checks, detection, doctor, plans, runs, status, stuck_jobs, verifying
 from bot.operations.issuing import Place
 from bot.operations.kinds import pause as steps
 from bot.operations.services import Services
+from bot.store import alerts as stored
 from tests.support.jobs import ALIVE, Target
 from tests.support.product import ADA, CONFIG, INCIDENTS, product
 
@@ -95,15 +96,42 @@ def test_what_a_dead_worker_left_is_seen_after_its_type_came_back(bot_dsn: str, 
             assert isinstance(report, VerifyReport)
             assert ("jobs", "not yet") in [(line.name, line.verdict) for line in report.lines]
             assert [
-                item.status.value for item in stuck_jobs.look(services) if item.labels["job_type"] == target.job_type
+                item.status.value for item in stuck_jobs.look(services)[0] if item.labels["job_type"] == target.job_type
             ] == ["bad"]
             for _ in range(3):
-                stuck_jobs.watch(services)
+                detection.watch(services, stuck_jobs.CHECK)
             assert "stuck" in str(alerts.list_open(services))
             target.complete(jobs)
-            assert all(item.status.value == "ok" for item in stuck_jobs.look(services))
+            assert all(item.status.value == "ok" for item in stuck_jobs.look(services)[0])
         lines = checks.run_all(services).lines
         assert {line.check for line in lines} >= {"worker_heartbeat", "migration_blocked", "jobs_stuck"}
+
+
+@pytest.mark.parametrize("target_schema", ["deployed"])
+def test_stuck_jobs_are_seen_until_they_are_well(bot_dsn: str, target: Target) -> None:
+    """Of a type that no list names: hidden rows end nothing and say nothing of it; a look that sees none ends it."""
+    target.worker("enforcement_engine-gone", worker_type="enforcement_engine")
+    target.worker("enforcement_engine-here", silent_seconds=1, worker_type="enforcement_engine")
+    jobs = target.stuck(2, owner="enforcement_engine-gone", job_type="enforcement_generate_packet")
+    timing = replace(QUICK.timing, keep_firing_for=QUICK.timing.pending_for)
+    with product(bot_dsn, replace(QUICK, timing=timing)) as services:
+
+        def looked(times: int) -> list[tuple[str, bool]]:
+            for _ in range(times):
+                detection.watch(services, stuck_jobs.CHECK)
+            with services.db.read() as tx:
+                return [(alert.check_id, bool(alert.evidence.get("hidden"))) for alert in stored.list_open(tx)]
+
+        assert looked(2) == [("jobs_stuck", False)]
+        target.connection.execute("DROP POLICY chatops_queue ON ops.job_queue")
+        assert looked(5) == [("jobs_stuck", True), ("check_blind", False)]
+        assert ("jobs_stuck", "unknown") in [(line.check, line.status) for line in checks.run_all(services).lines]
+        card = status.read(services)
+        assert (card.blind, card.queue.stuck, card.has_findings) == ("hidden", None, True), "a worker that beats is no queue"
+        target.connection.execute("CREATE POLICY chatops_queue ON ops.job_queue USING (true)")
+        assert looked(2) == [("jobs_stuck", False)]
+        target.complete(jobs)
+        assert looked(3) == []
 
 
 def test_the_other_environments_tables_refuse_changes(services: Services, target: Target) -> None:

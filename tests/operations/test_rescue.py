@@ -45,6 +45,25 @@ def test_the_whole_ladder(services: Services, target: Target) -> None:
     assert audit.verify(services).broken_at is None
 
 
+def test_what_is_paused_or_hidden_has_not_recovered(services: Services, target: Target) -> None:
+    """Jobs that were reset and then paused still wait; those that cannot be seen any more are not known."""
+    target.worker()
+    target.stuck(3)
+    card = make(services)
+    plans.confirm(services, card.key, ADA, secret=card.secret)
+    runs.perform_due(services)
+    if target.has_worker_id:
+        target.connection.execute("DROP POLICY chatops_queue ON ops.job_queue")
+    else:
+        target.connection.execute("UPDATE ops.job_queue SET status = 'paused'")
+    assert proofs.watch(services) == 0
+    target.connection.execute("UPDATE ops.chatops_run SET proof_until = now() - interval '1 second'")
+    assert proofs.watch(services) == 1
+    decided = plans.card(services, card.key)
+    assert isinstance(decided, PlanCard)
+    assert decided.face is (PlanFace.PROOF_UNKNOWN if target.has_worker_id else PlanFace.NO_EFFECT)
+
+
 def test_only_what_still_qualifies_is_touched(services: Services, target: Target) -> None:
     """Of ten planned, three finish and five new ones appear: exactly seven change (scenario 19)."""
     target.worker()
