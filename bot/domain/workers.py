@@ -63,6 +63,8 @@ class SourceVerdict:
     """`heartbeats`, `view` or `api`."""
     verdict: str
     detail: str = ""
+    answered: bool = True
+    """Whether it said anything, be it that it cannot tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,8 +141,8 @@ def _observation(
 
 
 def _api(services: Services, verdicts: Mapping[str, SourceVerdict]) -> None:
-    """Three failed probes in a row are an alert; an API that answers "cannot tell" has answered."""
-    failed = all(item.verdict == "unknown" and item.detail != "the API cannot tell" for item in verdicts.values())
+    """Three probes in a row without an answer are an alert; an API that answers "cannot tell" has answered."""
+    failed = not any(item.answered for item in verdicts.values())
     detail = next((item.detail for item in verdicts.values()), "")
     with services.db.write() as tx:
         row = checks.failed_in_a_row(tx, "api_health", failed=failed)

@@ -43,7 +43,9 @@ def _look(services: Services, work: Work) -> Proof:
         return work.kind.prove(services, work)
     except StoreUnavailable:
         raise
-    except BotError:
+    except Exception as error:  # one run that cannot be looked at must not stop the others
+        if not isinstance(error, BotError):
+            services.log.exception("proof_failed run=%s", work.run.id)
         return Proof(left=1, total=1, unknown=True)
 
 

@@ -3,14 +3,14 @@
 `ok: false` comes with HTTP 200 and means "cannot tell"; so do a timeout, a 5xx and a shape we do not know.
 """
 
-import json
 import time
 from collections.abc import Mapping
 
 import httpx
 
 from bot.domain.workers import SourceVerdict
-from bot.targets.bounded import body, client
+from bot.errors import TargetUnavailable
+from bot.targets.bounded import body, client, read_json
 
 TIMEOUT_SECONDS = 2.0
 _PATH = "/api/v1/system/status"
@@ -30,31 +30,37 @@ class StatusApi:
 
     def worker_verdicts(self) -> Mapping[str, SourceVerdict]:
         """Return online, offline or unknown by worker type; never raises for what the API does."""
-        data, why = self._data()
-        return {name: self._verdict(data, field, why) for name, field in _FIELDS.items()}
+        try:
+            data = self._data()
+        except TargetUnavailable as error:
+            silent = SourceVerdict(source="api", verdict="unknown", detail=error.message, answered=False)
+            return dict.fromkeys(_FIELDS, silent)
+        return {name: _verdict(data.get(field)) for name, field in _FIELDS.items()}
 
-    def _data(self) -> tuple[Mapping[str, object], str]:
+    def _data(self) -> Mapping[str, object]:
+        """Return what the API says of the workers; nothing where it says that it cannot tell.
+
+        Raises:
+            TargetUnavailable: no answer, or none that is known here.
+        """
         until = time.monotonic() + TIMEOUT_SECONDS
         try:
             with self._client.stream("GET", _PATH) as answer:
                 answer.raise_for_status()
-                content = json.loads(body(answer, until=until))
+                content = read_json(body(answer, until=until))
         except httpx.HTTPStatusError as error:
-            return {}, f"HTTP {error.response.status_code}"
+            raise TargetUnavailable(f"HTTP {error.response.status_code}") from None
         except httpx.HTTPError:
-            return {}, "no answer"
+            raise TargetUnavailable("no answer") from None
         except ValueError:
-            return {}, "not JSON, too long or too slow"
+            raise TargetUnavailable("not JSON, too long or too slow") from None
         if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
-            return {}, "unknown shape"
-        if content.get("ok") is not True or content.get("degraded"):
-            return {}, "the API cannot tell"
-        return content["data"], ""
+            raise TargetUnavailable("unknown shape")
+        return content["data"] if content.get("ok") is True and not content.get("degraded") else {}
 
-    @staticmethod
-    def _verdict(data: Mapping[str, object], field: str, why: str) -> SourceVerdict:
-        part = data.get(field)
-        said = part.get("status") if isinstance(part, dict) else None
-        if said in ("online", "offline"):
-            return SourceVerdict(source="api", verdict=str(said))
-        return SourceVerdict(source="api", verdict="unknown", detail=why)
+
+def _verdict(part: object) -> SourceVerdict:
+    said = part.get("status") if isinstance(part, dict) else None
+    if said in ("online", "offline"):
+        return SourceVerdict(source="api", verdict=str(said))
+    return SourceVerdict(source="api", verdict="unknown", detail="the API cannot tell")

@@ -1,9 +1,11 @@
 """What we ask others with, and what we read of their answers (§17, G8): neither too long nor too slow; httpx has no such limits."""
 
+import json
 import ssl
 import time
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import httpx
 
@@ -39,3 +41,15 @@ def body(answer: httpx.Response, *, until: float, most: int = MEBIBYTE) -> bytes
         if len(found) > most or time.monotonic() > until:
             raise ValueError("no answer of this size or speed is read")
     return found
+
+
+def read_json(text: bytes) -> Any:
+    """Return what a body says.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None

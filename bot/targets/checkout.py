@@ -4,7 +4,6 @@ A command is a list of words and never a line for a shell. It gets an environmen
 secret of ours is in it, and a process group of its own, which is killed when its time is up or when it has ended.
 """
 
-import json
 import os
 import selectors
 import signal
@@ -22,7 +21,7 @@ import httpx
 
 from bot.domain.gate import Reply
 from bot.errors import TargetRefused, TargetUnavailable
-from bot.targets.bounded import body, client
+from bot.targets.bounded import body, client, read_json
 
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """All that a command gets of our environment."""
@@ -196,10 +195,10 @@ def result_file(path: str) -> tuple[Mapping[str, Any], datetime]:
     file = Path(path)
     try:
         written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-        content = json.loads(file.read_bytes()[:_MOST_BYTES])
+        content = read_json(file.read_bytes()[:_MOST_BYTES])
     except OSError as error:
         raise TargetUnavailable(f"the result file cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise TargetRefused("the result file is not JSON") from error
     if not isinstance(content, dict):
         raise TargetRefused("the result file is no JSON object")
@@ -235,7 +234,7 @@ def ask(base_url: str, path: str, seconds: float) -> Reply:
 
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
+        content = read_json(body)
+    except ValueError:
         return {}
     return content if isinstance(content, dict) else {}

@@ -5,11 +5,11 @@ under HTTP 200; a mutation that got no answer may have happened and is never sen
 vendor's sentence goes into an error.
 """
 
-import json
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
@@ -18,7 +18,7 @@ import httpx
 
 from bot.domain.platform import Deployment, LogLine, ServiceState
 from bot.errors import OutcomeUnknown, TargetRefused, TargetUnavailable
-from bot.targets.bounded import MEBIBYTE, body, client
+from bot.targets.bounded import MEBIBYTE, body, client, read_json
 
 READ_SECONDS = 10.0
 CHANGE_SECONDS = 75.0
@@ -41,6 +41,15 @@ def operations() -> Mapping[str, str]:
     """Return every operation text by its name."""
     text = files("bot.targets").joinpath("railway.graphql").read_text(encoding="utf-8")
     return {found["name"]: found[0] for found in _OPERATION.finditer(text)}
+
+
+@contextmanager
+def _of_known_shape() -> Iterator[None]:
+    """Let an answer in which something is missing, or is of another kind, be no answer."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise TargetUnavailable("Railway answered in a shape that is not known here") from None
 
 
 class Railway:
@@ -68,6 +77,7 @@ class Railway:
         """Close the connections."""
         self._client.close()
 
+    @_of_known_shape()
     def state(self, service: str, service_id: str = "") -> ServiceState:
         """Return what runs of a service now.
 
@@ -91,6 +101,7 @@ class Railway:
             url=f"https://railway.com/project/{project}/service/{found_id}?environmentId={environment}",
         )
 
+    @_of_known_shape()
     def logs(self, deployment_id: str, most: int, since: datetime | None = None) -> tuple[LogLine, ...]:
         """Return the newest lines of a deployment, oldest first.
 
@@ -102,11 +113,13 @@ class Railway:
         lines = data.get("deploymentLogs") or []
         return tuple(_line(item) for item in lines[-max(1, most) :])
 
+    @_of_known_shape()
     def diagnosis(self, deployment_id: str) -> bool:
         """Say whether Railway itself has a diagnosis of a deployment; its text is not read."""
         data = self._read("DeploymentDiagnosis", id=deployment_id)
         return bool((data.get("deployment") or {}).get("diagnosis"))
 
+    @_of_known_shape()
     def variable(self, service_id: str, name: str) -> str | None:
         """Return the value of one variable; all others are dropped here, unseen."""
         project, environment = self._where()
@@ -134,6 +147,7 @@ class Railway:
         values = {"projectId": project, "environmentId": environment, "serviceId": service_id}
         self._change("SetVariable", input={**values, "name": name, "value": value})
 
+    @_of_known_shape()
     def _where(self) -> tuple[str, str]:
         with self._lock:
             if not all(self._scope):
@@ -197,7 +211,7 @@ def _body(answer: httpx.Response, until: float) -> bytes:
 def _data(name: str, answer: httpx.Response, text: bytes) -> dict[str, Any]:
     """Return the data of an answer; the body decides, whatever the status (reference 1.1)."""
     try:
-        found = json.loads(text)
+        found = read_json(text)
     except ValueError:
         found = None
     errors = found.get("errors") if isinstance(found, dict) else None

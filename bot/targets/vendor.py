@@ -1,6 +1,5 @@
 """A vendor's endpoint and status page, asked with short deadlines and believed with care."""
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from datetime import timedelta
 import httpx
 
 from bot.domain.vendor import Answer, read_page
-from bot.targets.bounded import body, client
+from bot.targets.bounded import body, client, read_json
 
 SECONDS = 5.0
 _STEPS = 3
@@ -57,7 +56,7 @@ class HttpProbe:
             with self._asked(url) as answer:
                 if answer.status_code != httpx.codes.OK:
                     return Answer(verdict="unknown", detail=f"the page answers {answer.status_code}")
-                return read_page(json.loads(body(answer, until=until)))
+                return read_page(read_json(body(answer, until=until)))
         except (httpx.HTTPError, *_NO_ADDRESS, ValueError):
             return Answer(verdict="unknown", detail="the page cannot be read")
 

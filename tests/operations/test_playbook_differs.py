@@ -27,6 +27,8 @@ from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer
 from bot.sandbox.serving import Served
 from bot.settings import load
+from bot.store import alerts as alerts_of
+from bot.store import checks as checks_of
 from bot.targets.api import StatusApi
 from tests.support.jobs import ALIVE, Target
 from tests.support.product import ADA, CONFIG, INCIDENTS, NAMES, product
@@ -37,10 +39,10 @@ ENFORCEMENT = "enforcement_engine"
 
 @contextmanager
 def api(answer: object, code: int = 200) -> Iterator[StatusApi]:
-    """Give a client of a status endpoint that answers this, over the network."""
+    """Give a client of a status endpoint that answers this, or too deep a list, over the network."""
 
     async def say(_request: object) -> Response:
-        return JSONResponse(answer, code)
+        return JSONResponse(answer, code) if answer is not None else Response("[" * 200_000)
 
     served = Served(Starlette(routes=[Route("/api/v1/system/status", say)]), "api").start()
     client = StatusApi(served.url, "key")
@@ -70,6 +72,29 @@ def test_row_07_the_api_has_an_envelope_and_three_states(answer: object, code: i
     """`data.ingest_worker.status`, not `ingest_status`; a 200 with `ok: false` is unknown, never offline."""
     with api(answer, code) as client:
         assert client.worker_verdicts()["ingest_processor"].verdict == said
+
+
+@pytest.mark.parametrize(
+    ("answer", "fires"),
+    [
+        ({"ok": True, "data": {"ingest_worker": {"status": "unknown"}}}, False),
+        ({"ok": False, "degraded": True, "data": {}}, False),
+        ({"ingest_status": "offline"}, True),
+        (None, True),
+    ],
+)
+@pytest.mark.parametrize("target_schema", ["deployed"])
+def test_row_07_an_api_that_cannot_tell_has_answered(services: Services, answer: object, fires: bool) -> None:
+    """`unknown` with a 200 is an answer, however often; what is no answer, or nested without end, is a failed probe."""
+    with api(answer) as client:
+        asking = replace(services, api=client)
+        for _ in range(4):
+            with services.db.write() as tx:
+                checks_of.make_due(tx, ["api_health"])
+            checks.run_due(asking)
+    with services.db.read() as tx:
+        begun = alerts_of.begun_of(tx, "api_health")
+    assert bool(begun) is fires
 
 
 def test_row_08_degraded_and_alive_is_said_apart(services: Services, target: Target) -> None:

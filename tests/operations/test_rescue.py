@@ -1,8 +1,13 @@
 """Preview, confirm, effect, proof: the ladder of a rescue, on both target schemas."""
 
+from dataclasses import replace
+
+import pytest
+
 from bot.domain.messages import NothingStuck, Notice, PlanCard, PlanFace
 from bot.operations import audit, plans, proofs, runs
 from bot.operations.issuing import Place
+from bot.operations.kinds import KINDS
 from bot.operations.services import Services
 from tests.support.jobs import Target
 from tests.support.product import ADA, BEN, INCIDENTS
@@ -45,8 +50,10 @@ def test_the_whole_ladder(services: Services, target: Target) -> None:
     assert audit.verify(services).broken_at is None
 
 
-def test_what_is_paused_or_hidden_has_not_recovered(services: Services, target: Target) -> None:
-    """Jobs that were reset and then paused still wait; those that cannot be seen any more are not known."""
+def test_what_is_paused_or_hidden_has_not_recovered(
+    services: Services, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs that were reset and then paused still wait; those that cannot be seen are not known; a look that breaks is no end."""
     target.worker()
     target.stuck(3)
     card = make(services)
@@ -56,6 +63,9 @@ def test_what_is_paused_or_hidden_has_not_recovered(services: Services, target: 
         target.connection.execute("DROP POLICY chatops_queue ON ops.job_queue")
     else:
         target.connection.execute("UPDATE ops.job_queue SET status = 'paused'")
+    with monkeypatch.context() as patch:
+        patch.setitem(KINDS, "rescue", replace(KINDS["rescue"], prove=lambda *_: {}["of another shape"]))
+        assert proofs.watch(services) == 0
     assert proofs.watch(services) == 0
     target.connection.execute("UPDATE ops.chatops_run SET proof_until = now() - interval '1 second'")
     assert proofs.watch(services) == 1

@@ -162,6 +162,21 @@ def test_an_answer_to_a_read_is_never_unknown() -> None:
             client.variable("s", "NAME")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"data": {"deploymentLogs": [{"timestamp": "yesterday", "message": "x"}]}}',
+        '{"data": {"deploymentLogs": [{"message": "x"}]}}',
+        '{"data": {"deploymentLogs": {"0": "x"}}}',
+        "[" * 200_000,
+    ],
+)
+def test_an_answer_of_another_shape_is_none(body: str) -> None:
+    """A moment that is none, a field that is missing, another kind, no end: not available, and no fault of ours."""
+    with answering(200, body) as client, pytest.raises(TargetUnavailable):
+        client.logs("d-1", 5)
+
+
 def test_the_deadlines_are_the_references() -> None:
     """Reads 15 s or less, changes 60 to 90 s (reference 1.1)."""
     assert railway.READ_SECONDS <= 15.0
