@@ -31,6 +31,7 @@ LOCK_HELD = timedelta(minutes=30)
 """A retry keeps its lock; the claim takes it again only after this (target-system 1.5, 2026-11)."""
 _LOOK_AT = 5000
 _WORKERS = 500
+_LATELY = timedelta(hours=1)
 NEXT = 10
 """Waiting jobs shown unless more are asked for."""
 
@@ -40,14 +41,14 @@ def _cannot_see(services: Services, tx: Tx) -> Message | None:
 
 
 def workers(services: Services) -> Message:
-    """Return every worker that beat lately, with the jobs it holds and what its type finished in 15 min."""
+    """Return every worker that beat lately or is expected, with the jobs it holds and what its type finished in 15 min."""
     config = services.config
     with services.db.read() as tx:
         unseen = _cannot_see(services, tx)
         if unseen:
             return unseen
         features = services.catalog.get(tx).features
-        rows = _of_late(services, tx.records(BEATS["workers"], features, seconds=3600.0, most=_WORKERS))
+        rows = _of_late(services, tx, features)
         held = {row["worker_id"]: row["held"] for row in tx.records(BEATS["held"])} if "worker_id" in features else None
         finished = _finished(services, tx, features)
         waiting = {
@@ -68,13 +69,15 @@ def workers(services: Services) -> Message:
     )
 
 
-def _of_late(services: Services, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the workers that beat shortly before the newest of their type; ids that were replaced are gone."""
-    recent = max(services.config.timing.dead_after, services.config.timing.offline_after)
-    newest: dict[str, datetime] = {}
-    for row in rows:
-        newest[row["worker_type"]] = max(row["last_seen_at"], newest.get(row["worker_type"], row["last_seen_at"]))
-    return [row for row in rows if newest[row["worker_type"]] - row["last_seen_at"] <= recent]
+def _of_late(services: Services, tx: Tx, features: frozenset[str]) -> list[dict[str, Any]]:
+    """Return the workers to be shown; an expected type of which none ever beat is a row without a worker."""
+    timing, expected = services.config.timing, services.config.expected_types
+    recent = max(timing.dead_after, timing.offline_after).total_seconds()
+    values = {"now": tx.now, "seconds": _LATELY.total_seconds(), "recent_seconds": recent, "most": _WORKERS}
+    rows = tx.records(BEATS["workers"], features, expected=list(expected), **values)
+    never = set(expected) - {row["worker_type"] for row in rows}
+    absent = {"worker_id": "", "last_seen_at": None, "status": "never seen"}
+    return rows + [{**absent, "worker_type": name} for name in sorted(never)]
 
 
 def _finished(services: Services, tx: Tx, features: frozenset[str]) -> dict[str, int]:
@@ -89,14 +92,14 @@ def _finished(services: Services, tx: Tx, features: frozenset[str]) -> dict[str,
 
 
 def _worker(services: Services, now: datetime, row: Mapping[str, Any], held: Mapping[str, int] | None) -> ListedWorker:
-    silent = now - row["last_seen_at"]
+    silent = now - row["last_seen_at"] if row["last_seen_at"] else None
     return ListedWorker(
         worker_id=row["worker_id"],
         worker_type=row["worker_type"],
         label=services.config.label(row["worker_type"]),
         status=row["status"],
-        online=row["status"] == "running" and silent < services.config.timing.offline_after,
-        silent_for=max(silent, timedelta(0)),
+        online=silent is not None and row["status"] == "running" and silent < services.config.timing.offline_after,
+        silent_for=max(silent, timedelta(0)) if silent is not None else None,
         jobs_held=None if held is None else held.get(row["worker_id"], 0),
     )
 

@@ -1,8 +1,8 @@
 -- name: census
 -- Each worker type: workers of late, how many are online, newest heartbeats, the ten longest silent.
 WITH beat AS (
-    SELECT worker_id::text AS worker_id, worker_type::text AS worker_type, last_seen_at,
-           status::text AS status,  -- if heartbeat_status
+    SELECT coalesce(worker_id::text, 'no id') AS worker_id, coalesce(worker_type::text, 'no type') AS worker_type, last_seen_at,
+           coalesce(status::text, 'no status') AS status,  -- if heartbeat_status
            'running' AS status,  -- unless heartbeat_status
            max(last_seen_at) OVER (PARTITION BY worker_type) AS newest
     FROM ops.worker_heartbeats
@@ -39,14 +39,14 @@ GROUP BY worker_id;
 
 -- name: held_by_type
 -- Jobs in processing by job type, where jobs carry no worker id.
-SELECT job_type::text AS job_type, count(*)::integer AS held
+SELECT coalesce(job_type::text, 'no type') AS job_type, count(*)::integer AS held
 FROM ops.job_queue
 WHERE status = 'processing'
 GROUP BY job_type;
 
 -- name: workers_of
 -- The type of each worker.
-SELECT worker_id::text AS worker_id, worker_type::text AS worker_type FROM ops.worker_heartbeats
+SELECT worker_id::text AS worker_id, coalesce(worker_type::text, 'no type') AS worker_type FROM ops.worker_heartbeats
 WHERE worker_id::text = ANY (%(ids)s);
 
 -- name: depth
@@ -62,19 +62,26 @@ SELECT ingest_status::text AS ingest_processor, enforcement_status::text AS enfo
 FROM ops.v_system_health;
 
 -- name: workers
--- Every worker that beat lately, newest first by type.
-SELECT worker_id::text AS worker_id, worker_type::text AS worker_type, last_seen_at,
-       status::text AS status  -- if heartbeat_status
-       'running' AS status  -- unless heartbeat_status
-FROM ops.worker_heartbeats
-WHERE last_seen_at > (SELECT max(last_seen_at) FROM ops.worker_heartbeats) - make_interval(secs => %(seconds)s)
+-- Workers that beat shortly before the newest of their type, newest first by type; ids that were replaced are gone, and
+-- so are types that nobody expects and of which none beat lately.
+WITH beat AS (
+    SELECT coalesce(worker_id::text, 'no id') AS worker_id, coalesce(worker_type::text, 'no type') AS worker_type, last_seen_at,
+           coalesce(status::text, 'no status') AS status,  -- if heartbeat_status
+           'running' AS status,  -- unless heartbeat_status
+           max(last_seen_at) OVER (PARTITION BY worker_type) AS newest
+    FROM ops.worker_heartbeats
+)
+SELECT worker_id, worker_type, last_seen_at, status
+FROM beat
+WHERE last_seen_at >= newest - make_interval(secs => %(recent_seconds)s)
+  AND (worker_type = ANY (%(expected)s) OR newest > %(now)s::timestamptz - make_interval(secs => %(seconds)s))
 ORDER BY worker_type, last_seen_at DESC
 LIMIT %(most)s;
 
 -- name: of_types
 -- Workers of some types that beat lately, newest first.
-SELECT worker_id::text AS worker_id, last_seen_at,
-       status::text AS status  -- if heartbeat_status
+SELECT coalesce(worker_id::text, 'no id') AS worker_id, last_seen_at,
+       coalesce(status::text, 'no status') AS status  -- if heartbeat_status
        'running' AS status  -- unless heartbeat_status
 FROM ops.worker_heartbeats
 WHERE worker_type::text = ANY (%(types)s) AND last_seen_at > %(now)s::timestamptz - make_interval(secs => %(seconds)s)

@@ -1,12 +1,12 @@
 -- name: unfinished
 -- Unfinished jobs by type and status; finished ones are never counted here.
-SELECT job_type::text AS job_type, status::text AS status, count(*)::integer AS jobs, min(created_at) AS oldest  -- if created_at
-SELECT job_type::text AS job_type, status::text AS status, count(*)::integer AS jobs, NULL::timestamptz AS oldest  -- unless created_at
+SELECT coalesce(job_type::text, 'no type') AS job_type, status::text AS status, count(*)::integer AS jobs, min(created_at) AS oldest  -- if created_at
+SELECT coalesce(job_type::text, 'no type') AS job_type, status::text AS status, count(*)::integer AS jobs, NULL::timestamptz AS oldest  -- unless created_at
 FROM ops.job_queue
 WHERE status IN ('pending', 'processing', 'paused')  -- if label_paused
 WHERE status IN ('pending', 'processing')  -- unless label_paused
-GROUP BY job_type, status
-ORDER BY job_type, status;
+GROUP BY 1, 2
+ORDER BY 1, 2;
 
 -- name: failed_lately
 -- Jobs that failed in the last 24 hours.
@@ -17,7 +17,7 @@ WHERE status = 'failed'
 
 -- name: states
 -- Unfinished jobs by type and by what keeps them: due, delayed by next_run_at, held by a fresh lock, paused by us.
-SELECT j.job_type::text AS job_type,
+SELECT coalesce(j.job_type::text, 'no type') AS job_type,
        CASE WHEN j.status::text = 'processing' THEN 'processing'
             WHEN j.status::text = 'paused' OR p.job_id IS NOT NULL THEN 'paused'
             WHEN j.next_run_at > %(now)s::timestamptz THEN 'delayed'  -- if next_run_at
@@ -35,7 +35,7 @@ ORDER BY 1, 2;
 -- name: next_due
 -- The jobs that would be claimed next, in the order of the claim; then those that wait, with why.
 WITH waiting AS (
-    SELECT j.id::text AS id, j.job_type::text AS job_type, j.attempts, j.locked_at,
+    SELECT j.id::text AS id, coalesce(j.job_type::text, 'no type') AS job_type, coalesce(j.attempts, 0) AS attempts, j.locked_at,
            j.next_run_at,  -- if next_run_at
            NULL::timestamptz AS next_run_at,  -- unless next_run_at
            j.locked_at > %(now)s::timestamptz - interval '30 minutes' AS lock_held,  -- if next_run_at
@@ -55,7 +55,7 @@ LIMIT %(most)s;
 
 -- name: failures
 -- The newest failures of a window; the text goes no further than its class and a short fingerprint.
-SELECT j.id::text AS id, j.job_type::text AS job_type, j.attempts, j.updated_at,
+SELECT j.id::text AS id, coalesce(j.job_type::text, 'no type') AS job_type, coalesce(j.attempts, 0) AS attempts, j.updated_at,
        coalesce(j.last_error, '') AS last_error  -- if last_error
        '' AS last_error  -- unless last_error
 FROM ops.job_queue AS j
@@ -91,14 +91,14 @@ LIMIT %(most)s;
 
 -- name: finished
 -- Jobs completed by type in a window.
-SELECT job_type::text AS job_type, count(*)::integer AS jobs
+SELECT coalesce(job_type::text, 'no type') AS job_type, count(*)::integer AS jobs
 FROM ops.job_queue
 WHERE status::text = 'completed' AND updated_at > %(now)s::timestamptz - make_interval(secs => %(seconds)s)
 GROUP BY job_type;
 
 -- name: by_status
 -- Jobs of some types by status, with the oldest.
-SELECT job_type::text AS job_type, status::text AS status, count(*)::integer AS jobs,
+SELECT job_type::text AS job_type, coalesce(status::text, 'no status') AS status, count(*)::integer AS jobs,
        min(created_at) AS oldest  -- if created_at
        NULL::timestamptz AS oldest  -- unless created_at
 FROM ops.job_queue

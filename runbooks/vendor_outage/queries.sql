@@ -69,7 +69,7 @@ JOIN ops.job_queue AS j
     ON j.id = p.job_id  -- if id_text
     ON j.id::text = p.job_id  -- if id_other
 WHERE p.pause_id = %(pause)s AND p.outcome = 'released' AND p.released_at >= %(since)s::timestamptz
-  AND j.attempts > (p.prior ->> 'attempts')::integer
+  AND coalesce(j.attempts, 0) > coalesce((p.prior ->> 'attempts')::integer, 0)
 GROUP BY 1, 2;
 
 -- name: foreign

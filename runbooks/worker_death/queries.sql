@@ -1,14 +1,14 @@
 -- name: find_stuck
 -- Jobs processing for longer than their limit, oldest first, with what is known of their owner.
 SELECT j.id::text AS id,
-       j.job_type::text AS job_type,
+       coalesce(j.job_type::text, 'no type') AS job_type,
        j.locked_at,
        coalesce(j.started_at, j.locked_at) AS since,  -- if started_at
        j.locked_at AS since,  -- unless started_at
        j.started_at,  -- if started_at
        NULL::timestamptz AS started_at,  -- unless started_at
-       j.attempts,
-       j.max_attempts,  -- if max_attempts
+       coalesce(j.attempts, 0) AS attempts,
+       coalesce(j.max_attempts, %(max_attempts)s::integer) AS max_attempts,  -- if max_attempts
        %(max_attempts)s::integer AS max_attempts,  -- unless max_attempts
        j.next_run_at,  -- if next_run_at
        NULL::timestamptz AS next_run_at,  -- unless next_run_at
@@ -60,9 +60,10 @@ LEFT JOIN ops.worker_heartbeats AS h
 
 -- name: type_beats
 -- The newest heartbeat of each worker type.
-SELECT worker_type::text AS worker_type, max(last_seen_at) AS newest
+SELECT coalesce(worker_type::text, 'no type') AS worker_type, max(last_seen_at) AS newest
 FROM ops.worker_heartbeats
-GROUP BY worker_type;
+WHERE last_seen_at IS NOT NULL
+GROUP BY 1;
 
 -- name: reset_batch
 -- Reset or fail those targets of one batch that still are exactly as the plan pinned them; say which moved on.
@@ -87,7 +88,7 @@ live AS MATERIALIZED (
         ON j.id::text = t.target_id  -- if id_other
     WHERE j.status = 'processing'
       AND j.locked_at IS NOT DISTINCT FROM t.locked_at
-      AND j.attempts = t.attempts
+      AND coalesce(j.attempts, 0) = t.attempts
       AND j.worker_id::text IS NOT DISTINCT FROM t.worker_id  -- if worker_id
       AND NOT EXISTS (
           SELECT FROM ops.worker_heartbeats AS h
@@ -131,7 +132,7 @@ SELECT (SELECT count(*) FROM reset)::integer AS reset,
 -- name: count_waiting
 -- Of the jobs a run reset: how many, and how many nobody has picked up yet; those that were paused wait too.
 SELECT count(*)::integer AS total,
-       count(*) FILTER (WHERE j.status::text IN ('pending', 'paused') AND j.attempts = t.attempts)::integer AS waiting
+       count(*) FILTER (WHERE j.status::text IN ('pending', 'paused') AND coalesce(j.attempts, 0) = t.attempts)::integer AS waiting
 FROM ops.chatops_plan_target AS t
 JOIN ops.chatops_run AS r ON r.id = t.plan_id
 LEFT JOIN ops.job_queue AS j
@@ -153,7 +154,7 @@ LEFT JOIN ops.job_queue AS j
     ON j.id = t.target_id::integer  -- if id_integer
     ON j.id = t.target_id  -- if id_text
     ON j.id::text = t.target_id  -- if id_other
-    AND j.attempts = t.attempts AND j.locked_at IS NULL
+    AND coalesce(j.attempts, 0) = t.attempts AND j.locked_at IS NULL
     AND j.status::text = CASE WHEN t.disposition = 'reset' THEN 'pending' ELSE 'failed' END
 WHERE t.plan_id = %(run)s AND t.ordinal <= r.done_to AND t.ordinal <> ALL (r.moved)
   AND t.disposition IN ('reset', 'fail_exhausted', 'fail_poison');
@@ -176,7 +177,7 @@ free AS MATERIALIZED (
         ON j.id = t.target_id::integer  -- if id_integer
         ON j.id = t.target_id  -- if id_text
         ON j.id::text = t.target_id  -- if id_other
-    WHERE j.attempts = t.attempts AND j.locked_at IS NULL
+    WHERE coalesce(j.attempts, 0) = t.attempts AND j.locked_at IS NULL
       AND j.status::text = CASE WHEN t.disposition = 'reset' THEN 'pending' ELSE 'failed' END
     FOR UPDATE OF j SKIP LOCKED
 )

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.configuration import DEFAULT_VENDORS
-from bot.domain.messages import PlanCard, PlanFace, VerifyReport
+from bot.domain.messages import CannotPlan, PlanCard, PlanFace, VerifyReport, WorkerList
 from bot.errors import ConflictError
-from bot.operations import alerts, checks, detection, doctor, plans, runs, status, stuck_jobs, verifying
+from bot.operations import alerts, checks, detection, doctor, plans, proofs, queues, runs, status, stuck, stuck_jobs, verifying
 from bot.operations.issuing import Place
 from bot.operations.kinds import pause as steps
 from bot.operations.services import Services
 from bot.store import alerts as stored
+from tests.support.danger import shown
 from tests.support.jobs import ALIVE, Target
 from tests.support.product import ADA, CONFIG, INCIDENTS, product
 
@@ -22,6 +23,8 @@ QUICK = replace(
         CONFIG.timing, check_interval=CONFIG.timing.second_look * 0, pending_for=CONFIG.timing.second_look * 0
     ),
 )
+
+_EMPTIED = ("job_type", "attempts", "max_attempts", "reap_count", "started_at", "created_at")
 
 
 def carried_out(services: Services, step: str, params: dict[str, str]) -> PlanCard:
@@ -134,6 +137,48 @@ def test_stuck_jobs_are_seen_until_they_are_well(bot_dsn: str, target: Target) -
         assert looked(2) == [("jobs_stuck", False)]
         target.complete(jobs)
         assert looked(3) == []
+
+
+def test_columns_that_hold_nothing_break_no_read(services: Services, target: Target) -> None:
+    """A foreign catalog may leave out type, attempts, limit, status or heartbeat: such a job is nobody's, the others go on."""
+    jobs = target.stuck(3)
+    target.worker()
+    for table, names in (("job_queue", _EMPTIED), ("worker_heartbeats", ("worker_type", "status", "last_seen_at"))):
+        found = target.connection.execute(
+            "SELECT attname::text FROM pg_attribute WHERE attrelid = %s::regclass AND attname = ANY(%s)",
+            (f"ops.{table}", list(names)),
+        )
+        for (name,) in found.fetchall():
+            target.connection.execute(f"ALTER TABLE ops.{table} ALTER COLUMN {name} DROP NOT NULL".encode())
+            if name not in ("job_type", "last_seen_at"):
+                target.connection.execute(f"UPDATE ops.{table} SET {name} = NULL".encode())
+    target.connection.execute("UPDATE ops.job_queue SET job_type = NULL WHERE id::text = %s", (jobs[0],))
+    target.connection.execute("INSERT INTO ops.worker_heartbeats (worker_id, last_seen_at) VALUES ('none-1', NULL)")
+    target.worker(silent_seconds=600)
+    checks.run_all(services)
+    card = status.read(services)
+    assert (card.queue.stuck, card.queue.stuck_dead) == (3, 2)
+    assert "no type" in str(stuck.read(services)) and "no type" in str(queues.workers(services))
+    assert not any(isinstance(read(services), CannotPlan) for read in (queues.queue, queues.failed, queues.ingest))
+    done = carried_out(services, "reset-stuck", {})
+    assert dict(done.result) == {"reset": 2}
+    assert proofs.watch(services) == 0, "they wait to be picked up"
+    assert carried_out(services, "undo", plans.undo_params(services, done.key)).result["put_back"] == 2
+
+
+def test_an_expected_type_is_never_left_out(services: Services, target: Target) -> None:
+    """Silent for hours, or never seen: it is offline, never missing; who is expected nowhere and long gone is."""
+    target.worker(ALIVE, silent_seconds=7200)
+    target.worker("simplicity-1", silent_seconds=7200, worker_type="simplicity_ingest_worker")
+    target.worker("other-1", silent_seconds=1, worker_type="other")
+    found = queues.workers(services)
+    assert isinstance(found, WorkerList)
+    assert [(item.worker_type, item.online) for item in found.workers] == [
+        ("ingest_processor", False),
+        ("enforcement_engine", False),
+        ("other", True),
+    ]
+    assert "never seen" in shown(found) and "All well" not in shown(found)
 
 
 def test_the_other_environments_tables_refuse_changes(services: Services, target: Target) -> None:

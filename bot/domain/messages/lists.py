@@ -17,7 +17,8 @@ class ListedWorker:
     label: str
     status: str
     online: bool
-    silent_for: timedelta
+    silent_for: timedelta | None
+    """None where none of an expected type ever beat: a row without a worker."""
     jobs_held: int | None
 
 
