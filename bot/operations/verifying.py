@@ -9,7 +9,7 @@ from bot.errors import InvalidCommand, TargetError
 from bot.operations import checks, escalations, history, looking, sessions, vendors
 from bot.operations.kinds.variable import shown
 from bot.operations.services import Services
-from bot.store import pauses
+from bot.store import alerts, pauses
 from bot.store.db import Tx
 
 RECOVERED, NOT_YET, UNKNOWN = "recovered", "not yet", "could not tell"
@@ -36,12 +36,16 @@ def read(services: Services, scenario: str) -> Message:
     lines = tuple(_worse(one, two) for one, two in zip(first, second, strict=True))
     with services.db.read() as tx:
         called = escalations.chain_for(services.config, found.scenario, tx.now)
+        steps = [step.id for step in found.steps]
+        episode = alerts.episode(tx, found.scenario, steps, tx.now - services.config.timing.reopen_window)
         well = all(line.verdict == RECOVERED for line in lines)
         return VerifyReport(
             env=services.config.env,
             as_of=tx.now,
             scenario=found.scenario,
             lines=lines,
+            wrong_for=(episode.until or tx.now) - episode.since if episode else None,
+            done_ago=tx.now - episode.done_at if episode and episode.done_at else None,
             next_contact=called[1].who if len(called) > 1 and not well else (),
         )
 

@@ -1,7 +1,7 @@
 """Alerts and what happened to them; every change of state is compared and set on the version."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -82,6 +82,17 @@ class RunLine:
     result: Mapping[str, int]
     proved_at: datetime | None
     ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """What a scenario's alerts say together."""
+
+    since: datetime
+    until: datetime | None
+    """When the last of them was well again."""
+    done_at: datetime | None
+    """When a step last ended that did something about it."""
 
 
 def newest(tx: Tx, fingerprint: str) -> Alert | None:
@@ -174,3 +185,8 @@ def event(tx: Tx, event_id: int) -> Event | None:
 def runs_of(tx: Tx, alert_id: int) -> list[RunLine]:
     """Return the runs made for an alert."""
     return tx.rows(RunLine, SQL["runs_of"], alert_id=alert_id)
+
+
+def episode(tx: Tx, scenario: str, steps: Sequence[str], after: datetime) -> Episode | None:
+    """Return what a scenario's alerts, open or resolved after a moment, say together; None = there are none."""
+    return tx.row(Episode, SQL["episode"], scenario=scenario, steps=list(steps), after=after)

@@ -108,3 +108,15 @@ FROM ops.chatops_run AS r
 JOIN ops.chatops_plan AS p ON p.id = r.id
 WHERE p.alert_id = %(alert_id)s
 ORDER BY r.confirmed_at;
+
+-- name: episode
+-- Since when a scenario's alerts say that something is wrong, until when, and when a step last did something about it.
+SELECT a.since, a.until,
+       (SELECT max(r.ended_at) FROM ops.chatops_run AS r
+        WHERE r.step = ANY(%(steps)s) AND r.state = 'succeeded' AND r.ended_at >= a.since) AS done_at
+FROM (
+    SELECT min(started_at) AS since, CASE WHEN bool_and(resolving_since IS NOT NULL) THEN max(resolving_since) END AS until
+    FROM ops.chatops_alert
+    WHERE scenario = %(scenario)s AND (state IN ('firing', 'resolving') OR (state = 'resolved' AND resolved_at > %(after)s))
+) AS a
+WHERE a.since IS NOT NULL;

@@ -1,5 +1,6 @@
 """What a review found and what must not come back: each named by what went wrong."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -36,6 +37,11 @@ def carried_out(services: Services, step: str, params: dict[str, str]) -> PlanCa
     done = plans.card(services, made.key)
     assert isinstance(done, PlanCard)
     return done
+
+
+def said(services: Services) -> str:
+    """Return what `verify` says of the first scenario."""
+    return shown(verifying.read(services, "worker-death"))
 
 
 def test_a_job_without_a_lock_does_not_break_the_others(services: Services, target: Target) -> None:
@@ -104,8 +110,13 @@ def test_what_a_dead_worker_left_is_seen_after_its_type_came_back(bot_dsn: str, 
             for _ in range(3):
                 detection.watch(services, stuck_jobs.CHECK)
             assert "stuck" in str(alerts.list_open(services))
-            target.complete(jobs)
+            assert "\nNOT WORKING worker-death · dev\n" in said(services)
+            carried_out(services, "reset-stuck", {})
+            [left] = target.stuck(1)
+            assert re.search(r"\nNO EFFECT .*\nNo effect, [\dms ]+ after the last step\n", said(services))
+            target.complete([*jobs, left])
             assert all(item.status.value == "ok" for item in stuck_jobs.look(services)[0])
+            assert re.search(r"\nRECOVERED .*\nRecovered in [\dms ]+\n", said(services))
         lines = checks.run_all(services).lines
         assert {line.check for line in lines} >= {"worker_heartbeat", "migration_blocked", "jobs_stuck"}
 

@@ -636,7 +636,14 @@ def lists() -> list[m.Message]:
         ),
         m.TableReport(env="dev", as_of=NOW, step="failed-by-type", title="Failed jobs", columns=(), rows=()),
         m.VerifyReport(env="dev", as_of=NOW, scenario="worker-death", lines=(line,), next_contact=("U0BEN",)),
-        m.VerifyReport(env="dev", as_of=NOW, scenario="vendor-outage", lines=(replace(line, verdict="recovered"),)),
+        m.VerifyReport(env="dev", as_of=NOW, scenario="worker-death", lines=(line,), done_ago=timedelta(minutes=5)),
+        m.VerifyReport(
+            env="dev",
+            as_of=NOW,
+            scenario="vendor-outage",
+            lines=(replace(line, verdict="recovered"),),
+            wrong_for=timedelta(seconds=130),
+        ),
         m.DoctorReport(
             env="dev",
             as_of=NOW,

@@ -226,7 +226,16 @@ class VerifyReport(Message):
 
     scenario: str
     lines: tuple[VerifyLine, ...]
+    wrong_for: timedelta | None = None
+    """How long it was wrong, or is; None = no alert said so lately."""
+    done_ago: timedelta | None = None
+    """How long ago a step last did something about it."""
     next_contact: tuple[str, ...] = ()
+
+    @property
+    def is_bad(self) -> bool:
+        """Say whether something is seen not to have recovered."""
+        return any(line.verdict == "not yet" for line in self.lines)
 
     @property
     def has_findings(self) -> bool:
