@@ -5,7 +5,19 @@ from collections.abc import Callable, Mapping
 
 from bot.domain import ids
 from bot.domain.messages import Message, Working
-from bot.operations import alerts, approvals, emergency, forms, gate_runs, home, pausing, plans, publishing, runbooks
+from bot.operations import (
+    alerts,
+    approvals,
+    emergency,
+    forms,
+    gate_runs,
+    home,
+    pausing,
+    plans,
+    publishing,
+    runbooks,
+    timeline,
+)
 from bot.operations.declared import UNDO_STEP
 from bot.operations.reads import READS
 from handlers.answers import Asked, notice
@@ -170,6 +182,6 @@ HANDLERS: Mapping[str, Handler] = {
     ids.READ_PLAN: lambda asked: asked.answer(plans.details(asked.services, asked.envelope.value)),
     ids.READ_HELP: lambda asked: asked.answer(help_card(asked, "")),
     ids.READ_RUNBOOK: lambda asked: asked.answer(runbooks.read(asked.services, "", _alert_id(asked))),
-    ids.READ_TIMELINE: lambda asked: asked.answer(alerts.timeline(asked.services, _alert_id(asked) or 0)),
+    ids.READ_TIMELINE: lambda asked: asked.answer(timeline.read(asked.services, _alert_id(asked) or 0)),
 }
 """Presses that do more than plan a step or answer a read."""

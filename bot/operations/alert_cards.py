@@ -28,6 +28,11 @@ def title(alert: Alert) -> str:
     return str(_SAYS["titles"][alert.check_id].format(label=label))
 
 
+def wrong(alert: Alert) -> str:
+    """Return what is wrong, in a word."""
+    return str(_SAYS["wrong"][alert.check_id])
+
+
 def announce_edit(tx: Tx, alert: Alert) -> None:
     """Queue an edit of an alert's card."""
     outbox.enqueue_live(tx, "update", "alert", alert.id, alert.channel, priority=outbox.CRITICAL)
@@ -84,7 +89,7 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         worst_total=max(0, (evidence.get("total") or 0) - (evidence.get("online") or 0)),
         calls=tuple(_call(item) for item in chain if item.done_at),
         next_calls=tuple(_call(item) for item in chain if not item.done_at and not alert.acked_at),
-        steps=tuple(_step(services, item) for item in alerts.runs_of(tx, alert.id)),
+        steps=tuple(step_line(services, item) for item in alerts.runs_of(tx, alert.id)),
         open_plan=_open_plan(services, tx, alert.id),
         scenario=alert.scenario,
         service=services.config.service_of(alert.labels.get("worker_type", "")),
@@ -132,7 +137,8 @@ def _call(item: Escalation) -> Call:
     return Call(who=item.who, label=item.label, at=item.done_at or item.due_at)
 
 
-def _step(services: Services, item: RunLine) -> StepLine:
+def step_line(services: Services, item: RunLine) -> StepLine:
+    """Return a run as the alert's card and its timeline show it."""
     said = _SAYS["runs"]
     proof = said["proofs"][item.proof]
     state = proof if item.state == "succeeded" else said["states"].get(item.state, item.state.replace("_", " "))
@@ -213,7 +219,7 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         event=event.event,
         label=evidence.get("label", alert.check_id),
         at=event.at,
-        word=_SAYS["wrong"][alert.check_id],
+        word=wrong(alert),
         mentions=_people(called) or _people(tuple(who for item in chain[:1] for who in item.who)),
         contacts=tuple(who for who in called if not _ID.match(who) and who != PAGER),
         called=str(event.facts.get("label", "")),

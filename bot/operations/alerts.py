@@ -9,7 +9,7 @@ from bot.domain.actor import Actor, Role
 from bot.domain.alerts import Change, decide, fingerprint, is_unsteady
 from bot.domain.escalation import SELF_CHECK, chain
 from bot.domain.ids import alert_key
-from bot.domain.messages import AlertLine, AlertList, Message, Timeline, TimelineEntry
+from bot.domain.messages import AlertLine, AlertList, Message
 from bot.domain.workers import Status
 from bot.operations import alert_cards, authority, pages
 from bot.operations.services import Services
@@ -354,36 +354,3 @@ def card(services: Services, alert_id: int) -> Message:
         if alert is None:
             return services.notice(tx, "not-found", plan=alert_key(alert_id))
         return alert_cards.build(services, tx, alert)
-
-
-def timeline(services: Services, alert_id: int) -> Message:
-    """Return what happened to an alert and what was done about it, oldest first."""
-    with services.db.read() as tx:
-        alert = alerts.find(tx, alert_id)
-        if alert is None:
-            return services.notice(tx, "not-found", plan=alert_key(alert_id))
-        entries = [_entry(event.at, event.event, event.actor, event.reason) for event in alerts.events(tx, alert_id)]
-        entries += [_run_entry(run) for run in alerts.runs_of(tx, alert_id)]
-        return Timeline(
-            env=services.config.env,
-            as_of=tx.now,
-            key=alert_key(alert_id),
-            label=alert.evidence.get("label", alert.check_id),
-            summary=_summary(alert, tx.now),
-            entries=tuple(sorted(entries, key=lambda entry: entry.at)),
-        )
-
-
-def _entry(at: datetime, event: str, actor: str, reason: str) -> TimelineEntry:
-    who = "" if actor == "dragonfly" else f" by {actor}"
-    return TimelineEntry(at=at, text=f"{event.replace('_', ' ')}{who}", note=reason)
-
-
-def _run_entry(run: alerts.RunLine) -> TimelineEntry:
-    return TimelineEntry(at=run.confirmed_at, text=f"{run.step} {run.id} by {run.actor}: {run.state}", note=run.proof)
-
-
-def _summary(alert: Alert, now: datetime) -> str:
-    ended = alert.resolved_at or now
-    seconds = timedelta(seconds=int((ended - alert.started_at).total_seconds()))
-    return f"{alert.state}, {seconds}"

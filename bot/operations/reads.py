@@ -18,6 +18,7 @@ from bot.operations import (
     sessions,
     status,
     stuck,
+    timeline,
     vendors,
     verifying,
 )
@@ -32,7 +33,7 @@ def _stuck(services: Services, args: Mapping[str, str]) -> Message:
 
 
 def _timeline(services: Services, args: Mapping[str, str]) -> Message:
-    return alerts.timeline(services, parse_alert_key(args["alert"]) or 0)
+    return timeline.read(services, parse_alert_key(args["alert"]) or 0)
 
 
 def _queue(services: Services, args: Mapping[str, str]) -> Message:

@@ -48,7 +48,8 @@ class TerminalRenderer:
         parts = self._engine.blocks(name, values)
         parts.pop("fallback", None)
         parts["head"] = _headline(
-            parts.get("head", "").replace("\n", " "), message.key if isinstance(message, m.PlanCard) else ""
+            parts.get("head", "").replace("\n", " "),
+            message.key if isinstance(message, m.PlanCard | m.AlertCard) else "",
         )
         parts.pop("statement", None)
         statement = (

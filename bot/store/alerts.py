@@ -82,6 +82,7 @@ class RunLine:
     result: Mapping[str, int]
     proved_at: datetime | None
     ended_at: datetime | None
+    record_n: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

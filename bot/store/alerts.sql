@@ -103,7 +103,8 @@ SELECT id, at, event, actor, reason, facts FROM ops.chatops_alert_event WHERE id
 
 -- name: runs_of
 -- The runs made for an alert, oldest first.
-SELECT r.id, r.step, r.state, r.actor, r.confirmed_at, r.rows_affected, r.proof, r.result, r.proved_at, r.ended_at
+SELECT r.id, r.step, r.state, r.actor, r.confirmed_at, r.rows_affected, r.proof, r.result, r.proved_at, r.ended_at,
+       r.record_n
 FROM ops.chatops_run AS r
 JOIN ops.chatops_plan AS p ON p.id = r.id
 WHERE p.alert_id = %(alert_id)s

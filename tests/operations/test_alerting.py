@@ -1,5 +1,7 @@
 """From heartbeats to one alert, on both target schemas, with time told to the database's clock."""
 
+import argparse
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -8,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from bot.cli.alerts import _why
 from bot.domain.messages import AlertCard, AlertFace
 from bot.operations import alerts, checks, escalations
 from bot.operations.services import Services
@@ -114,6 +117,25 @@ def test_it_recovers_on_the_same_card(night: Night) -> None:
     assert night.open() == []
     assert night.card().face is AlertFace.RECOVERED
     assert (night.outbox("post"), night.outbox("reply")) == (1, 1)
+
+
+def test_a_shell_tells_why_and_what_happened(night: Night, capsys: pytest.CaptureFixture[str]) -> None:
+    """`alerts why` shows the card, and below it each event in words: people by name, durations as everywhere."""
+    night.passes(120)
+    alerts.acknowledge(night.services, 1, ADA)
+    why = argparse.Namespace(command="alerts", alert="A1", json=False)
+    assert _why(why, night.services) == 0
+    card, timeline = capsys.readouterr().out.split("Timeline A1 ingest · dev: ")
+    assert card.startswith("ACKNOWLEDGED A1 ingest worker · dev\n")
+    assert "0 of 2 online" in card or "0 of 1 online" in card
+    night.passes(105, ingest="running")
+    assert timeline.startswith("offline 2 m 00 s\n")
+    assert re.search(r" fired; called Ada: bad for long enough\n.* acknowledged by Ada after \d+ s\n", timeline)
+    assert "The record: not looked at yet; no copy outside yet" in timeline
+    assert _why(why, night.services) == 0
+    ended = capsys.readouterr().out
+    assert re.search(r"A1 ingest · dev: offline \d m \d\d s, recovered\n", ended)
+    assert re.search(r" recovered, offline \d m \d\d s: well for long enough\n", ended)
 
 
 def test_6_reopen_clears_ack(night: Night) -> None:

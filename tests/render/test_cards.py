@@ -244,3 +244,10 @@ def test_a_name_is_no_mention() -> None:
     for key in ("cli:<!channel>@laptop", "cli:<@U1>@laptop", "<!here>", "slack:T1/<@U1>"):
         assert "<" not in mention(key)
     assert mention("slack:T1/U0ADA") == "<@U0ADA>"
+
+
+def test_a_long_timeline_keeps_its_end() -> None:
+    """Of more events than a card holds, the newest stay; a terminal shows all of them."""
+    [long] = [message for message in CARDS if isinstance(message, m.Timeline)]
+    assert "recovered, offline 5 m 18 s" in repr(RENDERER.card(long))
+    assert TERMINAL.text(long).count(" fired; called") == 60

@@ -157,11 +157,19 @@ class AlertList(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
-    """One event of an alert's life."""
+    """One event of an alert's life; its words are in `templates/slack/timeline.j2`."""
 
     at: datetime
-    text: str
-    note: str = ""
+    event: str
+    """`began`, `run`, or what happened to the alert."""
+    actor: str = "dragonfly"
+    reason: str = ""
+    who: tuple[str, ...] = ()
+    """Who was called, or is asked."""
+    label: str = ""
+    took: timedelta | None = None
+    step: StepLine | None = None
+    record_n: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,9 +178,17 @@ class Timeline(Message):
 
     key: str
     label: str
-    summary: str
+    word: str
+    """What is wrong, in a word."""
+    state: str
+    """`firing`, `resolving`, `resolved` or `by_hand`."""
+    wrong_for: timedelta
     entries: tuple[TimelineEntry, ...]
     record_n: int | None = None
+    """To which number the record was last seen to add up."""
+    record_at: datetime | None = None
+    copied_n: int = 0
+    copied_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
