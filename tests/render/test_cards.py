@@ -251,3 +251,14 @@ def test_a_long_timeline_keeps_its_end() -> None:
     [long] = [message for message in CARDS if isinstance(message, m.Timeline)]
     assert "recovered, offline 5 m 18 s" in repr(RENDERER.card(long))
     assert TERMINAL.text(long).count(" fired; called") == 60
+
+
+def test_what_cannot_be_seen_is_not_said_to_be_missing() -> None:
+    """While the database is away nobody's heartbeat is said never to have been, and no number of alerts is known."""
+    seen = next(item for item in CARDS if isinstance(item, m.StatusCard) and item.blind == "unreachable")
+    unknown = dataclasses.replace(seen.workers[0], online=None, total=None, newest_heartbeat=None, status="unknown")
+    never = dataclasses.replace(unknown, online=0, total=0, status="bad")
+    away = dataclasses.replace(seen, workers=(unknown,))
+    assert "no heartbeat" not in TERMINAL.text(away)
+    assert "no heartbeat ever" in TERMINAL.text(dataclasses.replace(away, blind="", workers=(never,)))
+    assert "0 alerts" not in repr(RENDERER.card(away))

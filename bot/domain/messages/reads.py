@@ -75,9 +75,7 @@ class StatusCard(Message):
     changes_since: datetime | None = None
     blind: str = ""
     """`hidden` (row security), `unreachable`, or empty."""
-    blind_since: datetime | None = None
     blind_reason: str = ""
-    last_seen_at: datetime | None = None
     reset_possible: bool = False
     reset_why_not: str = ""
     restart: str = ""
