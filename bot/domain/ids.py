@@ -15,6 +15,20 @@ from bot.domain.plan import secret_hash
 
 COMMAND = "/dragonfly"
 METADATA_EVENT = "dragonfly"
+SCOPES = frozenset(
+    {
+        "app_mentions:read",
+        "channels:history",
+        "channels:read",
+        "chat:write",
+        "commands",
+        "groups:history",
+        "groups:read",
+        "usergroups:read",
+        "users:read",
+    }
+)
+"""What the app asks of Slack, as the manifest declares it; a token keeps those it was installed with."""
 
 ACK = "ack:v1"
 RESOLVE = "resolve:v1"
