@@ -1,11 +1,12 @@
 """The composition root of a shell: settings to services. The bot's own process is put together in `bot.process`.
 
-Nothing here imports Slack: a shell works when Slack is away, and starts fast.
+Slack is imported where `doctor` asks it, and nowhere else: a shell works when Slack is away, and starts fast.
 """
 
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 
 from bot.domain.configuration import Configuration
@@ -42,6 +43,19 @@ def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: Non
         dba=database(settings, dba, size=1, wake=wake) if dba else None,
         audit_key=settings.env.dragonfly_audit_key.get_secret_value().encode(),
         wake=wake,
+    )
+
+
+def with_slack(services: Services, env: Environment) -> Services:
+    """Return services that can ask Slack, where its token is set."""
+    from bot.slack.app import client
+    from bot.slack.chat import SlackChat
+
+    token = env.slack_bot_token.get_secret_value()
+    return (
+        replace(services, chat=SlackChat(client(token, env.slack_api_url), env=services.config.env))
+        if token
+        else services
     )
 
 

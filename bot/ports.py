@@ -94,8 +94,8 @@ class Chat(Protocol):
     def link(self, channel: str, ts: str) -> str:
         """Return a message's address, or an empty string while it is not known."""
 
-    def check(self) -> None:
-        """Ask Slack who we are; raises when it does not answer or refuses the token."""
+    def check(self) -> frozenset[str]:
+        """Ask Slack who we are and return our token's scopes; raises when it does not answer or refuses the token."""
 
 
 class Pager(Protocol):

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         found = faults(args.folder)
         tell(args, found, found or ["every runbook is well"])
         return EXIT_FINDINGS if found else EXIT_OK
-    with services() as made:
+    with services(asks_slack=args.command == "doctor") as made:
         return _look(args, made)
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 from tzlocal import get_localzone_name
 
-from bot.bootstrap import build
+from bot.bootstrap import build, with_slack
 from bot.cli.words import in_a_shell
 from bot.domain.actor import Actor, cli_actor
 from bot.domain.messages import CannotPlan, LogReport, Message, Notice, StatusCard
@@ -31,7 +31,7 @@ _FINDS = ("status", "gate", "check", "doctor", "audit")
 
 
 @contextmanager
-def services(*, needs_mode: bool = False) -> Iterator[Services]:
+def services(*, needs_mode: bool = False, asks_slack: bool = False) -> Iterator[Services]:
     """Give the services of a shell, and close them at the end.
 
     Raises:
@@ -39,7 +39,7 @@ def services(*, needs_mode: bool = False) -> Iterator[Services]:
     """
     settings = load(needs_mode=needs_mode)
     set_up(settings.redactor, level=100)
-    made = build(settings)
+    made = with_slack(build(settings), settings.env) if asks_slack else build(settings)
     try:
         yield made
     except (NotAllowed, ChangesOff) as error:

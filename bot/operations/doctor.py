@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from bot.clock import Clock, SystemClock
+from bot.domain.ids import SCOPES
 from bot.domain.messages import DoctorLine, DoctorReport
 from bot.errors import (
     BotError,
@@ -186,14 +187,19 @@ def _team(services: Services) -> Iterator[DoctorLine]:
 
 def _slack(services: Services) -> Iterator[DoctorLine]:
     if services.chat is None:
-        yield _ok("Slack", "not used from a shell")
+        yield _off("Slack", "not asked from this shell", "set SLACK_BOT_TOKEN")
         return
     try:
-        services.chat.check()
-        yield _ok("Slack", "the token is taken")
+        granted = services.chat.check()
     except DeliveryError as error:
         yield _line("Slack", "bad", error.message, "check SLACK_BOT_TOKEN")
         return
+    lacking = sorted(SCOPES - granted)
+    said = f"{len(SCOPES) - len(lacking)} of {len(SCOPES)} scopes"
+    if lacking:
+        yield _line("Slack", "bad", f"{said}; not {', '.join(lacking)}", "reinstall the app with app_manifest.yml")
+    else:
+        yield _ok("Slack", said)
     yield from _channels(services)
 
 

@@ -75,8 +75,8 @@ class SlackChat:
         self.team_id = ""
         self.app_id = ""
 
-    def check(self) -> None:
-        """Ask Slack who we are, and remember it.
+    def check(self) -> frozenset[str]:
+        """Ask Slack who we are, remember it, and return the scopes that our token has.
 
         `auth.test` does not name the app of a bot's token; `bots.info` does (docs.slack.dev, 2026-11).
         """
@@ -87,6 +87,8 @@ class SlackChat:
         self.team_id = str(answer["team_id"])
         self._home = str(answer.get("url", ""))
         self.refused = ""
+        headers = {name.lower(): text for name, text in answer.headers.items()}
+        return frozenset(headers.get("x-oauth-scopes", "").replace(" ", "").split(","))
 
     def _call(self, send: Callable[..., Result], **values: Any) -> Result:
         try:

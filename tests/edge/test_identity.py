@@ -5,14 +5,18 @@ from datetime import datetime
 
 import pytest
 
+from bot.bootstrap import with_slack
 from bot.clock import SystemClock
+from bot.domain.ids import SCOPES
 from bot.domain.timing import PLAYBOOK
 from bot.errors import DeliveryError
 from bot.operations import doctor
+from bot.operations.services import Services
 from bot.process import Bot
 from bot.sandbox.slack.faults import Fault
 from bot.sandbox.slack.people import Channel, User
-from bot.sandbox.slack.server import SlackServer
+from bot.sandbox.slack.server import SlackServer, SlackSettings
+from bot.settings import Environment, SecretStr
 from bot.slack.app import client
 from bot.slack.directory import SlackDirectory
 
@@ -133,6 +137,17 @@ def test_doctor_names_channels_that_are_not_ours_alone(bot: Bot, slack: SlackSer
     lines = {line.name: line for line in doctor.examine(bot.services).lines}
     assert "another organisation is in it" in lines["channel C0INCIDENTS"].detail
     assert lines["security channel"].verdict == "off"
+    assert (lines["Slack"].verdict, lines["Slack"].detail) == ("ok", "9 of 9 scopes")
     told = replace(bot.services, config=replace(bot.services.config, security_channel="C0SECURITY"))
     names = [line.name for line in doctor.examine(told).lines]
     assert "security channel" not in names and "channel C0SECURITY" not in names
+
+
+def test_doctor_names_the_scopes_that_a_token_lacks(services: Services) -> None:
+    """In a shell too, where the token is set; where it is not, nothing is said to be well."""
+    with SlackServer(SlackSettings(scopes=SCOPES - {"usergroups:read"})) as slack:
+        env = Environment(slack_bot_token=SecretStr(slack.settings.bot_token), slack_api_url=slack.api_url)
+        asked = {line.name: line for line in doctor.examine(with_slack(services, env)).lines}["Slack"]
+    assert (asked.verdict, asked.detail) == ("bad", "8 of 9 scopes; not usergroups:read")
+    unasked = {line.name: line.verdict for line in doctor.examine(with_slack(services, Environment())).lines}
+    assert unasked["Slack"] == "off"

@@ -31,7 +31,16 @@ MAY_IMPORT = {
     "bot.logs": GROUND,
     "bot.settings": (*GROUND, "bot.settings"),
     "handlers": (*ADAPTER, "bot.operations", "bot.http.signature", "handlers"),
-    "bot.bootstrap": (*ADAPTER, "bot.operations", "bot.render", "bot.settings", "bot.store", "bot.targets", "runbooks"),
+    "bot.bootstrap": (
+        *ADAPTER,
+        "bot.operations",
+        "bot.render",
+        "bot.settings",
+        "bot.slack",
+        "bot.store",
+        "bot.targets",
+        "runbooks",
+    ),
     "bot.process": ("bot", "handlers"),
     "bot.cli": (
         *ADAPTER,
