@@ -12,7 +12,8 @@ from importlib.metadata import version
 from bot.domain.configuration import Configuration
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
-from bot.settings import Environment, SecretStr, Settings
+from bot.settings import Environment, Settings
+from bot.store.address import require
 from bot.store.db import POOL_SIZE, Database
 from bot.targets.api import StatusApi
 from bot.targets.catalog import CatalogCache
@@ -29,10 +30,9 @@ def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: Non
     config = settings.config
     api = StatusApi(config.api_url, settings.env.dragonfly_api_key.get_secret_value()) if config.api_url else None
     wrong = faults(config.team_runbooks)
-    dba = settings.env.dragonfly_dba_database_url
     return Services(
         config=config,
-        db=database(settings, settings.database_url, wake=wake),
+        db=database(settings, config.database_variable, wake=wake),
         catalog=CatalogCache(config.timing.catalog_age),
         runbooks=load("" if wrong else config.team_runbooks),
         runbook_faults=wrong,
@@ -40,7 +40,9 @@ def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: Non
         api=api,
         platform=_railway(settings.env),
         vendor_probe=HttpProbe(),
-        dba=database(settings, dba, size=1, wake=wake) if dba else None,
+        dba=database(settings, "DRAGONFLY_DBA_DATABASE_URL", size=1, wake=wake)
+        if settings.env.dragonfly_dba_database_url
+        else None,
         audit_key=settings.env.dragonfly_audit_key.get_secret_value().encode(),
         wake=wake,
     )
@@ -60,11 +62,12 @@ def with_slack(services: Services, env: Environment) -> Services:
 
 
 def database(
-    settings: Settings, address: SecretStr, *, size: int = POOL_SIZE, wake: Callable[[str], None] = lambda _what: None
+    settings: Settings, variable: str, *, size: int = POOL_SIZE, wake: Callable[[str], None] = lambda _what: None
 ) -> Database:
-    """Return a pool of connections of this process."""
-    mark, text = stamp(settings.config), address.get_secret_value()
-    return Database(text, size=size, wake=wake, stamp=mark, redact=settings.redactor).open()
+    """Return a pool of connections of this process to the address in a variable."""
+    address = require(getattr(settings.env, variable.lower()).get_secret_value(), variable)
+    mark = stamp(settings.config)
+    return Database(address, size=size, wake=wake, stamp=mark, redact=settings.redactor).open()
 
 
 def stamp(config: Configuration) -> dict[str, str]:

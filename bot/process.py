@@ -85,7 +85,7 @@ class Bot:
         self._monitor = Monitor(monitor.get_secret_value()) if monitor else None
         self.services = replace(self._services(clock or SystemClock()), crash_hook=crash_hook)
         self._urgent = replace(
-            self.services, db=database(settings, settings.database_url, size=_URGENT, wake=self._wake)
+            self.services, db=database(settings, settings.config.database_variable, size=_URGENT, wake=self._wake)
         )
         self._pulse = selfchecks.Pulse(self._urgent, self._said)
         self._slack_fails, self._slack_error = 0, ""
@@ -104,7 +104,7 @@ class Bot:
     def _services(self, clock: Clock) -> Services:
         """Return what a shell has too, and what only a running bot has."""
         env, config = self.settings.env, self.settings.config
-        pager, redact = env.dragonfly_pager_url, self.settings.redactor
+        redact = self.settings.redactor
         return replace(
             build(self.settings, wake=self._wake),
             chat=self.chat,
@@ -113,7 +113,7 @@ class Bot:
             renderer=SlackRenderer(
                 zone=config.zone, names=config.people.names, mode=lambda: self._pulse.mode, redact=redact
             ),
-            pager=HttpPager(pager.get_secret_value(), config.pager) if pager else None,
+            pager=_pager(self.settings),
             count=self.metrics.count,
             plan_key=plan_key(env.slack_bot_token.get_secret_value()),
             beside=self._beside.begin,
@@ -319,3 +319,8 @@ def run_bot(settings: Settings) -> None:
     stopping.wait()
     bot.stop()
     _LOG.info("bot_stopped")
+
+
+def _pager(settings: Settings) -> HttpPager | None:
+    address = settings.env.dragonfly_pager_url.get_secret_value()
+    return HttpPager(address, settings.config.pager) if address else None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.bootstrap import build
 from bot.domain.durations import parse_duration
 from bot.errors import ConfigurationError
 from bot.settings import load
@@ -42,6 +43,12 @@ def faults(toml: str, tmp_path: Path, **env: str) -> list[str]:
         ("[oncall]\nstarts = 2026-01-05T08:00:00", "oncall.starts: a time without a zone"),
         ("[vendors.simplicity]\ntitle = 'x'\npatterns = ['(']", "is no regular expression"),
         ("[contacts]\ndefault = [{ label = 'x', call = ['nobody'] }]", "no name of [cards]"),
+        (
+            "[slack]\nalert_channel = '#incidents'",
+            "slack.alert_channel: '#incidents' is no channel's id; write one such as",
+        ),
+        ("[slack]\nchannels = ['incidents']", "slack.channels.0: 'incidents' is no channel's id"),
+        ("[vendors.simplicity]\ntitle = 'x'\nendpoint = 'api.simplicity.com'", "endpoint: no web address; write one"),
         ("[runbooks]\nrole = 'A B'", "runbooks.role: write lower-case letters"),
     ],
 )
@@ -67,6 +74,38 @@ def test_a_wrong_variable_hides_no_other_fault() -> None:
         "SUPABASE_MODE",
         "no",
     ]
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "http://api:port", "https://", "api.dragonfly.com", "http://a b"])
+def test_an_address_that_nobody_could_ask_is_a_fault(address: str, tmp_path: Path) -> None:
+    """It is named before anything is asked, and a secret one is not repeated."""
+    named = ("DRAGONFLY_API_URL_DEV", "DRAGONFLY_PAGER_URL")
+    found = faults("", tmp_path, DRAGONFLY_ALERT_CHANNEL="#incidents", **dict.fromkeys(named, address))
+    assert found == [
+        "DRAGONFLY_API_URL_DEV: no web address; write one that begins with https://",
+        "DRAGONFLY_ALERT_CHANNEL: '#incidents' is no channel's id; write one such as C0123",
+        "DRAGONFLY_PAGER_URL: no web address; write one that begins with https://",
+    ]
+
+
+def test_the_other_modes_database_is_never_taken() -> None:
+    """One that is for both modes goes before it; where it is all there is, that is a fault."""
+    both = {
+        "SUPABASE_MODE": "prod",
+        "SUPABASE_DB_URL_DEV": "postgresql://dev/x",
+        "SUPABASE_DB_URL": "postgresql://any/x",
+    }
+    assert load(both).config.database_variable == "SUPABASE_DB_URL"
+    with pytest.raises(ConfigurationError, match="only SUPABASE_DB_URL_DEV is set"):
+        load({**both, "SUPABASE_DB_URL": ""})
+
+
+@pytest.mark.parametrize("address", ["garbage", "postgresql://bot:verysecret@db:port:x/y?nonsense=1"])
+def test_an_address_of_no_database_is_a_fault(address: str) -> None:
+    """Its variable is named and what it holds is not repeated."""
+    with pytest.raises(ConfigurationError, match=r"^DRAGONFLY_DATABASE_URL is no address of a database") as refused:
+        build(load({"DRAGONFLY_DATABASE_URL": address}))
+    assert "verysecret" not in str(refused.value)
 
 
 def test_nothing_comes_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

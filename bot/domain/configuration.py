@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Annotated
 
 from bot.domain.timing import PLAYBOOK, Timing
-from bot.domain.written import Account, Duration, Moment, Pattern, SlackId, Zone, between
+from bot.domain.written import Account, Address, Duration, Moment, Pattern, SlackId, Zone, between
 
 ON_CALL, PAGER = "oncall", "pager"
 """Whom a level calls by these names: whoever is on call, and the second path."""
@@ -126,9 +126,9 @@ class Vendor:
 
     name: str
     title: str
-    endpoint: str = ""
+    endpoint: Address = ""
     """Asked for a sign of life; any answer below 500 counts as one."""
-    status_page: str = ""
+    status_page: Address = ""
     """Statuspage- or Instatus-shaped JSON."""
     job_types: tuple[str, ...] = ()
     patterns: tuple[Pattern, ...] = ()

@@ -6,14 +6,16 @@ The configuration's fields name these types. Pydantic, which reads them, is know
 import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from bot.domain.durations import parse_duration
 from bot.errors import InvalidCommand
 
 _SLACK_ID = re.compile(r"[UWSC][A-Z0-9]{2,}")
+_CHANNEL = re.compile(r"([CG][A-Z0-9]{2,})?")
 
 
 def between(low: float, high: float | None = None) -> Any:  # pydantic's own mark of a field
@@ -45,6 +47,24 @@ def _slack_id(text: str) -> str:
     return text
 
 
+def _channel(text: str) -> str:
+    if not _CHANNEL.fullmatch(text):
+        raise ValueError(f"{text!r} is no channel's id; write one such as C0123")
+    return text
+
+
+def _address(written: str | SecretStr) -> str | SecretStr:
+    text = written if isinstance(written, str) else written.get_secret_value()
+    try:
+        parts = urlsplit(text)
+        is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_one = False
+    if text and (not is_one or not text.isprintable() or " " in text):
+        raise ValueError("no web address; write one that begins with https://")
+    return written
+
+
 def _account(text: str) -> str:
     if not is_slack_id(text) and not re.fullmatch(r"cli:\S+@\S+", text):
         raise ValueError(f"{text!r} is no account; write a Slack user id U… or W…, or cli:name@host")
@@ -72,6 +92,12 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Moment = Annotated[datetime, AfterValidator(_moment)]
 """A time with its zone."""
 SlackId = Annotated[str, AfterValidator(_slack_id)]
+Channel = Annotated[str, AfterValidator(_channel)]
+"""A channel's id, or nothing."""
+Address = Annotated[str, AfterValidator(_address)]
+"""A web address, or nothing."""
+SecretAddress = Annotated[SecretStr, AfterValidator(_address)]
+"""A web address that holds a key, or nothing."""
 Account = Annotated[str, AfterValidator(_account)]
 """Somebody in Slack, or at a shell."""
 Zone = Annotated[str, AfterValidator(_zone)]

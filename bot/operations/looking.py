@@ -42,7 +42,13 @@ def held_by_the_gone(services: Services, tx: Tx) -> int | None:
         return sum(held_by_the_dead(services, tx).values())
     limit = services.config.timing.offline_after.total_seconds()
     rows = tx.records(
-        heartbeats.SQL["workers"], catalog.features, now=tx.now, seconds=limit, recent_seconds=limit, expected=[], most=5000
+        heartbeats.SQL["workers"],
+        catalog.features,
+        now=tx.now,
+        seconds=limit,
+        recent_seconds=limit,
+        expected=[],
+        most=5000,
     )
     beating = {row["worker_id"] for row in rows if (tx.now - row["last_seen_at"]).total_seconds() < limit}
     held = [int(row["held"]) for row in tx.records(heartbeats.SQL["held"]) if row["worker_id"] not in beating]

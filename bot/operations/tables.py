@@ -9,6 +9,7 @@ from importlib.resources import files
 from bot.errors import InvalidCommand
 from bot.operations.services import Services
 from bot.store import migrate as migrations
+from bot.store.address import require
 from bot.store.db import Database
 
 _ROLE = re.compile(r"^[a-z_][a-z0-9_]{0,55}$")  # room for `_record`, the name of the append function's owner
@@ -23,7 +24,7 @@ def as_owner(services: Services) -> Iterator[Database]:
     if not owner:
         yield services.db
         return
-    database = Database(owner, size=1, stamp=services.db.stamp).open()
+    database = Database(require(owner, OWNER_VARIABLE), size=1, stamp=services.db.stamp).open()
     try:
         yield database
     finally:

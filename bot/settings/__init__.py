@@ -27,15 +27,13 @@ class Settings:
 
     config: Configuration
     env: Environment
-    database_url: SecretStr
-
     addresses: tuple[SecretStr, ...] = ()
     """Addresses that the file takes from variables: they carry tokens."""
 
     def secrets(self) -> frozenset[str]:
         """Return every secret's text, and the password in each address by itself."""
         found = [value for _name, value in self.env if isinstance(value, SecretStr)]
-        given = [item.get_secret_value() for item in (self.database_url, *self.addresses, *found) if item]
+        given = [item.get_secret_value() for item in (*self.addresses, *found) if item]
         return frozenset((*given, *(password for text in given for password in _passwords(text))))
 
     @property
@@ -80,4 +78,4 @@ def load(environ: Mapping[str, str] | None = None, *, needs_mode: bool = False, 
     if faults:
         raise ConfigurationError(faults)
     addresses = tuple(SecretStr(text) for text in taken if "://" in text)
-    return Settings(config=config, env=env, database_url=getattr(env, variable.lower()), addresses=addresses)
+    return Settings(config=config, env=env, addresses=addresses)

@@ -30,7 +30,7 @@ def mode_of(text: str, faults: list[str], *, needed: bool) -> str:
 def database(env: Environment, mode: str, faults: list[str]) -> str:
     """Return the name of the variable that names the database; never fall through to the other mode's."""
     own, other = f"SUPABASE_DB_URL_{mode.upper()}", f"SUPABASE_DB_URL_{'DEV' if mode == 'prod' else 'PROD'}"
-    order = ("DRAGONFLY_DATABASE_URL", own, other, "SUPABASE_DB_URL", "DATABASE_URL")
+    order = ("DRAGONFLY_DATABASE_URL", own, "SUPABASE_DB_URL", "DATABASE_URL", other)
     first = next((name for name in order if getattr(env, name.lower())), "")
     if first == other:
         faults.append(f"only {other} is set and SUPABASE_MODE is {mode}; set {own} or DRAGONFLY_DATABASE_URL")
@@ -108,10 +108,6 @@ def _timing(file: File) -> Timing:
 
 def _pager(env: Environment, file: File, faults: list[str]) -> str:
     """Return the shape of the second path, or nothing where there is none; PagerDuty's key is the address's user."""
-    for name in ("dragonfly_pager_url", "dragonfly_healthcheck_url"):
-        given = getattr(env, name).get_secret_value()
-        if given and not given.startswith(("https://", "http://")):
-            faults.append(f"{name.upper()} is no web address; write one that begins with https://")
     address = env.dragonfly_pager_url.get_secret_value()
     if address and file.pager.shape == "pagerduty" and "@" not in address:
         faults.append(

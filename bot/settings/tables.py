@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bot.domain.configuration import Gate, Level, Migrations, People, Queue, Rotation, Service, Vendor, WorkerType
 from bot.domain.timing import Timing
-from bot.domain.written import Duration, SlackId, Zone, between
+from bot.domain.written import Address, Channel, Duration, SecretAddress, SlackId, Zone, between
 
 UNSET = SecretStr("")
 IN_BRACKETS = ("workers", "services", "vendors")
@@ -37,7 +37,7 @@ class Environment(BaseSettings):
     slack_signing_secret: SecretStr = UNSET
     slack_signing_secret_previous: SecretStr = UNSET
     slack_app_token: SecretStr = UNSET
-    slack_api_url: str = ""
+    slack_api_url: Address = ""
     supabase_mode: str = ""
     dragonfly_database_url: SecretStr = UNSET
     supabase_db_url_prod: SecretStr = UNSET
@@ -45,10 +45,10 @@ class Environment(BaseSettings):
     supabase_db_url: SecretStr = UNSET
     database_url: SecretStr = UNSET
     dragonfly_dba_database_url: SecretStr = UNSET
-    dragonfly_api_url_prod: str = ""
-    dragonfly_api_url_dev: str = ""
+    dragonfly_api_url_prod: Address = ""
+    dragonfly_api_url_dev: Address = ""
     dragonfly_api_key: SecretStr = UNSET
-    dragonfly_alert_channel: str = ""
+    dragonfly_alert_channel: Channel = ""
     dragonfly_oncall: _SlackIds = ()
     dragonfly_operators: _SlackIds = ()
     dragonfly_approvers: _SlackIds = ()
@@ -56,11 +56,11 @@ class Environment(BaseSettings):
     dragonfly_hook_token: SecretStr = UNSET
     dragonfly_audit_key: SecretStr = UNSET
     dragonfly_metrics_token: SecretStr = UNSET
-    dragonfly_pager_url: SecretStr = UNSET
-    dragonfly_healthcheck_url: SecretStr = UNSET
+    dragonfly_pager_url: SecretAddress = UNSET
+    dragonfly_healthcheck_url: SecretAddress = UNSET
     railway_token: SecretStr = UNSET
     railway_api_token: SecretStr = UNSET
-    railway_api_url: str = "https://backboard.railway.com/graphql/v2"
+    railway_api_url: Address = "https://backboard.railway.com/graphql/v2"
     railway_project_id: str = ""
     railway_environment_id: str = ""
     port: Annotated[int, between(0, 65_535)] | None = None
@@ -80,10 +80,10 @@ class Table(BaseModel):
 class SlackTable(Table):
     """`[slack]`."""
 
-    alert_channel: str = ""
-    channels: tuple[str, ...] = ()
-    fallback_channel: str = ""
-    security_channel: str = ""
+    alert_channel: Channel = ""
+    channels: tuple[Channel, ...] = ()
+    fallback_channel: Channel = ""
+    security_channel: Channel = ""
     zone: Zone = "UTC"
 
 

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any, LiteralString, Self, TypeVar
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from bot.domain.redaction import Redactor
 from bot.errors import OutcomeLost, StatementRefused, StatementTimedOut, StoreUnavailable
 from bot.sqlfile import Statement
+from bot.store.address import place
 from bot.store.breaker import BREAKER, GuardedConnection
 from bot.store.limits import EFFECT_LIMITS, ONCE_LIMITS, READ_LIMITS, READ_WAIT, WRITE_WAIT, Limits
 
@@ -332,8 +332,7 @@ class Database:
     @property
     def place(self) -> str:
         """Return host, database and user of the connection, without its password."""
-        parts = conninfo_to_dict(self._conninfo)
-        return f"{parts.get('host', 'local')}/{parts.get('dbname', '')} as {parts.get('user', '')}"
+        return place(self._conninfo)
 
 
 def _begin(connection: GuardedConnection, begin: LiteralString, limits: Limits) -> tuple[datetime, str]:

@@ -8,7 +8,20 @@ import pytest
 from bot.domain.configuration import DEFAULT_VENDORS
 from bot.domain.messages import CannotPlan, PlanCard, PlanFace, VerifyReport, WorkerList
 from bot.errors import ConflictError
-from bot.operations import alerts, checks, detection, doctor, plans, proofs, queues, runs, status, stuck, stuck_jobs, verifying
+from bot.operations import (
+    alerts,
+    checks,
+    detection,
+    doctor,
+    plans,
+    proofs,
+    queues,
+    runs,
+    status,
+    stuck,
+    stuck_jobs,
+    verifying,
+)
 from bot.operations.issuing import Place
 from bot.operations.kinds import pause as steps
 from bot.operations.services import Services
@@ -135,7 +148,11 @@ def test_stuck_jobs_are_seen_until_they_are_well(bot_dsn: str, target: Target) -
             for _ in range(times):
                 checks.run_due(services)
             with services.db.read() as tx:
-                told = [alert for alert in stored.list_open(tx) if stuck_jobs.CHECK in (alert.check_id, *alert.labels.values())]
+                told = [
+                    alert
+                    for alert in stored.list_open(tx)
+                    if stuck_jobs.CHECK in (alert.check_id, *alert.labels.values())
+                ]
             return [(alert.check_id, bool(alert.evidence.get("hidden"))) for alert in told]
 
         assert looked(2) == [("jobs_stuck", False)]
@@ -143,7 +160,9 @@ def test_stuck_jobs_are_seen_until_they_are_well(bot_dsn: str, target: Target) -
         assert looked(5) == [("jobs_stuck", True), ("check_blind", False)]
         assert ("jobs_stuck", "unknown") in [(line.check, line.status) for line in checks.run_all(services).lines]
         card = status.read(services)
-        assert (card.blind, card.queue.stuck, card.has_findings) == ("hidden", None, True), "a worker that beats is no queue"
+        assert (card.blind, card.queue.stuck, card.has_findings) == ("hidden", None, True), (
+            "a worker that beats is no queue"
+        )
         target.connection.execute("CREATE POLICY chatops_queue ON ops.job_queue USING (true)")
         assert looked(2) == [("jobs_stuck", False)]
         target.complete(jobs)

@@ -1,6 +1,7 @@
 """Preview, confirm, effect, proof: the ladder of a rescue, on both target schemas."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_what_is_paused_or_hidden_has_not_recovered(
     else:
         target.connection.execute("UPDATE ops.job_queue SET status = 'paused'")
     with monkeypatch.context() as patch:
-        patch.setitem(KINDS, "rescue", replace(KINDS["rescue"], prove=lambda *_: {}["of another shape"]))
+        patch.setitem(KINDS, "rescue", replace(KINDS["rescue"], prove=lambda *_: dict[str, Any]()["of another shape"]))
         assert proofs.watch(services) == 0
     assert proofs.watch(services) == 0
     target.connection.execute("UPDATE ops.chatops_run SET proof_until = now() - interval '1 second'")

@@ -191,7 +191,7 @@ def main() -> None:
 
     def hook(name: str) -> None:
         if name == point:
-            with psycopg.connect(settings.database_url.get_secret_value()) as connection:
+            with psycopg.connect(settings.env.dragonfly_database_url.get_secret_value()) as connection:
                 found = connection.execute(when.encode()).fetchone()
             if found and found[0]:
                 os.kill(os.getpid(), signal.SIGKILL)

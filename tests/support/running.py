@@ -3,8 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from pydantic import SecretStr
+from dataclasses import replace
 
 from bot.clock import Clock
 from bot.domain.configuration import Configuration
@@ -20,13 +19,15 @@ REPLICAS = int(os.environ.get("DRAGONFLY_TEST_REPLICAS") or 1)
 def settings(dsn: str, slack: SlackServer, config: Configuration, transport: str, **more: str) -> Settings:
     """Return what the environment would say."""
     said = {
+        "dragonfly_database_url": dsn,
         "slack_bot_token": slack.settings.bot_token,
         "slack_signing_secret": slack.settings.signing_secret,
         "slack_api_url": slack.api_url,
         **({"slack_app_token": slack.settings.app_token} if transport == "socket" else {"port": "0"}),
         **more,
     }
-    return Settings(config=config, env=Environment.model_validate(said), database_url=SecretStr(dsn))
+    named = replace(config, database_variable="DRAGONFLY_DATABASE_URL")
+    return Settings(config=named, env=Environment.model_validate(said))
 
 
 @contextmanager
