@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.domain.actor import Actor, Role
-from bot.domain.gate import Moment, Progress, is_pass
+from bot.domain.gate import CHECKS, Moment, Progress, is_pass
 from bot.domain.messages import GateCheck, GateReport, Message
 from bot.errors import StoreError
 from bot.operations import authority
@@ -169,11 +169,15 @@ def stop(services: Services, key: str, actor: Actor) -> Message:
 
 
 def outdate(services: Services) -> int:
-    """Say on each card whose pass is not true any more since when, and return how many there were."""
+    """Say on each card whose pass is not true any more, or whose process ended under it; return how many there were."""
+    longest = services.config.gate.deadline * (len(CHECKS) + 1)
     with services.db.write() as tx:
-        old = gate.outdate(tx, services.config.timing.gate_fresh)
+        left = gate.give_up(tx, longest)
+        old = [*left, *gate.outdate(tx, services.config.timing.gate_fresh)]
         for number in old:
             announce_edit(tx, number)
+        for number in left:
+            audit.append(tx, "gate.stopped", actor="dragonfly", gate=number)
     return len(old)
 
 

@@ -56,6 +56,12 @@ def stop(tx: Tx, gate_id: int, *, actor: str) -> bool:
     return tx.record(SQL["stop_gate"], id=gate_id, actor=actor, now=tx.now) is not None
 
 
+def give_up(tx: Tx, longest: timedelta) -> list[int]:
+    """End the runs that began longer ago than any run may take, without an answer, and return their numbers."""
+    rows = tx.records(SQL["give_up_gates"], seconds=longest.total_seconds(), now=tx.now)
+    return [int(row["id"]) for row in rows]
+
+
 def outdate(tx: Tx, true_for: timedelta) -> list[int]:
     """Mark the passes that are not true any more, and return their numbers."""
     rows = tx.records(SQL["outdate"], true_seconds=true_for.total_seconds(), now=tx.now)

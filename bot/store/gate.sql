@@ -22,6 +22,12 @@ UPDATE ops.chatops_gate SET ended_at = %(now)s, stopped_by = %(actor)s
 WHERE id = %(id)s AND ended_at IS NULL
 RETURNING id;
 
+-- name: give_up_gates
+-- Runs that cannot go on any more: their process ended under them.
+UPDATE ops.chatops_gate SET ended_at = %(now)s, stopped_by = 'dragonfly'
+WHERE ended_at IS NULL AND at <= %(now)s::timestamptz - make_interval(secs => %(seconds)s)
+RETURNING id;
+
 -- name: outdate
 -- Passes that are too old, or older than a critical alert that is open, are not true any more.
 UPDATE ops.chatops_gate AS g

@@ -136,6 +136,19 @@ def test_a_pass_is_true_for_ten_minutes(bot_dsn: str) -> None:
         assert "out of date since" in repr(SlackRenderer().card(card))
 
 
+def test_a_run_whose_process_died_ends(bot_dsn: str) -> None:
+    """It goes on for as long as its checks may take together; then it was stopped by Dragonfly, once, and says nothing."""
+    now = [datetime.now(UTC)]
+    with product(bot_dsn, CONFIG, now=lambda: now[0]) as services:
+        with services.db.write() as tx:
+            number = gate.begin(tx, mode="prod", actor=ADA.key)
+        now[0] += CONFIG.gate.deadline * 10
+        assert (gate_runs.outdate(services), shown(services, number).in_progress) == (0, True)
+        now[0] += CONFIG.gate.deadline * 2
+        assert (gate_runs.outdate(services), gate_runs.outdate(services)) == (1, 0)
+        assert (shown(services, number).in_progress, shown(services, number).stopped_by) == (False, "dragonfly")
+
+
 @pytest.mark.parametrize(("severity", "old"), [("critical", 1), ("warning", 0)])
 def test_a_critical_alert_ends_it_sooner(services: Services, target_dsn: str, severity: str, old: int) -> None:
     """An alert that fired before the gate ran is the gate's own check; one that fires after it makes the pass untrue."""
