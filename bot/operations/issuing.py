@@ -110,6 +110,7 @@ def _row(services: Services, tx: Tx, order: Order, plan_id: str, place: Place, r
     """Return a plan's row; a plan that needs a second person has no secret until they agree."""
     found, timing = order.found, services.config.timing
     nonce, waits = secrets.token_hex(8), bool(order.approval_why)
+    watched = order.kind.proof_for(services, found.facts)
     return {
         "id": plan_id,
         "step": order.step.id,
@@ -130,6 +131,7 @@ def _row(services: Services, tx: Tx, order: Order, plan_id: str, place: Place, r
             "resource": order.resource,
             "replaces": replaces,
             "typed": found.typed or str(found.acting),
+            "watch_seconds": watched.total_seconds() if watched else None,
         },
         "digest": order.digest,
         "target_count": len(found.targets),

@@ -146,7 +146,7 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
         acting=int(plan.preview["acting"]),
         target=str(plan.preview["typed"]),
         facts=plan.preview,
-        proof_limit=_watched(services, plan),
+        proof_limit=_watched(plan),
         approvers=tuple(
             who for who in services.config.people.approvers if not services.config.people.are_same(who, plan.requester)
         ),
@@ -194,10 +194,10 @@ def _undo(plan: Plan, step: Step, run: Run | None) -> str:
     return run.id if run and has_way_back and happened and not run.undone_by else ""
 
 
-def _watched(services: Services, plan: Plan) -> timedelta:
-    """Return how long the effect is watched."""
-    said = plan.preview.get("watch_seconds")
-    return services.config.timing.proof_limit if said is None else timedelta(seconds=said)
+def _watched(plan: Plan) -> timedelta | None:
+    """Return how long the effect is watched; None = there is nothing to watch."""
+    seconds = plan.preview.get("watch_seconds")
+    return timedelta(seconds=seconds) if seconds else None
 
 
 def _place(services: Services, plan: Plan) -> str:

@@ -7,6 +7,7 @@ Steps that call out: write down that the call is about to be sent, send it once,
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 from bot.domain.actor import Actor, Role, Surface
@@ -199,7 +200,7 @@ def _batch(services: Services, tx: Tx, work: Work) -> bool:
             runs.progress(tx, work.run.id, outcome)
             audit.append(tx, "step.batch", actor=work.run.actor, plan=work.run.id, done_to=upto, result=done.result)
         return True
-    _finish(tx, work, _with_proof(services, tx, work, outcome))
+    _finish(tx, work, _with_proof(tx, work, outcome))
     return False
 
 
@@ -228,9 +229,12 @@ class _TakeBack(Exception):
         self.reason = reason
 
 
-def _with_proof(services: Services, tx: Tx, work: Work, outcome: Outcome) -> Outcome:
-    proof_for = work.kind.proof_for(services, outcome.result, work.plan.preview)
-    return replace(outcome, proof="watching", proof_until=tx.now + proof_for) if proof_for else outcome
+def _with_proof(tx: Tx, work: Work, outcome: Outcome) -> Outcome:
+    """Begin to watch for as long as the plan said, where anything was changed that can be watched."""
+    seconds, about = work.plan.preview.get("watch_seconds"), work.kind.proof_of
+    changed = outcome.result.get(about) if about else outcome.rows
+    until = tx.now + timedelta(seconds=seconds or 0)
+    return replace(outcome, proof="watching", proof_until=until) if seconds and changed else outcome
 
 
 def _finish(tx: Tx, work: Work, outcome: Outcome) -> None:
@@ -311,7 +315,7 @@ def _finish_call(services: Services, plan: Plan, done: Done) -> None:
         outcome = Outcome(
             state="succeeded" if done.rows else "noop", result=done.result, rows=done.rows, facts=done.facts
         )
-        _finish(tx, work, _with_proof(services, tx, work, outcome))
+        _finish(tx, work, _with_proof(tx, work, outcome))
 
 
 def _mark_unknown(tx: Tx, work: Work, reason: str) -> None:
@@ -356,7 +360,7 @@ def _settle(services: Services, plan: Plan, actor: str, *, happened: bool, reaso
             return 0
         state = "reconciled_done" if happened else "reconciled_not_done"
         outcome = Outcome(state=state, result={}, rows=int(happened), reason=reason, facts=work.run.proof_facts)
-        runs.finish(tx, work.run.id, _with_proof(services, tx, work, outcome) if happened else outcome)
+        runs.finish(tx, work.run.id, _with_proof(tx, work, outcome) if happened else outcome)
         how = "it happened" if happened else "it did not happen"
         plan_cards.announce_reply(tx, plan, "settled", actor, how=how, reason=reason)
         if happened and plan.step == UNDO_STEP:

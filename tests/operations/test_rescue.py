@@ -1,6 +1,7 @@
 """Preview, confirm, effect, proof: the ladder of a rescue, on both target schemas."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -39,6 +40,9 @@ def test_the_whole_ladder(services: Services, target: Target) -> None:
     done = plans.card(services, card.key)
     assert isinstance(done, PlanCard)
     assert (done.face, done.rows) == (PlanFace.WORKING, 3)
+    row = target.connection.execute("SELECT proof_until - ended_at FROM ops.chatops_run").fetchone()
+    assert row and card.proof_limit
+    assert abs(row[0] - card.proof_limit) < timedelta(seconds=30), "as long as the plan said"
     assert proofs.watch(services) == 0
     target.pick_up()
     assert proofs.watch(services) == 1

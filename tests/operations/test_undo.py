@@ -8,6 +8,7 @@ import pytest
 from bot.domain.messages import CannotPlan, PlanCard, PlanFace
 from bot.errors import InvalidCommand
 from bot.operations import audit, plans, runs
+from bot.operations.kinds import KINDS
 from bot.operations.services import Services
 from tests.support.danger import approve, make, plan, refused, run, shown
 from tests.support.jobs import Target
@@ -53,7 +54,7 @@ def test_a_reset_is_taken_back_exactly(services: Services, target: Target) -> No
 
     card = plan(services, "undo", {"run": done.key})
     assert (card.face, card.facts["can"], card.facts["cannot"]) == (PlanFace.ISSUED, 4, 0)
-    assert "They will be stuck again" in shown(card)
+    assert "They will be stuck again" in shown(card) and "nothing is watched after it" in shown(card)
     assert target.statuses() == {"pending": 3, "failed": 1}
     undone = run(services, card)
 
@@ -65,6 +66,12 @@ def test_a_reset_is_taken_back_exactly(services: Services, target: Target) -> No
     events = [entry.event for entry in audit.list_newest(services, 3).entries]
     assert set(events) == {"preview.made", "confirmation.consumed", "step.succeeded"}
     assert audit.verify(services).broken_at is None
+
+
+def test_every_change_is_watched_or_done_at_once() -> None:
+    """A kind, and its way back, has a proof or declares that all of it holds with its commit."""
+    kinds = [kind for known in KINDS.values() for kind in (known, known.undo) if kind and (kind.act or kind.call)]
+    assert [kind for kind in kinds if (kind.prove is None) != kind.done_at_once] == []
 
 
 @deployed

@@ -69,7 +69,7 @@ def test_who_still_waits_is_said(at_once: Services, people: People) -> None:
     eventually(lambda: not people.is_there(holder.info.backend_pid))
     assert proofs.watch(at_once) == 0
     watched = plans.card(at_once, done.key)
-    assert isinstance(watched, PlanCard)
+    assert isinstance(watched, PlanCard) and watched.proof_limit == at_once.config.timing.session_gone
     assert watched.face is PlanFace.WORKING and not waiter.went_on
     assert people.is_there(second.info.backend_pid)
 

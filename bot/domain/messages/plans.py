@@ -86,7 +86,8 @@ class PlanCard(Message):
     target: str
     """What must be typed where a second person is needed."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    proof_limit: timedelta = timedelta(minutes=5)
+    proof_limit: timedelta | None = timedelta(minutes=5)
+    """How long the effect will be watched; None = there is nothing to watch."""
     way_back: str = ""
     approval_why: str = ""
     ask_reason: str = ""

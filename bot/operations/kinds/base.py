@@ -93,7 +93,7 @@ def _never(*_: object) -> None:
     return None
 
 
-def watched(services: Services, _result: Mapping[str, int], _facts: Mapping[str, Any]) -> timedelta:
+def watched(services: Services, _facts: Mapping[str, Any]) -> timedelta:
     """Return how long a proof is usually watched."""
     return services.config.timing.proof_limit
 
@@ -118,8 +118,12 @@ class Kind:
     """Why it must not run at this moment, or empty."""
     not_before: Callable[[Services, Sequence[Target], datetime], datetime | None] = _never
     """When a second look is over, if one is needed."""
-    proof_for: Callable[[Services, Mapping[str, int], Mapping[str, Any]], timedelta | None] = _never
-    """How long the proof is watched; None = there is nothing to prove."""
+    proof_for: Callable[[Services, Mapping[str, Any]], timedelta | None] = _never
+    """How long the proof of what was previewed will be watched, as the plan says; None = there is nothing to watch."""
+    proof_of: str = ""
+    """Which count of a result the proof is about; whatever was changed, where it is empty."""
+    done_at_once: bool = False
+    """All of it holds with its commit and nothing follows from it elsewhere: nothing is watched, and the plan says so."""
     prove: Callable[[Services, Work], Proof] | None = None
     prove_sparingly: bool = False
     """Each look at the proof asks somebody who counts requests."""

@@ -225,7 +225,7 @@ def _rollback_prove(services: Services, work: Work) -> Proof:
     return Proof(left=int(there), total=1, facts={"there": there})
 
 
-_REPAIR_UNDO = Kind(preview=_undo_preview, act=_undo_act, dba=True)
+_REPAIR_UNDO = Kind(preview=_undo_preview, act=_undo_act, done_at_once=True, dba=True)
 REPAIR = Kind(
     preview=_repair_preview,
     act=_repair_act,

@@ -204,7 +204,6 @@ def _resume_preview(
         "every_seconds": services.config.timing.resume_interval.total_seconds(),
         "good": good,
         "asked": asked,
-        "watch_seconds": _watched(services, -(-held // queue.resume_batch)).total_seconds(),
         "foreign": foreign(tx, step, found.job_types),
         "paused_seconds": (tx.now - found.started_at).total_seconds(),
         "way_back": "each job, until it is picked up: pause again",
@@ -288,11 +287,11 @@ def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) 
     return Done(result={"put_back": freed["released"], "moved_on": freed["moved on"]}, rows=max(freed["released"], 1))
 
 
-_UNDO = Kind(preview=_undo_preview, act=_undo_act)
+_UNDO = Kind(preview=_undo_preview, act=_undo_act, done_at_once=True)
 PAUSE = Kind(
     preview=_preview,
     act=_act,
-    proof_for=lambda services, result, _facts: services.config.timing.proof_limit if result.get("paused") else None,
+    proof_for=lambda services, facts: None if facts["keeps"] else services.config.timing.proof_limit,
     prove=_prove,
     undo=_UNDO,
     statement="hold",
@@ -300,7 +299,7 @@ PAUSE = Kind(
 RESUME = Kind(
     preview=_resume_preview,
     act=_resume_act,
-    proof_for=lambda services, _result, facts: _watched(services, int(facts["batches"])),
+    proof_for=lambda services, facts: _watched(services, int(facts["batches"])),
     prove=_resume_prove,
     statement="release",
 )

@@ -69,4 +69,10 @@ def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) 
     return Done(result={"put_back": int(done)}, rows=int(done))
 
 
-ALLOW_RELEASE = Kind(preview=_preview, act=_act, may_run_alone=False, undo=Kind(preview=_undo_preview, act=_undo_act))
+ALLOW_RELEASE = Kind(
+    preview=_preview,
+    act=_act,
+    done_at_once=True,
+    may_run_alone=False,
+    undo=Kind(preview=_undo_preview, act=_undo_act, done_at_once=True),
+)

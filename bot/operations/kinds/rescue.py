@@ -312,8 +312,9 @@ def _not_before(services: Services, targets: Sequence[Target], made_at: datetime
     return made_at + services.config.timing.second_look if vanished else None
 
 
-def _proof_for(services: Services, result: Mapping[str, int], facts: Mapping[str, Any]) -> timedelta | None:
-    if not result.get("reset"):
+def _proof_for(services: Services, facts: Mapping[str, Any]) -> timedelta | None:
+    """Return how long it takes until what is reset was picked up; jobs that are set to failed stay so."""
+    if not facts["counts"].get(Disposition.RESET.value):
         return None
     waits = facts.get("waits")
     longest = timedelta(seconds=waits[1] * 1.1) if waits else timedelta(0)
@@ -367,7 +368,8 @@ RESCUE = Kind(
     act=_act,
     not_before=_not_before,
     proof_for=_proof_for,
+    proof_of="reset",
     prove=_prove,
     statement="reset_batch",
-    undo=Kind(preview=_undo_preview, act=_undo_act, statement="put_back"),
+    undo=Kind(preview=_undo_preview, act=_undo_act, done_at_once=True, statement="put_back"),
 )

@@ -137,7 +137,7 @@ END_SESSION = Kind(
     preview=_preview,
     call=_call,
     read_back=_read_back,
-    proof_for=lambda services, result, _facts: services.config.timing.session_gone if result.get("ended") else None,
+    proof_for=lambda services, _facts: services.config.timing.session_gone,
     prove=_prove,
     dba=True,
 )

@@ -214,8 +214,8 @@ def _prove(services: Services, work: Work) -> Proof:
     return Proof(left=len(left), total=len(keys))
 
 
-def _proof_for(services: Services, result: Mapping[str, int], facts: Mapping[str, Any]) -> timedelta | None:
-    return services.config.timing.proof_limit if facts.get("has_proof") and result.get("touched") else None
+def _proof_for(services: Services, facts: Mapping[str, Any]) -> timedelta | None:
+    return services.config.timing.proof_limit if facts.get("has_proof") else None
 
 
 SQL_CHANGE = Kind(
