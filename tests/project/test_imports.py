@@ -80,6 +80,7 @@ NAMED_LAST_RESORTS = {
     "bot/cli/main.py": "the command line's: a bug becomes a report",
     "bot/executor.py": "a loop of the process must go on",
     "bot/scheduler.py": "a tick must not stop the others",
+    "bot/operations/proofs.py": "one run that cannot be looked at must not stop the others",
     "bot/operations/inbox.py": "one bad delivery must not stop the others",
     "bot/operations/delivery.py": "a template fault must not lose an alert",
 }
