@@ -199,8 +199,8 @@ GUARDS = (
             Edit(
                 "runbooks/worker_death/queries.sql",
                 "    WHERE j.status = 'processing'\n      AND j.locked_at IS NOT DISTINCT FROM t.locked_at\n"
-                "      AND j.attempts = t.attempts\n",
-                "    WHERE j.attempts = t.attempts\n",
+                "      AND coalesce(j.attempts, 0) = t.attempts\n",
+                "    WHERE coalesce(j.attempts, 0) = t.attempts\n",
             ),
         ),
         "test_previews.py::test_19_drift[deployed]",
