@@ -2,7 +2,7 @@
 
     BotError                     code, message, hint: safe to show, never a secret, never a row's contents
     ├─ UserError                 the person can put it right            exit 2 (usage) or 4 (refused)
-    │    InvalidCommand  NotAllowed
+    │    InvalidCommand  NotKnown (4)  NotAllowed (4)
     ├─ ConflictError             the world moved; look again            exit 4
     │    ChangesOff
     ├─ TargetError               the operated system
@@ -52,6 +52,13 @@ class InvalidCommand(UserError):
     """The words are not a command; `hint` is a command that would be."""
 
     code = "command.invalid"
+
+
+class NotKnown(InvalidCommand):
+    """The words are a command about something that is not here: refused, as a press on its card would be."""
+
+    code = "id.unknown"
+    exit_code = EXIT_REFUSED
 
 
 class NotAllowed(UserError):

@@ -100,6 +100,12 @@ class Param:
         """Return what it takes, for a refusal."""
         return " or ".join(self.choices) or _WHAT.get(self.type, "a duration such as 10m")
 
+    @property
+    def lacking(self) -> str:
+        """Return what is missing without it: by its own name where its type says less."""
+        article = "an" if self.name[0] in "aeiou" else "a"
+        return f"{article} {self.name.replace('_', ' ')}" if self.type in ("name", "text") else self.what
+
 
 def _is_duration(text: str) -> bool:
     try:
@@ -193,6 +199,5 @@ def checked(name: str, params: Sequence[Param], values: Mapping[str, str]) -> di
             raise InvalidCommand(message, hint=f"/dragonfly {example(name, params)}")
     missing = [item for item in params if item.required and not values.get(item.name)]
     if missing:
-        message = f"{name} needs {missing[0].what if missing[0].type != 'text' else 'a ' + missing[0].name}"
-        raise InvalidCommand(message, hint=f"/dragonfly {example(name, params)}")
+        raise InvalidCommand(f"{name} needs {missing[0].lacking}", hint=f"/dragonfly {example(name, params)}")
     return {key: text for key, text in values.items() if text}

@@ -4,7 +4,8 @@ A check answers for itself: what goes wrong in one of them never ends the others
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -44,16 +45,29 @@ class Look:
     """Takes a line that a command writes."""
     still: Callable[[], None] = _nothing
     """Is called while a command runs; what it raises stops the gate."""
+    away: list[StoreUnavailable]
+    """Why the database is away, once a check has found that it is."""
 
     @property
     def deadline(self) -> timedelta:
         """Return how long this check may take."""
         return self.services.config.gate.deadline
 
-    @property
-    def wait(self) -> timedelta:
-        """Return how long to wait for a connection of the pool."""
-        return min(self.deadline, _POOL_WAIT)
+    @contextmanager
+    def reading(self) -> Iterator[Tx]:
+        """Give a transaction that only reads; a database that a check has found away is not waited for again.
+
+        Raises:
+            StoreUnavailable: it cannot be reached, or could not be a moment ago.
+        """
+        if self.away:
+            raise self.away[0]
+        try:
+            with self.services.db.read(wait=min(self.deadline, _POOL_WAIT)) as tx:
+                yield tx
+        except StoreUnavailable as error:
+            self.away.append(error)
+            raise
 
 
 def read(
@@ -76,13 +90,15 @@ def read(
     tell = progress or (lambda _moment: None)
     names = tuple(kind.name for kind in kinds)
     done: list[GateCheck] = []
+    away: list[StoreUnavailable] = []
     for kind in kinds:
         if kind.word in leave_out:
             done.append(judging.skipped(kind.name, say("by_skip")))
             continue
         now = Moment(names=names, done=tuple(done), running=kind.name)
         tell(now)
-        done.append(_one(Look(services=services, mode=mode, kind=kind, tell=_lines(tell, now), still=still)))
+        look = Look(services=services, mode=mode, kind=kind, tell=_lines(tell, now), still=still, away=away)
+        done.append(_one(look))
     tell(Moment(names=names, done=tuple(done)))
     return GateReport(
         env=services.config.env,
@@ -180,7 +196,7 @@ def _api(look: Look) -> GateCheck:
 def _workers(look: Look) -> GateCheck:
     services = look.services
     config = services.config
-    with services.db.read(wait=look.wait) as tx:
+    with look.reading() as tx:
         catalog = services.catalog.get(tx, fresh=True)
         lacking = [name for name in catalog.missing_least() if "worker_heartbeats" in name]
         if catalog.hidden:
@@ -205,7 +221,7 @@ def _database(look: Look) -> GateCheck:
     wanted = services.config.gate.tables
     place = {"database": services.db.place, "variable": variable}
     try:
-        with services.db.read(wait=look.wait) as tx:
+        with look.reading() as tx:
             rows = tx.records(SQL["missing_tables"], tables=list(wanted))
     except StatementTimedOut:
         return judging.unknown(look.kind.name, say("timed_out"), remedy, **place)
@@ -216,7 +232,7 @@ def _database(look: Look) -> GateCheck:
 
 def _migrations(look: Look) -> GateCheck:
     services = look.services
-    with services.db.read(wait=look.wait) as tx:
+    with look.reading() as tx:
         services.catalog.get(tx, fresh=True)
         found = history.compared(services, tx)
         role = services.catalog.get(tx).role
@@ -227,7 +243,7 @@ def _migrations(look: Look) -> GateCheck:
 
 
 def _alerts(look: Look) -> GateCheck:
-    with look.services.db.read(wait=look.wait) as tx:
+    with look.reading() as tx:
         found = [_alert(look.services, tx, item) for item in alerts.list_open(tx) if item.severity == "critical"]
     return judging.alerts(found)
 
@@ -238,7 +254,7 @@ def _alert(services: Services, tx: Tx, alert: alerts.Alert) -> dict[str, str]:
 
 
 def _pauses(look: Look) -> GateCheck:
-    with look.services.db.read(wait=look.wait) as tx:
+    with look.reading() as tx:
         found = pauses.open_one(tx)
     return judging.pauses(found.thing, found.owner, found.ends_at) if found else judging.pauses("", "", None)
 

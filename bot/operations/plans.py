@@ -15,7 +15,7 @@ from bot.domain.ids import decode
 from bot.domain.messages import Message, Notice, PlanCard
 from bot.domain.params import checked
 from bot.domain.plan import Facts, Press, why_refused
-from bot.errors import ConflictError, InvalidCommand, StatementRefused
+from bot.errors import ConflictError, NotKnown, StatementRefused
 from bot.operations import authority, changes, plan_cards
 from bot.operations.declared import UNDO_STEP, changing_step
 from bot.operations.issuing import Order, Place, hash_for, issue
@@ -296,12 +296,12 @@ def undo_params(services: Services, run_id: str) -> dict[str, str]:
     """Return the parameters of an undo: the run, and the step it was of.
 
     Raises:
-        InvalidCommand: there is no such run.
+        NotKnown: there is no such run.
     """
     with services.db.read() as tx:
         run = runs.find(tx, run_id.upper())
     if run is None:
-        raise InvalidCommand(f"no run {run_id[:8]!r}", hint="dragonfly audit list")
+        raise NotKnown(f"no run {run_id[:8]!r}", hint="dragonfly audit list")
     return {"run": run.id, "step": run.step}
 
 

@@ -12,6 +12,7 @@ from bot.errors import ChangesOff, InvalidCommand, NotAllowed
 from bot.operations import approvals, audit, emergency, freezing, plans, runs
 from bot.operations.declared import changing_step
 from bot.operations.services import Services
+from bot.store import inbox
 from tests.support.danger import HERE, REASON
 from tests.support.jobs import Target
 from tests.support.product import ADA, BEN, CONFIG, DANA, SHELL, product
@@ -77,6 +78,25 @@ def kind(message: Message) -> str:
     """Return a notice's kind."""
     assert isinstance(message, Notice), message
     return message.kind
+
+
+@pytest.mark.parametrize("target_schema", ["deployed"])
+def test_five_wrong_entries_end_the_request(night: Night) -> None:
+    """Four are refused, the fifth ends it, and the right one comes too late: nobody was told, nothing was done."""
+    night.alert()
+    said = []
+    for number in range(1, 6):
+        db, mark = night.services.db, f"view:{number}"
+        assert (
+            inbox.receive_wrong(db, key=mark, signature=None, kind="submission", envelope={}, plan=night.key) == number
+        )
+        said.append(kind(night.runs(typed="0")))
+    assert said == ["wrong-typed"] * 4 + ["wrong-too-often"]
+    assert kind(night.runs()) == "ended"
+    assert night.passes().face is PlanFace.CANCELLED
+    events = [entry.event for entry in audit.list_newest(night.services, 100).entries]
+    assert (events.count("approval.ended"), "confirmation.consumed" in events) == (1, False)
+    assert night.target.statuses() == {"processing": 3}
 
 
 def test_it_runs_after_a_minute(night: Night) -> None:

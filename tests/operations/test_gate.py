@@ -6,10 +6,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -24,7 +26,7 @@ from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer
 from bot.sandbox.slack.limits import check_message
 from bot.store import pauses
-from bot.store.db import Database
+from bot.store.db import Database, Tx
 from tests.support.jobs import Target
 
 Routes = dict[str, tuple[int, object]]
@@ -246,9 +248,22 @@ def test_an_api_that_is_not_there_fails(services: Services, api_url: str) -> Non
     assert check.remediation == "check `DRAGONFLY_API_URL_DEV`, then that the API service runs"
 
 
+class Away(Database):
+    """A database that is not there, and counts how often it was waited for."""
+
+    tried = 0
+
+    @contextmanager
+    def read(self, **how: Any) -> Iterator[Tx]:
+        """Count, and wait in vain."""
+        self.tried += 1
+        with super().read(**how) as tx:
+            yield tx
+
+
 def test_a_database_that_is_away(services: Services) -> None:
-    """Connectivity fails with its remedy; what needs the database could not tell; nothing is raised."""
-    away = Database("postgresql://nobody@127.0.0.1:1/none").open()
+    """Connectivity fails with its remedy; what needs the database could not tell, and waits no second time."""
+    away = Away("postgresql://nobody@127.0.0.1:1/none").open()
     try:
         gone = configured(replace(services, db=away), deadline=timedelta(seconds=0.3))
         report = gate.read(gone, "prod", "api")
@@ -258,6 +273,7 @@ def test_a_database_that_is_away(services: Services) -> None:
     assert found["DB Connectivity"] == "FAIL"
     cannot = ("Worker Heartbeats", "Migration Status", "No critical alert open", "No pause active")
     assert [found[name] for name in cannot] == ["could not tell"] * 4
+    assert away.tried == 1
     _slack, terminal = shown(report)
     assert "Connection failed: the database cannot be reached" in terminal
     assert "maintenance mode, then dragonfly doctor" in terminal
