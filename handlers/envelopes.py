@@ -20,7 +20,7 @@ def command(body: Mapping[str, Any]) -> Envelope:
         user_id=str(body["user_id"]),
         user_name=str(body.get("user_name", "")),
         channel_id=str(body.get("channel_id", "")),
-        text=str(body.get("text", "")),
+        text=_typed(str(body.get("text", ""))),
         trigger_id=str(body["trigger_id"]),
         response_url=str(body.get("response_url", "")),
     )
@@ -73,6 +73,11 @@ def submission(body: Mapping[str, Any]) -> Envelope:
     )
 
 
+def _typed(text: str) -> str:
+    """Return what a person typed: Slack escapes three characters in commands and messages, and not in forms."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
 def _entered(field: Mapping[str, Any]) -> str:
     """Return what an input or a button holds: what was typed, or chosen."""
     return str(field.get("value") or (field.get("selected_option") or {}).get("value") or "")
@@ -89,7 +94,7 @@ def event(body: Mapping[str, Any]) -> Envelope:
         user_id=str(inner.get("bot_id") or inner.get("user", "")),
         user_team=str(inner.get("user_team") or inner.get("team") or ""),
         channel_id="" if at_home else str(inner.get("channel", "")),
-        text=_MENTION.sub("", str(inner.get("text", ""))).strip(),
+        text=_typed(_MENTION.sub("", str(inner.get("text", ""))).strip()),
         message_ts=str(inner.get("ts", "")),
         thread_ts=str(inner.get("thread_ts") or inner.get("ts") or ""),
         event_type=str(inner["type"]),

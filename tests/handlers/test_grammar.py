@@ -5,6 +5,7 @@ import pytest
 from bot.errors import InvalidCommand
 from bot.operations.reads import READS
 from bot.operations.table import OPERATIONS
+from handlers import envelopes
 from handlers.commands import HANDLERS
 from handlers.grammar import Command, NoSuchCommand, parse
 from runbooks import load
@@ -66,3 +67,13 @@ def test_every_operation_is_on_both_surfaces_or_says_why_not() -> None:
     for item in OPERATIONS:
         assert (item.slack and item.shell) or item.why_one, item.name
         assert not item.slack or item.name in HANDLERS or item.name in READS, item.name
+
+
+def test_a_reason_is_what_was_typed() -> None:
+    """Slack's three escapes are taken back once, in commands and in mentions; what was typed as one stays."""
+    sent, typed = "pause ingest R&amp;D: vendor &lt;500 &amp;gt; now", "R&D: vendor <500 &gt; now"
+    command = envelopes.command({"trigger_id": "1.2", "user_id": "U0ADA", "text": sent})
+    mentioned = {"type": "app_mention", "user": "U0ADA", "channel": "C0", "ts": "1.2", "text": f"<@U0BOT> {sent}"}
+    event = envelopes.event({"event_id": "Ev1", "event": mentioned})
+    for text in (command.text, event.text):
+        assert parse(text, load()).args["reason"] == typed
