@@ -89,6 +89,7 @@ def _help(asked: Asked, args: Mapping[str, str]) -> None:
 
 def help_card(asked: Asked, word: str) -> Message:
     """Return the words there are, or those that a word finds."""
+    word = word.lower()
     known = [(item.slack, item.sentence) for item in in_slack()]
     known += [
         (" ".join([s.id, *(p.usage for p in s.typed)]), f"{s.title}: {s.why}")

@@ -1,10 +1,9 @@
 """The command language: what somebody typed, as a command, or why it is none (§17, G1). Pure."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.domain.params import Param, from_words, plain
+from bot.domain.params import Param, from_words, nearest, plain
 from bot.domain.runbook import Catalogue
 from bot.errors import InvalidCommand
 from bot.operations.declared import changing_steps, reading_steps
@@ -69,5 +68,4 @@ def _name(word: str, steps: Mapping[str, tuple[Param, ...]]) -> str:
     lower = word.lower()
     if lower in known:
         return known[lower]
-    near = difflib.get_close_matches(lower, known, n=1, cutoff=0.5)
-    raise NoSuchCommand(word, near[0] if near else "")
+    raise NoSuchCommand(word, nearest(word, known))

@@ -12,7 +12,17 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from bot.errors import EXIT_BUG, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, BotError, ConfigurationError
+from bot.domain.ids import COMMAND
+from bot.domain.params import nearest
+from bot.errors import (
+    EXIT_BUG,
+    EXIT_OK,
+    EXIT_REFUSED,
+    EXIT_UNREACHABLE,
+    BotError,
+    ConfigurationError,
+    InvalidCommand,
+)
 from bot.operations.table import OPERATIONS, Operation
 
 _INTERRUPTED = 130
@@ -165,8 +175,9 @@ def _declared(item: Operation) -> Words:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry one command out and return its exit code."""
-    args = parser().parse_args(argv)
     try:
+        _require(sys.argv[1:] if argv is None else argv)
+        args = parser().parse_args(argv)
         module = import_module(f"bot.cli.{_MODULES.get(args.command, 'reads')}")
         code: int = module.run(args)
         sys.stdout.flush()
@@ -185,6 +196,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  # the last resort of the command line
         return _bug(error)
     return code
+
+
+def _require(words: Sequence[str]) -> None:
+    """Refuse what is no command, with the nearest one; a step's name alone is none in a shell.
+
+    Raises:
+        InvalidCommand: the first word is neither a command nor an option.
+    """
+    known = {name for item in OPERATIONS for name in (item.name, *item.aliases)}
+    if not words or words[0].startswith("-") or words[0] in known:
+        return
+    from bot.operations.declared import changing_steps
+    from runbooks import load
+
+    near = nearest(words[0], [*known, *(step.id for step in changing_steps(load()))])
+    raise InvalidCommand(f"no command {words[0]!r}", hint=f"{COMMAND} {near or 'help'}")
 
 
 def _said(error: BotError) -> str:

@@ -44,8 +44,9 @@ def _look(args: argparse.Namespace, made: Services) -> int:
         case "gate":
             return _gate(args, made)
         case "failed" if args.show_errors:
-            for row in queues.raw_errors(made, args.since, actor()):
-                sys.stdout.write(f"{' '.join(map(str, row))}\n")
+            rows = queues.raw_errors(made, args.since, actor())
+            facts = [dict(zip(("id", "job_type", "last_error"), row, strict=True)) for row in rows]
+            tell(args, facts, [" ".join(map(str, row)) for row in rows] or ["nothing failed"])
             return EXIT_OK
     return show(_READ_HERE.get(args.command, READS[args.command])(made, given(args)), args, made)
 

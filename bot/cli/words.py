@@ -6,6 +6,9 @@ import re
 import sys
 from collections.abc import Sequence
 
+from bot.domain.params import from_words
+from bot.domain.runbook import Step
+from bot.errors import InvalidCommand
 from bot.operations.table import OPERATIONS
 from runbooks import load
 
@@ -23,7 +26,20 @@ def _usage(name: str, rest: str) -> str:
     if operation is not None:
         return f"{name}{rest}" if not rest or operation.shell == operation.slack else operation.shell
     step = load().step(name)
-    return step.shell.removeprefix("dragonfly ") if step and step.shell else f"plan {name}"
+    if step is None or not step.shell:
+        return f"plan {name}"
+    return _planned(step, rest.split()) or step.shell.removeprefix("dragonfly ")
+
+
+def _planned(step: Step, words: Sequence[str]) -> str:
+    """Return words after a step as a shell takes them, or nothing where there are none, or some are a person's own."""
+    if not words or any(param.rest for param in step.typed):
+        return ""
+    try:
+        values = from_words(step.id, step.typed, words)
+    except InvalidCommand:
+        return ""
+    return " ".join([f"plan {step.id}", *(f"{name}={value}" for name, value in values.items())])
 
 
 def tell(args: argparse.Namespace, facts: object, lines: Sequence[str]) -> None:

@@ -3,13 +3,14 @@
 Nothing typed ever becomes SQL, a path, an address or a shell word: a value is one of the types here, or it is refused.
 """
 
+import difflib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.durations import parse_duration
-from bot.domain.ids import parse_alert_key
+from bot.domain.ids import COMMAND, parse_alert_key
 from bot.errors import InvalidCommand
 
 LEAST, MOST = 5, 500
@@ -115,12 +116,20 @@ def _is_duration(text: str) -> bool:
     return True
 
 
-def example(name: str, params: Sequence[Param]) -> str:
-    """Return a correct line of words for a command."""
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the name that may have been meant, or nothing."""
+    found = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
+    return found[0] if found else ""
+
+
+def example(name: str, params: Sequence[Param], faulty: str = "") -> str:
+    """Return a correct command, with the parameter that was not."""
     shown = [
-        f"{item.after} {item.example}".strip() for item in params if item.example and (item.required or item.after)
+        f"{item.after} {item.example}".strip()
+        for item in params
+        if item.example and (item.required or item.after or item.name == faulty)
     ]
-    return " ".join([name, *shown])
+    return " ".join([COMMAND, name, *shown])
 
 
 def from_words(name: str, params: Sequence[Param], words: Sequence[str]) -> dict[str, str]:
@@ -163,19 +172,23 @@ def _take(name: str, params: Sequence[Param], left: list[str], found: dict[str, 
     elif rest is not None:
         found[rest.name] = f"{found.get(rest.name, '')} {word}".strip()
     else:
-        raise InvalidCommand(_why(name, params, word, found), hint=f"/dragonfly {example(name, params)}")
+        message, faulty = _why(name, params, word, found)
+        raise InvalidCommand(message, hint=example(name, params, faulty))
 
 
-def _why(name: str, params: Sequence[Param], word: str, found: Mapping[str, str]) -> str:
+def _why(name: str, params: Sequence[Param], word: str, found: Mapping[str, str]) -> tuple[str, str]:
+    """Return what is wrong with a word, and which parameter it may have been meant for."""
     if not params:
-        return f"{name} takes no words after it"
+        return f"{name} takes no words after it", ""
     twice = next((item for item in params if item.name in found and not item.after and item.takes(word)), None)
     if twice is not None:
-        return f"two values for {twice.name.replace('_', '-')}: {found[twice.name]!r} and {word!r}"
+        return f"two values for {twice.name.replace('_', '-')}: {found[twice.name]!r} and {word!r}", twice.name
     open_ones = [item for item in params if item.name not in found]
-    if word[:1].isdigit() and any(item.type == "duration" for item in open_ones):
-        return f"{word!r} has no unit. Write 5m or 1h"
-    return f"{word!r} is not {' or '.join(item.what for item in open_ones) or 'understood here'}"
+    duration = next((item for item in open_ones if item.type == "duration"), None)
+    if word[:1].isdigit() and duration:
+        return f"{word!r} has no unit. Write 5m or 1h", duration.name
+    said = f"{word!r} is not {' or '.join(item.what for item in open_ones) or 'understood here'}"
+    return said, open_ones[0].name if open_ones else ""
 
 
 def checked(name: str, params: Sequence[Param], values: Mapping[str, str]) -> dict[str, str]:
@@ -186,18 +199,15 @@ def checked(name: str, params: Sequence[Param], values: Mapping[str, str]) -> di
     """
     values = {key: plain(text) for key, text in values.items()}
     known = {item.name: item for item in params}
-    hint = f"dragonfly plan {name} " + " ".join(
-        f"{item.name}={item.example or '…'}" for item in params if item.required
-    )
     for key, text in values.items():
         if key not in known:
             message = f"{name} has no option {key!r}; it takes {', '.join(known) or 'none'}"
-            raise InvalidCommand(message, hint=hint.strip())
+            raise InvalidCommand(message, hint=example(name, params))
         if text and not known[key].takes(text):
             wrong = "has no unit. Write 5m or 1h" if known[key].type == "duration" else f"is not {known[key].what}"
             message = f"{key.replace('_', '-')} {text!r} {wrong}"
-            raise InvalidCommand(message, hint=f"/dragonfly {example(name, params)}")
+            raise InvalidCommand(message, hint=example(name, params, key))
     missing = [item for item in params if item.required and not values.get(item.name)]
     if missing:
-        raise InvalidCommand(f"{name} needs {missing[0].lacking}", hint=f"/dragonfly {example(name, params)}")
+        raise InvalidCommand(f"{name} needs {missing[0].lacking}", hint=example(name, params))
     return {key: text for key, text in values.items() if text}

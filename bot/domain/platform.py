@@ -26,11 +26,6 @@ class Deployment:
     """(id, status) of each container."""
 
     @property
-    def fingerprint(self) -> str:
-        """Return what changes when it is restarted."""
-        return f"{self.id} {self.status} {self.status_at} {self.instances}"
-
-    @property
     def instance_ids(self) -> tuple[str, ...]:
         """Return the ids of its containers: a crash keeps them, a restart gives new ones."""
         return tuple(found for found, _ in self.instances)

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.domain.actor import Risk
+from bot.domain.ids import COMMAND
 from bot.domain.messages import Message
+from bot.domain.params import nearest
 from bot.domain.runbook import Catalogue, Step
 from bot.errors import InvalidCommand
 from bot.operations.kinds import KINDS
@@ -23,7 +25,8 @@ def changing_step(services: Services, step_id: str, params: Mapping[str, str] | 
     known = {step.id: step for step in changing_steps(services.runbooks)}
     found = known.get(step_id)
     if found is None:
-        raise InvalidCommand(f"no step {step_id!r}; steps here: {', '.join(known)}", hint="dragonfly plan reset-stuck")
+        near = nearest(step_id, known) or "reset-stuck"
+        raise InvalidCommand(f"no step {step_id!r}; steps here: {', '.join(known)}", hint=f"{COMMAND} {near}")
     taken_back = known.get((params or {}).get("step", "")) if step_id == UNDO_STEP else None
     if taken_back is None:
         return found, KINDS[found.kind]

@@ -25,7 +25,6 @@ class GateRun:
     passed: bool
     failed: list[str]
     report: Mapping[str, Any]
-    allowed_by: str | None
     allowed_until: datetime | None
     allowed_why: str
     stopped_by: str | None

@@ -40,15 +40,13 @@ RETURNING g.id;
 
 -- name: find_gate
 -- One run.
-SELECT id, mode, actor, at, ended_at, passed, failed, report, allowed_by, allowed_until, allowed_why, stopped_by,
-       outdated_at
+SELECT id, mode, actor, at, ended_at, passed, failed, report, allowed_until, allowed_why, stopped_by, outdated_at
 FROM ops.chatops_gate
 WHERE id = %(id)s;
 
 -- name: newest_gate
 -- The newest run of a mode that came to its end.
-SELECT id, mode, actor, at, ended_at, passed, failed, report, allowed_by, allowed_until, allowed_why, stopped_by,
-       outdated_at
+SELECT id, mode, actor, at, ended_at, passed, failed, report, allowed_until, allowed_why, stopped_by, outdated_at
 FROM ops.chatops_gate
 WHERE mode = %(mode)s AND ended_at IS NOT NULL AND stopped_by IS NULL
 ORDER BY id DESC

@@ -116,10 +116,10 @@ def test_every_read_has_json(dragonfly: Run, target: Target, words: str) -> None
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ("stat", 2, "invalid choice"),
-        ("plan nothing", 2, "no step 'nothing'"),
+        ("stat", 2, "dragonfly: no command 'stat'. dragonfly status"),
+        ("plan restat", 2, ". dragonfly plan restart service=ingest"),
         ("plan reset-stuck ingest", 2, "has no name"),
-        ("plan reset-stuck older_than=5", 2, "no unit"),
+        ("plan reset-stuck older_than=5", 2, "no unit. Write 5m or 1h. dragonfly plan reset-stuck older_than=10m"),
         ("plan reset-stuck older_than=1s", 2, "too short"),
         ("plan reset-stuck colour=red", 2, "no option 'colour'"),
         ("plan restart", 2, "restart needs a service. dragonfly plan restart service=ingest"),

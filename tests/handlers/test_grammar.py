@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.cli.words import in_a_shell
 from bot.errors import InvalidCommand
 from bot.operations.reads import READS
 from bot.operations.table import OPERATIONS
@@ -77,3 +78,20 @@ def test_a_reason_is_what_was_typed() -> None:
     event = envelopes.event({"event_id": "Ev1", "event": mentioned})
     for text in (command.text, event.text):
         assert parse(text, load()).args["reason"] == typed
+
+
+@pytest.mark.parametrize(
+    ("text", "hint", "in_shell"),
+    [
+        ("reset-stuck 5", "/dragonfly reset-stuck 10m", "dragonfly plan reset-stuck older_than=10m"),
+        ("repair 1", "/dragonfly repair 20251226000000 applied", None),
+        ("failed 24", "/dragonfly failed 24h", None),
+    ],
+)
+def test_an_example_shows_what_was_wrong(text: str, hint: str, in_shell: str | None) -> None:
+    """It is a command that would be taken, with the parameter that was not, in Slack's words and in a shell's."""
+    with pytest.raises(InvalidCommand) as refused:
+        parse(text, load())
+    assert refused.value.hint == hint
+    assert parse(hint.removeprefix("/dragonfly "), load())
+    assert in_shell in (None, in_a_shell(hint))

@@ -91,14 +91,14 @@ def test_a_diagnosis_is_there_after_an_oom_kill() -> None:
 
 
 def test_a_restart_keeps_the_deployment_and_changes_its_instances() -> None:
-    """The fingerprint tells; the processes were asked once."""
+    """Its instances tell; the processes were asked once."""
     with clients() as (world, client):
         before = running(client.state(INGEST))
         client.restart(before.id)
         changed = eventually(lambda: _anew(client, before))
         assert changed is not None
 
-    assert changed.id == before.id and changed.fingerprint != before.fingerprint
+    assert changed.id == before.id and changed.instance_ids != before.instance_ids
     assert world.processes.asked == [("restart", INGEST)]
 
 
