@@ -10,7 +10,8 @@ from bot.domain.anchors import Copied
 from bot.domain.audit import NOTHING, AuditRow, Head, Verdict, canonical, digest_of, verify
 from bot.errors import RecordUnavailable, StatementRefused, StatementTimedOut
 from bot.sqlfile import load
-from bot.store.db import Tx, translate
+from bot.store.db import Tx
+from bot.store.failures import translate
 
 SQL = load("bot.store", "audit.sql")
 RESTORED, ANCHORED, BROKEN = "chain.restored", "chain.anchored", "chain.broken"

@@ -7,10 +7,13 @@ psycopg gives no SQLSTATE for a failed log-in: the words of the failure decide, 
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Self
 
 import psycopg
+from psycopg.abc import RV, PQGen
 
 from bot.errors import StoreUnavailable
 
@@ -81,4 +84,28 @@ class GuardedConnection(psycopg.Connection[dict[str, Any]]):
             return super().connect(conninfo, **kwargs)
         except psycopg.OperationalError as error:
             BREAKER.note(str(error))
+            raise
+
+    _patience: float | None = None
+
+    @contextmanager
+    def answering_within(self, limit: timedelta) -> Iterator[None]:
+        """Close the connection if an answer takes longer inside.
+
+        Before a transaction the server's own limits do not hold: a pooler that has no session to give lets us wait two
+        minutes (PgBouncer's `query_wait_timeout`, tried with 1.18, 2026-11).
+        """
+        self._patience = limit.total_seconds()
+        try:
+            yield
+        finally:
+            self._patience = None
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Wait for an answer, as every call of the library does."""
+        try:
+            return super().wait(gen, interval, self._patience if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            if self._patience is not None and not error.sqlstate:
+                self.pgconn.finish()
             raise

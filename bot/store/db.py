@@ -5,6 +5,7 @@ pooler may stand in between. psycopg's errors stop here: only SQLSTATE, constrai
 """
 
 import re
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -16,10 +17,11 @@ from psycopg.rows import class_row, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from bot.domain.redaction import Redactor
-from bot.errors import OutcomeLost, StatementRefused, StatementTimedOut, StoreUnavailable
+from bot.errors import OutcomeLost, StatementRefused, StoreUnavailable
 from bot.sqlfile import Statement
 from bot.store.address import place
 from bot.store.breaker import BREAKER, GuardedConnection
+from bot.store.failures import away, translate, translated
 from bot.store.limits import EFFECT_LIMITS, ONCE_LIMITS, READ_LIMITS, READ_WAIT, WRITE_WAIT, Limits
 
 Row = TypeVar("Row")
@@ -39,7 +41,6 @@ _FORGET: LiteralString = (
 )
 """`DISCARD ALL`, which a transaction does not take, by its parts (PostgreSQL's documentation of it, 2026-11)."""
 
-_TIMED_OUT = ("57014", "55P03", "25P03", "25P04")
 _OF_ROWS = re.compile(r"(?:[ \t\n\r\f\v]|--[^\n\r]*+)*+(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 """A comment is never given back, so that no word in it counts; block comments are not taken, for the server nests them."""
 
@@ -272,20 +273,21 @@ class Database:
 
         Sent again if the connection was stale.
         """
-        with _translated():
-            for _ in range(POOL_SIZE + 1):
+        with translated():
+            for _ in _tries(wait):
                 with self._connection(wait) as connection:
                     try:
-                        return _once(connection, statement.text(), params)
+                        with connection.answering_within(wait + ONCE_LIMITS.statement):
+                            return _once(connection, statement.text(), params)
                     except psycopg.Error:
                         if not connection.closed:
                             connection.rollback()
                             raise
-        raise _away()
+        raise away()
 
     @contextmanager
     def _transaction(self, begin: LiteralString, limits: Limits, wait: timedelta) -> Iterator[Tx]:
-        with _translated(), self._begun(begin, limits, wait) as tx:
+        with translated(), self._begun(begin, limits, wait) as tx:
             try:
                 yield tx
                 for act in tx.last:
@@ -302,10 +304,11 @@ class Database:
     @contextmanager
     def _begun(self, begin: LiteralString, limits: Limits, wait: timedelta) -> Iterator[Tx]:
         """Begin on the first connection of the pool that still lives."""
-        for _ in range(POOL_SIZE + 1):
+        for _ in _tries(wait):
             with self._connection(wait) as connection:
                 try:
-                    now, role = _begin(connection, begin, limits)
+                    with connection.answering_within(wait):
+                        now, role = _begin(connection, begin, limits)
                 except psycopg.OperationalError:
                     if not connection.closed:
                         raise
@@ -313,7 +316,7 @@ class Database:
                 stamp = {**self.stamp, "session_user": role}
                 yield Tx(connection, self._now() if self._now else now, stamp, self._redact, limits)
                 return
-        raise _away()
+        raise away()
 
     @contextmanager
     def _connection(self, wait: timedelta) -> Iterator[GuardedConnection]:
@@ -324,7 +327,7 @@ class Database:
             except (PoolTimeout, PoolClosed) as error:
                 BREAKER.check()
                 if self._pool.get_stats()["pool_size"] < self._pool.max_size:
-                    raise _away() from error
+                    raise away() from error
                 message = "all our connections to the database are taken"
                 raise StoreUnavailable(message, hint="try again in a moment") from error
             yield connection
@@ -333,6 +336,15 @@ class Database:
     def place(self) -> str:
         """Return host, database and user of the connection, without its password."""
         return place(self._conninfo)
+
+
+def _tries(wait: timedelta) -> Iterator[None]:
+    """Yield for every connection of the pool, each of which may be stale, while there is patience."""
+    until = time.monotonic() + wait.total_seconds()
+    for _ in range(POOL_SIZE + 1):
+        yield
+        if time.monotonic() >= until:
+            return
 
 
 def _begin(connection: GuardedConnection, begin: LiteralString, limits: Limits) -> tuple[datetime, str]:
@@ -368,32 +380,3 @@ def _commit(connection: psycopg.Connection[dict[str, Any]]) -> None:
             raise
         message = "the connection to the database broke during a commit; whether it was done is not known"
         raise OutcomeLost(message, hint="look again when it is back: dragonfly audit list") from None
-
-
-def _away() -> StoreUnavailable:
-    return StoreUnavailable("the database cannot be reached", hint="dragonfly doctor says more")
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.Error as error:
-        raise translate(error) from None
-
-
-def translate(error: psycopg.Error) -> Exception:
-    """Keep what may be shown: message, detail and parameters may carry rows of people (G4)."""
-    state = error.sqlstate or ""
-    if state in _TIMED_OUT:
-        return StatementTimedOut(f"a statement or lock took too long and was taken back ({state})", sqlstate=state)
-    if not state or state.startswith(("08", "57P", "53")):
-        return _away()
-    found = error.diag
-    place = " ".join(part for part in (found.table_name, found.constraint_name) if part)
-    return StatementRefused(
-        f"the database refused a statement ({state}{': ' + place if place else ''})",
-        sqlstate=state,
-        constraint=found.constraint_name or "",
-        table=found.table_name or "",
-    )

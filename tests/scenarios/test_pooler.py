@@ -1,6 +1,9 @@
 """The product behind a transaction-mode pooler, where no session is its own (§14, S6)."""
 
-from contextlib import closing, suppress
+import time
+from contextlib import ExitStack, closing, suppress
+from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -11,11 +14,12 @@ from bot.errors import StatementRefused, StoreUnavailable
 from bot.operations import audit
 from bot.process import Bot
 from bot.sandbox.slack.server import SlackServer
+from bot.store import inbox
 from bot.store.db import Database
 from tests.support.cards import card
 from tests.support.databases import TestServer
 from tests.support.jobs import Target
-from tests.support.pooler import SERVERS, left_behind, session_of
+from tests.support.pooler import MOST, SERVERS, left_behind, session_of
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.pooler
@@ -111,3 +115,19 @@ def test_a_wrong_password_is_tried_once(bot_dsn: str) -> None:
             pass
         with pytest.raises(StoreUnavailable, match="no new one is tried"), database.read():
             pass
+
+
+def test_a_pooler_without_a_session_to_give(bot_dsn: str) -> None:
+    """All its sessions taken, or its server away: whoever asks hears so in our own time, and goes on when there is one."""
+    kept: dict[str, Any] = {"key": "t-1", "signature": None, "kind": "command", "envelope": "{}"}
+    soon, began = timedelta(seconds=0.2), time.monotonic()
+    with closing(Database(bot_dsn).open()) as database:
+        with ExitStack() as others:
+            for _ in range(MOST):
+                others.enter_context(psycopg.connect(bot_dsn)).execute("SELECT 1")
+            with pytest.raises(StoreUnavailable), database.read(wait=soon):
+                pass
+            with pytest.raises(StoreUnavailable):
+                database.once(inbox.SQL["receive"], wait=soon, **kept)
+        assert time.monotonic() - began < 100, "PgBouncer itself gives up after 120 s"
+        assert database.once(inbox.SQL["receive"], **kept)

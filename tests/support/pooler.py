@@ -22,7 +22,7 @@ from tests.support.waiting import eventually
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 SERVERS = 3
 """Sessions that take turns from the start: two transactions in a row meet two of them."""
-_MOST = 20
+MOST = 20
 """PgBouncer's own default for one database and user."""
 _SETTINGS = """\
 [databases]
@@ -118,7 +118,7 @@ def left_behind(address: str) -> list[str]:
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = session_user"
         ).fetchone()
     assert row is not None
-    return [thing for _pid, what in sessions(address, min(row[0], _MOST)) for thing in what]
+    return [thing for _pid, what in sessions(address, min(row[0], MOST)) for thing in what]
 
 
 def session_of(tx: Tx) -> int:
