@@ -53,6 +53,11 @@ class InvalidCommand(UserError):
 
     code = "command.invalid"
 
+    def __init__(self, message: str, *, hint: str = "", nearest: str = "") -> None:
+        """Keep the command that was nearly said (`reset-stuck ingest`), or nothing."""
+        super().__init__(message, hint=hint)
+        self.nearest = nearest
+
 
 class NotKnown(InvalidCommand):
     """The words are a command about something that is not here: refused, as a press on its card would be."""

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from bot.domain import ids
-from bot.domain.messages import Message, Working
+from bot.domain.messages import Link, Message, Working
 from bot.operations import (
     alerts,
     approvals,
@@ -63,7 +63,16 @@ def handle(asked: Asked) -> None:
     elif read in READS:
         asked.read(read, ids.decode_request(asked.envelope.value)[1])
     elif not ids.asked_of(action, "open"):
-        asked.answer(notice(asked.services, "old-card", command="/dragonfly status"))
+        _old_card(asked)
+
+
+def _old_card(asked: Asked) -> None:
+    """Answer a press on a card of an older version with the way to the present one, where its value names it."""
+    services, key = asked.services, ids.decode_request(asked.envelope.value)[0]
+    number = ids.parse_alert_key(key) or 0
+    with services.db.read() as tx:
+        found = Link(key=key, url=services.link(tx, "alert", number))
+    asked.answer(notice(services, "old-card", command="/dragonfly status", open_alert=found))
 
 
 def _plan(asked: Asked, step: str) -> None:
@@ -142,7 +151,7 @@ def _again(asked: Asked) -> None:
 def _confirm(asked: Asked) -> None:
     found = ids.decode(asked.envelope.value)
     if found is None:
-        asked.answer(notice(asked.services, "old-card", command="/dragonfly status"))
+        _old_card(asked)
         return
     _show(asked, plans.confirm(asked.services, found.plan, asked.actor, secret=asked.envelope.value))
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 
 from bot.domain.actor import Actor, Role, slack_actor
 from bot.domain.messages import Message, Notice
-from bot.errors import DeliveryError
+from bot.errors import DeliveryError, InvalidCommand
 from bot.operations import authority
 from bot.operations.authority import needed_role
+from bot.operations.declared import changing_steps
 from bot.operations.reads import ASKS_OTHERS, page
 from bot.operations.services import Services
 from bot.ports import Chat, Envelope, Rendered
+from handlers import grammar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,3 +113,15 @@ def _thread(envelope: Envelope) -> str:
 def notice(services: Services, kind: str, **facts: object) -> Notice:
     """Return a short answer, true for the process's own time: it may be about the database being away."""
     return Notice(env=services.config.env, as_of=services.clock.now(), kind=kind, facts=facts)
+
+
+def not_understood(services: Services, error: InvalidCommand) -> Notice:
+    """Return why words are no command, and the step that they nearly were, to be planned at a press."""
+    words = error.nearest.split()
+    step = services.runbooks.step(words[0]) if words else None
+    plans_it = step is not None and step in changing_steps(services.runbooks)
+    params = grammar.parse(error.nearest, services.runbooks).args if plans_it and words[1:] else {}
+    facts = {"message": error.message, "hint": error.hint, "nearest": error.nearest, "params": params}
+    if isinstance(error, grammar.NoSuchCommand):
+        return notice(services, "near-miss", word=error.word, step=words[0] if plans_it else "", **facts)
+    return notice(services, "bad-input", step=words[0] if plans_it else "", **facts)

@@ -23,8 +23,8 @@ from bot.operations.again import once_more
 from bot.operations.services import Services
 from bot.ports import Envelope
 from handlers import actions, commands, submissions
-from handlers.answers import Asked, notice
-from handlers.grammar import NoSuchCommand, parse
+from handlers.answers import Asked, not_understood, notice
+from handlers.grammar import parse
 
 
 def handle(services: Services, envelope: Envelope) -> None:
@@ -56,13 +56,13 @@ def _answered(asked: Asked, act: Callable[[], None]) -> None:
     except NotAllowed as error:
         refusals.record(services, asked.actor, error)
         asked.answer(_not_allowed(asked, error))
-    except NoSuchCommand as error:
-        asked.answer(notice(services, "near-miss", word=error.word, nearest=error.nearest))
     except ChangesOff as error:
         refusals.record(services, asked.actor, error)
         off = {"reason": error.reason, "cause": error.cause, "since": error.since, "by": error.actor}
         asked.answer(notice(services, "changes-off", **off))
-    except (InvalidCommand, ConflictError) as error:
+    except InvalidCommand as error:
+        asked.answer(not_understood(services, error))
+    except ConflictError as error:
         asked.answer(notice(services, "bad-input", message=error.message, hint=error.hint))
     except (TargetError, RecordUnavailable) as error:
         unknown = isinstance(error, OutcomeUnknown)

@@ -31,9 +31,8 @@ class NoSuchCommand(InvalidCommand):
 
     def __init__(self, word: str, nearest: str) -> None:
         """Keep what was typed and what may have been meant."""
-        super().__init__(f"no command {word!r}", hint=f"/dragonfly {nearest or 'help'}")
+        super().__init__(f"no command {word!r}", hint=f"/dragonfly {nearest or 'help'}", nearest=nearest)
         self.word = word
-        self.nearest = nearest
 
 
 def parse(text: str, runbooks: Catalogue) -> Command:

@@ -11,13 +11,13 @@ from slack_bolt import Ack, App, BoltContext, BoltResponse
 from bot.domain.ids import COMMAND
 from bot.domain.messages import Message
 from bot.domain.plan import MOST_WRONG
-from bot.errors import BotError, DeliveryError, NotAllowed, StoreError
+from bot.errors import DeliveryError, InvalidCommand, NotAllowed, StoreError
 from bot.http.signature import fingerprint
 from bot.operations import inbox, refusals
 from bot.operations.services import Services
 from bot.ports import Envelope
 from handlers import actions, commands, envelopes, grammar, submissions
-from handlers.answers import Asked, notice
+from handlers.answers import Asked, not_understood, notice
 
 LATE_SECONDS = 2.5
 """Not written down by then: not acknowledged, so not executed. Slack's clock is three seconds."""
@@ -73,13 +73,13 @@ class Listeners:
         envelope = envelopes.command(body)
         refused = self._refused_command(body, envelope)
         if refused is not None:
-            return self._say(ack, refused)
+            return self._say(ack, envelope, refused)
         try:
             return self._keep(envelope, ack, context)
         except StoreError as error:
             if self._answer_from_memory(envelope):
                 return ack()
-            return self._say(ack, notice(self._services, "database-away", message=error.message))
+            return self._say(ack, envelope, notice(self._services, "database-away", message=error.message))
 
     def _refused_command(self, body: Mapping[str, Any], envelope: Envelope) -> Message | None:
         why = self._why_not(body, envelope)
@@ -88,10 +88,8 @@ class Listeners:
             return self._not_taken(why)
         try:
             grammar.parse(envelope.text, self._services.runbooks)
-        except grammar.NoSuchCommand as error:
-            return notice(self._services, "near-miss", word=error.word, nearest=error.nearest)
-        except BotError as error:
-            return notice(self._services, "bad-input", message=error.message, hint=error.hint)
+        except InvalidCommand as error:
+            return not_understood(self._services, error)
         return None
 
     def _answer_from_memory(self, envelope: Envelope) -> bool:
@@ -233,9 +231,8 @@ class Listeners:
         signature = context.get("signature")
         return replace(envelope, signature=fingerprint(signature)) if signature else envelope
 
-    def _say(self, ack: Ack, message: Message) -> BoltResponse | None:
-        """Acknowledge with an answer that only the asker sees."""
-        assert self._services.renderer is not None
-        content = self._services.renderer.card(message)
-        blocks: list[Mapping[str, Any]] = list(content.blocks)
-        return ack(text=content.text, blocks=[dict(block) for block in blocks], response_type="ephemeral")
+    def _say(self, ack: Ack, envelope: Envelope, message: Message) -> BoltResponse | None:
+        """Acknowledge, and answer the asker alone, without the buttons that they may not press."""
+        asked = Asked(services=self._services, envelope=envelope)
+        self._spawn(lambda: asked.answer(message))
+        return ack()

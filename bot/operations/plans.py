@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.domain.actor import Actor, Role, Surface
 from bot.domain.ids import decode
-from bot.domain.messages import Message, Notice, PlanCard
+from bot.domain.messages import Link, Message, Notice, PlanCard
 from bot.domain.params import checked
 from bot.domain.plan import Facts, Press, why_refused
 from bot.errors import ConflictError, NotKnown, StatementRefused
@@ -237,6 +237,8 @@ def refuse(
         "holder_since": holder.confirmed_at if holder else None,
         "card": plan_cards.build(services, tx, plan.id) if ran else None,
     }
+    meant = {"replaced": plan.superseded_by, "someone-else": facts["holder"], "old-card": plan.id}.get(kind)
+    facts["open_plan"] = Link(key=meant, url=services.link(tx, "plan", meant)) if meant else None
     return services.notice(tx, kind, plan=plan.id, **facts)
 
 

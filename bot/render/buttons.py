@@ -1,17 +1,19 @@
 """Which controls stand on which card: ids and values from `bot.domain.ids`, labels from `templates/labels.toml`."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from bot import words
 from bot.domain import ids
 from bot.domain import messages as m
 from bot.domain.vendor import GOOD_IN_A_ROW
-from bot.render import limits
+from bot.render import filters, limits
 
 Button = dict[str, Any]
 RUNBOOK_BUTTONS = 4
 """Titles are long: two of them fill a phone's row, and there are two rows."""
+_WORDS = 28
+"""Characters of a command on a button, beside *Help* in one row of a phone."""
 
 
 def labels() -> dict[str, str]:
@@ -91,10 +93,6 @@ def _gate(card: m.GateReport) -> list[tuple[str, list[Button]]]:
 def _restart(service: str) -> list[Button]:
     value = ids.encode_request("-", {"service": service})
     return [button(ids.PLAN_RESTART, "restart", value, style="primary", service=service)]
-
-
-def _choice(item: m.Choice) -> Button:
-    return button(item.action, item.label, item.value, style="primary" if item.primary else "", url=item.url)
 
 
 def _by_scenario(card: m.AlertCard) -> list[Button]:
@@ -299,8 +297,41 @@ def _home(card: m.Home) -> list[Button]:
     ]
 
 
+_VOID = ("expired", "other-database", "step-changed", "wrong-too-often")
+"""Notices about a plan that is of no use any more: the same is planned anew."""
+
+
+def _notice(notice: m.Notice) -> list[Button]:
+    """Return what goes on from a refusal: a new plan, the card meant, or what the words nearly were (cards, 0.8 and 9)."""
+    facts = notice.facts
+    found = [button(ids.PLAN_AGAIN, "new_plan", str(facts["plan"]))] if notice.kind in _VOID else []
+    for name, action in (("open_plan", ids.OPEN_PLAN), ("open_alert", ids.OPEN_CARD)):
+        link = facts.get(name)
+        if isinstance(link, m.Link) and link.url:
+            found.append(button(action, name, link.key, url=link.url, key=link.key))
+    if facts.get("step"):
+        step, words = str(facts["step"]), filters.middle(str(facts["nearest"]), _WORDS)
+        value = ids.encode_request("-", cast("Mapping[str, str]", facts["params"]))
+        found.append(button(ids.plan_action(step), "plan_step", value, words=words))
+    help_too = [button(ids.READ_HELP, "help", "-")] if notice.kind == "near-miss" else []
+    return [*found, *help_too]
+
+
 def _row(draw: Callable[[Any], list[Button]]) -> Callable[[Any], list[tuple[str, list[Button]]]]:
     return lambda message: [("act", draw(message))]
+
+
+def _logs(report: m.LogReport) -> list[Button]:
+    again = button(ids.REFRESH, "try_again", _asked("logs", service=report.service))
+    railway = [button(ids.OPEN_RAILWAY, "railway", "-", url=report.url)] if report.url else []
+    return [*([again] if report.why_unknown and not report.local else []), *railway]
+
+
+def _cannot(card: m.CannotPlan) -> list[Button]:
+    """Return a probe where it is the vendor's answers that lack, else the status."""
+    if "dragonfly probe" in card.remedy:
+        return [button(ids.READ_PROBE, "probe", "-")]
+    return [button(ids.READ_STATUS, "status", "-")]
 
 
 def _status_button(_message: m.Message) -> list[Button]:
@@ -316,16 +347,16 @@ _ROWS: Mapping[type, Callable[[Any], list[tuple[str, list[Button]]]]] = {
     m.AlertList: _row(_alerts),
     m.NothingStuck: _row(_status_button),
     m.StuckList: _row(_status_button),
-    m.CannotPlan: _row(_status_button),
+    m.CannotPlan: _row(_cannot),
     m.LockTree: _row(_locks),
     m.MigrationList: _row(_migrations),
     m.PauseCard: _row(_pause),
-    m.LogReport: _row(lambda r: [button(ids.OPEN_RAILWAY, "railway", "-", url=r.url)] if r.url else []),
+    m.LogReport: _row(_logs),
     m.ProbeReport: _row(lambda card: [button(ids.REFRESH, "try_again", _asked("probe", vendor=card.vendor))]),
     m.GateReport: _gate,
     m.DoctorReport: _row(lambda _report: [button(ids.REFRESH, "run_again", "doctor", style="primary")]),
     m.Help: _row(lambda _help: [button(ids.READ_STATUS, "status", "-"), button(ids.READ_RUNBOOK, "runbook", "-")]),
-    m.Notice: _row(lambda notice: [_choice(item) for item in notice.choices]),
+    m.Notice: _row(_notice),
     m.Home: _row(_home),
     m.AwayCard: _row(_away),
 }

@@ -334,7 +334,7 @@ def test_30_concurrent_operators(
         [winner] = [who for event, who, _why in records(bot) if event == "confirmation.consumed"]
         loser = "U0BEN" if winner.endswith("U0ADA") else "U0ADA"
         told = slack.person(loser).is_told("Nothing was done", timeout_seconds=PATIENT).text
-        assert f"<@{winner.rpartition('/')[2]}> is at `reset-stuck`" in told
+        assert f"<@{winner.rpartition('/')[2]}> is resetting stuck jobs" in told
     eventually(lambda: target.statuses() == {"pending": 2}, PATIENT)
     assert events(bot).count("step.succeeded") == 1
 

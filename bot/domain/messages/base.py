@@ -35,26 +35,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """A button of an answer: its action id, label and value."""
-
-    action: str
-    label: str
-    value: str
-    primary: bool = False
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice(Message):
     """A short answer for one person: a refusal, an error, a link (cards, 0.8 and 9).
 
-    `kind` names the sentence in `templates/slack/notice.j2`; `facts` fill it.
+    `kind` names the sentence in `templates/slack/notice.j2`; `facts` fill it and its buttons.
     """
 
     kind: str
     facts: Mapping[str, object] = field(default_factory=dict)
-    choices: tuple[Choice, ...] = ()
     recorded: bool = True
 
 

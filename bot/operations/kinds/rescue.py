@@ -331,9 +331,11 @@ def require_known(config: Configuration, catalog: Catalog, job_type: str, comman
     known = sorted(set(catalog.job_types or listed))
     if not job_type or job_type in known or config.is_listed_job(job_type):
         return
-    near = difflib.get_close_matches(job_type, known, n=1)
+    near = next(iter(difflib.get_close_matches(job_type, known, n=1)), "")
     message = f"{command} does not know type {job_type!r}. Types here: {', '.join(known)}"
-    raise InvalidCommand(message, hint=f"/dragonfly {command} {near[0] if near else known[0]}")
+    message += f". Nearest: {near}" if near else ""
+    nearest = f"{command} {near}" if near else ""
+    raise InvalidCommand(message, hint=f"/dragonfly {command} {near or known[0]}", nearest=nearest)
 
 
 def _undo_preview(
