@@ -8,9 +8,11 @@ from bot.domain.ids import SecretValue, alert_key
 from bot.domain.messages import Alone, Link, Message, PlanCard, PlanDetails, PlanFace, PlanReply, TargetLine
 from bot.domain.plan import derive_secret
 from bot.domain.runbook import Step
+from bot.errors import BotError
 from bot.operations.alert_cards import title
-from bot.operations.declared import shown_step, stored_step
+from bot.operations.declared import UNDO_STEP, shown_step, stored_step
 from bot.operations.kinds import KINDS
+from bot.operations.kinds.base import Preview
 from bot.operations.services import Services
 from bot.store import alerts, outbox, plans, reviews, runs
 from bot.store.db import Tx
@@ -153,7 +155,7 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
         secret=_secret(services, plan),
         alert=_alert_link(services, tx, plan),
         url=str(plan.preview.get("url", "")),
-        undo=_undo(plan, step, run),
+        undo=_undo(services, tx, plan, run),
         alone=alone,
         may_run_alone=plan.surface == "slack" and stored_step(services, plan.step, plan.params)[1].may_run_alone,
         **{**_decided(plan), **_ran(run), **_stopped(run, alone)},
@@ -187,11 +189,24 @@ def _stopped(run: Run | None, alone: Alone | None) -> dict[str, Any]:
     return {"ended_by": alone.stopped_by, "ended_at": run.ended_at}
 
 
-def _undo(plan: Plan, step: Step, run: Run | None) -> str:
-    """Return what the undo button is about, while something may be left to put back."""
-    has_way_back = step.kind in KINDS and KINDS[step.kind].undo is not None and plan.preview.get("way_back") != ""
+def _undo(services: Services, tx: Tx, plan: Plan, run: Run | None) -> int | None:
+    """Return how many things an undo would put back now; None = it would be refused.
+
+    It looks as the undo's own plan would, but for a step that asks somebody outside: that one is asked at the press.
+    """
     happened = run is not None and run.state in ("succeeded", "reconciled_done")
-    return run.id if run and has_way_back and happened and not run.undone_by else ""
+    if run is None or run.undone_by or not happened or plan.preview.get("way_back") == "":
+        return None
+    asked = {"run": run.id, "step": plan.step}
+    step, kind = stored_step(services, UNDO_STEP, asked)
+    if kind.call is not None:
+        return 1
+    try:
+        with tx.looking():
+            found = kind.preview(services, tx, step, services.catalog.get(tx), asked)
+    except BotError:
+        return None
+    return int(found.facts["can"]) if isinstance(found, Preview) else None
 
 
 def _watched(plan: Plan) -> timedelta | None:

@@ -212,12 +212,18 @@ def _plan(card: m.PlanCard) -> list[Button]:
         settle = [button(ids.SETTLE_YES, "settle_yes", card.key), button(ids.SETTLE_NO, "settle_no", card.key)]
         return [*railway, *settle]
     if card.face in _RAN:
-        undo = [button(ids.PLAN_UNDO, "undo", card.key)] if card.undo else []
+        undo = [] if card.undo is None else [_undo(card, card.undo)]
         timeline = [button(ids.READ_TIMELINE, "timeline", card.alert.key)] if card.alert else []
         return [*undo, *railway, *timeline]
     if card.face in (m.PlanFace.NOTHING_TO_DO, m.PlanFace.PROOF_UNKNOWN, m.PlanFace.NO_EFFECT, m.PlanFace.FAILED):
         found += [*railway, button(ids.READ_STATUS, "status", "-")]
     return found
+
+
+def _undo(card: m.PlanCard, left: int) -> Button:
+    """Return the way back; while a reset is watched, with how many jobs nobody has begun."""
+    counted = card.kind == "rescue" and card.face is m.PlanFace.WORKING
+    return button(ids.PLAN_UNDO, "undo_left" if counted else "undo", card.key, count=filters.count(left))
 
 
 def _plan_open(card: m.PlanCard) -> list[Button]:

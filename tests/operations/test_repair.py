@@ -39,7 +39,7 @@ def test_row_22_applied_records_one_row_and_runs_nothing(
     assert proofs.watch(repairing) == 1
     proved = plans.card(repairing, card.key)
     assert isinstance(proved, PlanCard)
-    assert (proved.face, proved.undo) == (PlanFace.RECOVERED, card.key)
+    assert (proved.face, proved.undo) == (PlanFace.RECOVERED, 1)
     assert audit.verify(repairing).broken_at is None
 
 
@@ -57,7 +57,7 @@ def test_reverted_removes_the_record_alone_and_undo_restores_it(repairing: Servi
     assert people.row(NEW) == before
     undone = plans.card(repairing, done.key)
     assert isinstance(undone, PlanCard)
-    assert (undone.face, undone.undo) == (PlanFace.UNDONE, "")
+    assert (undone.face, undone.undo) == (PlanFace.UNDONE, None)
     assert audit.verify(repairing).broken_at is None
 
 

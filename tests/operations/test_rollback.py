@@ -58,7 +58,7 @@ def test_row_23_rollback_runs_only_the_reviewed_script(dropping: Services, peopl
     assert proofs.watch(dropping) == 1
     proved = plans.card(dropping, card.key)
     assert isinstance(proved, PlanCard)
-    assert (proved.face, proved.undo) == (PlanFace.RECOVERED, "")
+    assert (proved.face, proved.undo) == (PlanFace.RECOVERED, None)
     assert refused(dropping, "undo", {"run": card.key}).reasons == ("rollback cannot be undone",)
     assert audit.verify(dropping).broken_at is None
 

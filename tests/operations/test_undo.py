@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain import ids
 from bot.domain.messages import CannotPlan, PlanCard, PlanFace
 from bot.errors import InvalidCommand
 from bot.operations import audit, plans, runs
@@ -62,7 +63,7 @@ def test_a_reset_is_taken_back_exactly(services: Services, target: Target) -> No
     assert {job: exactly(target.job(job)) for job in jobs} == before
     first = plans.card(services, done.key)
     assert isinstance(first, PlanCard)
-    assert (first.face, first.undo) == (PlanFace.UNDONE, "")
+    assert (first.face, first.undo) == (PlanFace.UNDONE, None)
     events = [entry.event for entry in audit.list_newest(services, 3).entries]
     assert set(events) == {"preview.made", "confirmation.consumed", "step.succeeded"}
     assert audit.verify(services).broken_at is None
@@ -88,6 +89,7 @@ def test_what_was_touched_since_is_left(services: Services, target: Target) -> N
     card = plan(services, "undo", {"run": done.key})
     assert (card.facts["can"], card.facts["cannot"]) == (3, 2)
     assert "2 cannot" in shown(card)
+    assert "Undo 3 not started…" in shown(plans.card(services, done.key))
     target.complete(jobs[2:3])
     left = [target.job(job) for job in jobs[:3]]
 
@@ -100,11 +102,13 @@ def test_what_was_touched_since_is_left(services: Services, target: Target) -> N
 
 @deployed
 def test_nothing_is_left_to_put_back(services: Services, target: Target) -> None:
-    """Everything was picked up: there is no plan, and the reason."""
+    """Everything was picked up: there is no button, no plan, and the reason."""
     target.worker()
     target.stuck(2)
     done = reset(services)
+    assert "Undo 2 not started…" in shown(done)
     target.pick_up()
+    assert ids.PLAN_UNDO not in shown(plans.card(services, done.key))
     assert "picked up or done since" in refused(services, "undo", {"run": done.key}).reasons[0]
 
 
@@ -156,7 +160,7 @@ def test_the_undo_of_an_undo_is_refused(services: Services, target: Target) -> N
     target.stuck(1)
     done = reset(services)
     undone = run(services, plan(services, "undo", {"run": done.key}))
-    assert undone.undo == ""
+    assert undone.undo is None
     found = make(services, "undo", {"run": undone.key})
     assert isinstance(found, CannotPlan)
     assert found.reasons == ("undo cannot be undone",)

@@ -114,8 +114,8 @@ class PlanCard(Message):
     proof: Mapping[str, Any] = field(default_factory=dict)
     proof_took: timedelta | None = None
     proof_until: datetime | None = None
-    undo: str = ""
-    """How much can be put back (`5 not started`), or empty."""
+    undo: int | None = None
+    """How many things can be put back now; None = there is nothing an undo would do."""
     alert: Link | None = None
     alone: Alone | None = None
     """It is, or was, run by one person alone."""
