@@ -112,6 +112,15 @@ def test_headers_are_plain(message: m.Message) -> None:
             assert text.endswith(" · prod")
 
 
+@pytest.mark.parametrize("message", [card for card in CARDS if isinstance(card, m.PlanCard)], ids=name)
+def test_a_plan_says_first_which_database(message: m.PlanCard) -> None:
+    """Host, name, role and variable are the first line of a plan, in Slack and in a shell (design, section 2)."""
+    where = message.database
+    offered = message.face.value in ("issued", "needs_second", "asked", "approved")
+    for text in (str(next(iter(texts(RENDERER.card(message).blocks[1:])))), TERMINAL.text(message).splitlines()[1]):
+        assert text.startswith((where, f"`{where}`")) == offered
+
+
 def test_a_long_header_gives_way_by_rule() -> None:
     """Ids in the middle, then whole words at the end; state word, short numbers and environment never (cards, 0.6)."""
     assert header("🟡 Plan: roll back 20251226000000 · prod") == "🟡 Plan: roll back 2…226000000 · prod"
