@@ -12,6 +12,8 @@ from bot.render import filters, limits
 Button = dict[str, Any]
 RUNBOOK_BUTTONS = 4
 """Titles are long: two of them fill a phone's row, and there are two rows."""
+_NARROW = 100
+"""From here on a count on *Show all* leaves no room for *Cancel* in one row of a phone."""
 _WORDS = 28
 """Characters of a command on a button, beside *Help* in one row of a phone."""
 
@@ -229,8 +231,12 @@ def _undo(card: m.PlanCard, left: int) -> Button:
 def _plan_open(card: m.PlanCard) -> list[Button]:
     """Return the controls of a plan that may still be carried out."""
     counts = card.facts.get("counts")
-    label, facts = ("show_all", {"count": sum(counts.values())}) if counts else ("details", {})
-    look = [button(ids.READ_PLAN, label, card.key, **facts), button(ids.CANCEL, "cancel", card.key)]
+    count = sum(counts.values()) if counts else 0
+    label = "show_all" if count < _NARROW else "show_whole"
+    look = [
+        button(ids.READ_PLAN, label if counts else "details", card.key, count=count),
+        button(ids.CANCEL, "cancel", card.key),
+    ]
     withdraw = button(ids.WITHDRAW, "withdraw", card.key)
     match card.face:
         case m.PlanFace.ISSUED:

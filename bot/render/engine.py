@@ -83,6 +83,7 @@ class Engine:
         code = filters.code if escape else lambda text, width=120: filters.cut(filters.clean(str(text)), width)
         self._environment.filters.update(
             clock=lambda value: safe(clock(value, zone)),
+            minute=lambda value: safe(clock(value, zone, seconds=False)),
             day=lambda value, now: safe(clock(value, zone, day=filters.is_long_ago(value, now))),
             moment=lambda text: safe(clock(datetime.fromisoformat(text), zone)),
             code=lambda text, width=120: safe(_escape(code(text, width)) if escape else code(text, width)),

@@ -59,17 +59,17 @@ def age(value: timedelta | None) -> str:
     return NOT_KNOWN if value is None else duration(timedelta(seconds=max(1, round(value.total_seconds()))))
 
 
-def clock(value: datetime | None, zone: str = "UTC", *, day: bool = False) -> str:
+def clock(value: datetime | None, zone: str = "UTC", *, day: bool = False, seconds: bool = True) -> str:
     """Return a clock time, or a day with its time, that each reader of Slack sees in their own zone."""
     if value is None:
         return NOT_KNOWN
-    shown = "{date_short_pretty} {time}" if day else "{time_secs}"
-    return f"<!date^{int(value.timestamp())}^{shown}|{local_time(value, zone, day=day)}>"
+    shown = "{date_short_pretty} {time}" if day else "{time_secs}" if seconds else "{time}"
+    return f"<!date^{int(value.timestamp())}^{shown}|{local_time(value, zone, day=day, seconds=seconds)}>"
 
 
-def local_time(value: datetime | None, zone: str = "UTC", *, day: bool = False) -> str:
+def local_time(value: datetime | None, zone: str = "UTC", *, day: bool = False, seconds: bool = True) -> str:
     """Return a clock time, or a day with its time, in one zone, for a terminal."""
-    written = "%Y-%m-%d %H:%M" if day else "%H:%M:%S"
+    written = "%Y-%m-%d %H:%M" if day else "%H:%M:%S" if seconds else "%H:%M"
     return value.astimezone(ZoneInfo(zone)).strftime(written) if value else NOT_KNOWN
 
 

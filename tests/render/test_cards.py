@@ -16,7 +16,7 @@ from bot.render.limits import header
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json
 from bot.sandbox.slack.limits import check_message, check_view
-from tests.support.examples import HOSTILE, MODES, NOW, PAGE, examples
+from tests.support.examples import HOSTILE, MODES, PAGE, examples
 
 RENDERER = SlackRenderer(names={"U0ADA": "Ada", "U0BEN": "Ben"})
 TERMINAL = TerminalRenderer()
@@ -96,9 +96,40 @@ def test_the_skeleton(message: m.Message) -> None:
     assert sum(control.get("style") == "primary" for control in controls) <= 1
     assert len({control["action_id"] for control in controls}) == len(controls)
     for row in rows:
-        assert sum(len(control["text"]["text"]) + 3 for control in row["elements"]) <= 48  # type: ignore[attr-defined,misc]
+        assert sum(len(control["text"]["text"]) + 3 for control in row["elements"]) <= 44  # type: ignore[attr-defined,misc]
     heads = [str(block["text"]) for block in blocks if block["type"] == "header"]
     assert sum(text.count(emoji) for text in heads for emoji in EMOJI) <= 1
+
+
+SENTENCES = (m.Notice, m.ModeNotice, m.AlertReply, m.PlanReply, m.PauseReply, m.AnchorNote, m.OnCallCard)
+"""Cards prints these as whole sentences or as lines of their own that are longer (0.8, 5, 9, 10, 12 and 13)."""
+TABLES = (m.WorkerList, m.QueueReport, m.FailureReport, m.StuckList)
+"""Lists for one asker that cards does not draw: a row holds what a terminal's row holds."""
+LONGER = (
+    r"db/ops as dragonfly_bot by DRAGONFLY_DATABASE_URL",  # as long as its names are
+    r"@Ben @Cleo: @Ada asks to .*",  # everybody who may decide is called in one line (danger.approve)
+    r"pending: not known \(no list of migrations: set migrations.source\)",  # as section 7 prints it
+    r"You may read and acknowledge\. To change things, ask @Ben",  # as section 11 prints it
+)
+
+
+def seen(text: str) -> list[str]:
+    """Return a section's lines as a phone shows them: dates and mentions written out, without marks."""
+    text = re.sub(r"<!date\^\d+\^\{time_secs\}\|[^>]*>", "3:10:02 AM", text)
+    text = re.sub(r"<!date\^\d+\^\{time\}\|[^>]*>", "3:10 AM", text)
+    text = re.sub(r"<[@#][UC]0([A-Z]+)>", lambda found: f"@{found[1].capitalize()}", text)
+    text = re.sub(r"<[^|>]*\|([^>]*)>", r"\1", text)
+    return re.sub(r"[*`]", "", text).splitlines()
+
+
+@pytest.mark.parametrize("message", [card for card in CARDS if not isinstance(card, SENTENCES)], ids=name)
+def test_a_line_fits_a_phone(message: m.Message) -> None:
+    """One fact a line, at most 46 characters seen (cards, 0.2), but for what cards itself prints longer."""
+    sections = [dict(block) for block in RENDERER.card(message).blocks if block["type"] == "section"]
+    if isinstance(message, TABLES):
+        sections = [block for block in sections if block["block_id"] == "facts"]
+    lines = [line for block in sections for line in seen(block["text"]["text"])]  # type: ignore[index]
+    assert [line for line in lines if len(line) > 46 and not re.fullmatch("|".join(LONGER), line)] == []
 
 
 @pytest.mark.parametrize("message", CARDS, ids=name)
@@ -245,7 +276,6 @@ def test_sources_that_differ_are_named() -> None:
     )
     text = repr(RENDERER.card(dataclasses.replace(base, verdicts=verdicts)))
     assert "Heartbeats offline, health view online, API unknown" in text
-    assert NOW.year == 2026
 
 
 def test_a_name_is_no_mention() -> None:
