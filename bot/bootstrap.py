@@ -10,6 +10,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from bot.domain.configuration import Configuration
+from bot.domain.messages import Mode
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.settings import Environment, Settings
@@ -22,7 +23,12 @@ from bot.targets.vendor import HttpProbe
 from runbooks import faults, load
 
 
-def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: None) -> Services:
+def build(
+    settings: Settings,
+    *,
+    wake: Callable[[str], None] = lambda _what: None,
+    mode: Callable[[], Mode | None] = lambda: None,
+) -> Services:
     """Return the services of a shell: no Slack, the database's credential is the authority.
 
     A team's runbook with a fault takes nothing else away: ours work, and `doctor` names the fault.
@@ -36,7 +42,9 @@ def build(settings: Settings, *, wake: Callable[[str], None] = lambda _what: Non
         catalog=CatalogCache(config.timing.catalog_age),
         runbooks=load("" if wrong else config.team_runbooks),
         runbook_faults=wrong,
-        renderer=SlackRenderer(zone=config.zone, names=config.people.names, redact=settings.redactor),
+        renderer=SlackRenderer(
+            zone=config.zone, names=config.people.names, timing=config.timing, mode=mode, redact=settings.redactor
+        ),
         api=api,
         platform=_railway(settings.env),
         vendor_probe=HttpProbe(),

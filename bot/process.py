@@ -44,7 +44,6 @@ from bot.operations import (
 )
 from bot.operations.services import Services
 from bot.operations.tables import OWNER_VARIABLE
-from bot.render.slack import SlackRenderer
 from bot.scheduler import Scheduler
 from bot.settings import Settings
 from bot.slack.app import build as build_app
@@ -103,19 +102,15 @@ class Bot:
 
     def _services(self, clock: Clock) -> Services:
         """Return what a shell has too, and what only a running bot has."""
-        env, config = self.settings.env, self.settings.config
-        redact = self.settings.redactor
+        settings, timing = self.settings, self.settings.config.timing
         return replace(
-            build(self.settings, wake=self._wake),
+            build(settings, wake=self._wake, mode=lambda: self._pulse.mode),
             chat=self.chat,
-            directory=SlackDirectory(self._web, clock, config.timing),
+            directory=SlackDirectory(self._web, clock, timing),
             clock=clock,
-            renderer=SlackRenderer(
-                zone=config.zone, names=config.people.names, mode=lambda: self._pulse.mode, redact=redact
-            ),
-            pager=_pager(self.settings),
+            pager=_pager(settings),
             count=self.metrics.count,
-            plan_key=plan_key(env.slack_bot_token.get_secret_value()),
+            plan_key=plan_key(settings.env.slack_bot_token.get_secret_value()),
             beside=self._beside.begin,
         )
 

@@ -86,8 +86,11 @@ def named(values: Sequence[str]) -> dict[str, str]:
 
 def text(message: Message, made: Services | None = None) -> str:
     """Return a message as a terminal shows it."""
-    names, mode = (made.config.people.names, modes.read(made)) if made else ({}, None)
-    return in_a_shell(TerminalRenderer(zone=get_localzone_name() or "UTC", names=names).text(message, mode))
+    zone = get_localzone_name() or "UTC"
+    if made is None:
+        return in_a_shell(TerminalRenderer(zone=zone).text(message))
+    renderer = TerminalRenderer(zone=zone, names=made.config.people.names, timing=made.config.timing)
+    return in_a_shell(renderer.text(message, modes.read(made)))
 
 
 def show(message: Message, args: argparse.Namespace, made: Services | None = None) -> int:

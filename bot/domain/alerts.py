@@ -4,7 +4,7 @@ States are pending, firing, resolving, resolved; no row = inactive. Acknowledged
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -124,9 +124,14 @@ def _from_resolved(alert: State, bad: bool, now: datetime, timing: Timing) -> tu
     return Change.NOTHING, "bad again, waiting"
 
 
-def is_unsteady(changes: tuple[datetime, ...], now: datetime, timing: Timing) -> bool:
-    """Say whether firing and resolved followed each other too often of late."""
-    return sum(1 for moment in changes if now - moment <= timing.flap_window) >= _UNSTEADY_CHANGES
+def changes_lately(changes: Sequence[datetime], now: datetime, timing: Timing) -> int:
+    """Return how often firing and resolved followed each other of late."""
+    return sum(1 for moment in changes if now - moment <= timing.flap_window)
+
+
+def is_unsteady(changes: Sequence[datetime], now: datetime, timing: Timing) -> bool:
+    """Say whether that was too often."""
+    return changes_lately(changes, now, timing) >= _UNSTEADY_CHANGES
 
 
 def fingerprint(env: str, check: str, labels: Mapping[str, str]) -> str:

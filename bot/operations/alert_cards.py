@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot import words
+from bot.domain.alerts import changes_lately
 from bot.domain.configuration import PAGER
 from bot.domain.ids import alert_key
 from bot.domain.messages import AlertCard, AlertFace, AlertReply, Call, Link, Message, StepLine, WorkerLine
@@ -96,7 +97,7 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         sources=evidence.get("sources"),
         late=_told_late(tx, alert),
         **_held_by(services, alert),
-        **_ends(services, alert),
+        **_ends(services, alert, tx.now),
     )
 
 
@@ -167,7 +168,7 @@ def _held_by(services: Services, alert: Alert) -> dict[str, Any]:
     }
 
 
-def _ends(services: Services, alert: Alert) -> dict[str, Any]:
+def _ends(services: Services, alert: Alert, now: datetime) -> dict[str, Any]:
     timing = services.config.timing
     needed = timing.flap_quiet if alert.unsteady else timing.keep_firing_for
     return {
@@ -178,7 +179,7 @@ def _ends(services: Services, alert: Alert) -> dict[str, Any]:
         "resolved_reason": alert.resolved_reason or "",
         "reopens_until": alert.resolved_at + timing.reopen_window if alert.resolved_at else None,
         "reopens": alert.reopens,
-        "changes": len(alert.changes),
+        "changes": changes_lately(alert.changes, now, timing),
     }
 
 

@@ -8,6 +8,7 @@ from jinja2 import ChoiceLoader, PackageLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
+from bot.domain.timing import Timing
 from bot.render import filters
 
 
@@ -33,6 +34,7 @@ _PLAIN: Mapping[str, Callable[..., str]] = {
         filters.plural,
         filters.duration,
         filters.span,
+        filters.limit,
         filters.since,
         filters.capitalize,
         filters.age,
@@ -55,40 +57,39 @@ class Engine:
         *,
         zone: str,
         names: Mapping[str, str],
+        timing: Timing,
         escape: bool,
         redact: Callable[[str], str] = lambda text: text,
     ) -> None:
         """Prepare the environment of `templates/<surface>`; a template that is not there is Slack's.
 
         Args:
+            timing: the limits that the words name.
             redact: takes out of a text what must not leave; a terminal shows all.
         """
-        self._surface = surface
-        self._redact = redact
+        self._surface, self._redact = surface, redact
         safe = Markup if escape else str
-        known = dict(names)
-        finalize = _outside if escape else None
         self._environment = SandboxedEnvironment(
             loader=ChoiceLoader([PackageLoader("templates", name) for name in dict.fromkeys((surface, "slack"))]),
             autoescape=escape,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
-            finalize=finalize,
+            finalize=_outside if escape else None,
         )
-        self._environment.globals["shown"] = lambda most: most if escape else _ALL
+        self._environment.globals.update(timing=timing, shown=lambda most: most if escape else _ALL)
         clock = filters.clock if escape else filters.local_time
         self._clock, self._zone = clock, zone
-        self._environment.filters.update(_PLAIN)
         code = filters.code if escape else lambda text, width=120: filters.cut(filters.clean(str(text)), width)
         self._environment.filters.update(
+            _PLAIN,
             clock=lambda value: safe(clock(value, zone)),
             minute=lambda value: safe(clock(value, zone, seconds=False)),
             day=lambda value, now: safe(clock(value, zone, day=filters.is_long_ago(value, now))),
             moment=lambda text: safe(clock(datetime.fromisoformat(text), zone)),
             code=lambda text, width=120: safe(_escape(code(text, width)) if escape else code(text, width)),
-            mention=lambda key: safe(filters.mention(key)) if escape else filters.person(key, known),
-            person=lambda key: filters.person(key, known),
+            mention=lambda key: safe(filters.mention(key)) if escape else filters.person(key, names),
+            person=lambda key: filters.person(key, names),
         )
 
     def has(self, name: str) -> bool:

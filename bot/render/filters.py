@@ -1,6 +1,7 @@
 """How numbers, durations, times, ids and people are written (cards, 0.4 and 0.6). Pure functions."""
 
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ from bot.domain.params import HIDDEN
 NOT_KNOWN = "not known"
 ID_WIDTH = 26
 _MILLION = 1_000_000
+_MINUTE = 60
 
 
 def count(value: int | None) -> str:
@@ -37,6 +39,14 @@ def duration(value: timedelta | None) -> str:
     if hours:
         return f"{hours} h {minutes:02d} m"
     return f"{minutes} m {whole % 60:02d} s" if minutes else f"{whole} s"
+
+
+def limit(value: timedelta) -> str:
+    """Return a limit as people say it: `60 s`, `5 min`; one that is no whole minute like any duration."""
+    seconds = value.total_seconds()
+    if 0 < seconds <= _MINUTE:
+        return duration(value) if seconds < _MINUTE else f"{_MINUTE} s"
+    return f"{seconds / _MINUTE:.0f} min" if seconds % _MINUTE == 0 and seconds < 60 * _MINUTE else duration(value)
 
 
 def span(seconds: float | None) -> str:
@@ -112,7 +122,7 @@ def code(text: str, width: int = 120) -> str:
     return f"`{inner or ' '}`"
 
 
-def person(key: str, names: dict[str, str] | None = None) -> str:
+def person(key: str, names: Mapping[str, str] | None = None) -> str:
     """Return somebody's name for plain text: the given name where it is known, else the id."""
     bare = key.rpartition("/")[2] if key.startswith("slack:") else key.removeprefix("cli:")
     return (names or {}).get(bare, bare) if bare != "dragonfly" else "Dragonfly"

@@ -7,6 +7,7 @@ from typing import Any
 from bot.domain import messages as m
 from bot.domain.messages import Message
 from bot.domain.redaction import Redactor
+from bot.domain.timing import PLAYBOOK, Timing
 from bot.ports import Rendered
 from bot.render import buttons, filters, forms, limits
 from bot.render.engine import Engine
@@ -29,6 +30,7 @@ class SlackRenderer:
         *,
         zone: str = "UTC",
         names: Mapping[str, str] | None = None,
+        timing: Timing = PLAYBOOK,
         mode: Callable[[], m.Mode | None] = lambda: None,
         redact: Redactor | None = None,
     ) -> None:
@@ -37,13 +39,14 @@ class SlackRenderer:
         Args:
             zone: of clock times in plain text.
             names: given names by id, for plain text.
+            timing: the limits that the words name.
             mode: what is reduced at present; every card says so in its last line.
             redact: takes out of every text what must not leave.
         """
         self._mode = mode
         net = redact or Redactor()
-        self._plain = Engine("terminal", zone=zone, names=names or {}, escape=False, redact=net)
-        self._engine = Engine("slack", zone=zone, names=names or {}, escape=True, redact=net)
+        self._plain = Engine("terminal", zone=zone, names=names or {}, timing=timing, escape=False, redact=net)
+        self._engine = Engine("slack", zone=zone, names=names or {}, timing=timing, escape=True, redact=net)
         self._engine.add_filter("link", _link)
         self._engine.add_filter("pre", _pre)
 

@@ -9,6 +9,7 @@ from enum import Enum
 
 from bot.domain import messages as m
 from bot.domain.messages import Message
+from bot.domain.timing import PLAYBOOK, Timing
 from bot.render.engine import Engine
 from bot.render.slack import template_name
 
@@ -26,10 +27,10 @@ def _headline(head: str, key: str) -> str:
 class TerminalRenderer:
     """Text of about 80 columns."""
 
-    def __init__(self, *, zone: str = "UTC", names: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *, zone: str = "UTC", names: Mapping[str, str] | None = None, timing: Timing = PLAYBOOK) -> None:
         """Prepare the templates."""
         self._zone = zone
-        self._engine = Engine("terminal", zone=zone, names=names or {}, escape=False)
+        self._engine = Engine("terminal", zone=zone, names=names or {}, timing=timing, escape=False)
         self._engine.add_filter("link", lambda url, label: f"{label}: {url}" if url else str(label))
         self._engine.add_filter("pre", str)
 

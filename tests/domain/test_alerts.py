@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.alerts import Change, State, decide, fingerprint, is_unsteady
+from bot.domain.alerts import Change, State, changes_lately, decide, fingerprint, is_unsteady
 from bot.domain.timing import PLAYBOOK
 from bot.domain.workers import Status
 
@@ -66,6 +66,7 @@ def test_four_changes_in_half_an_hour_are_unsteady() -> None:
     """Four changes within the window count, older ones do not."""
     assert is_unsteady((ago(60), ago(120), ago(180), ago(240)), NOW, PLAYBOOK)
     assert not is_unsteady((ago(60), ago(120), ago(180), ago(2400)), NOW, PLAYBOOK)
+    assert changes_lately((ago(60), ago(120), ago(180), ago(2400)), NOW, PLAYBOOK) == 3
 
 
 @given(st.lists(st.sampled_from([OK, BAD, UNKNOWN]), max_size=200), st.integers(1, 40))

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from bot.domain import messages as m
+from bot.domain.timing import PLAYBOOK
 from bot.domain.workers import SourceVerdict
 from bot.operations.kinds import KINDS
-from bot.render.filters import clean, count, duration, mention, middle
+from bot.render.filters import clean, count, duration, limit, mention, middle
 from bot.render.limits import header
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json
@@ -276,6 +277,22 @@ def test_sources_that_differ_are_named() -> None:
     )
     text = repr(RENDERER.card(dataclasses.replace(base, verdicts=verdicts)))
     assert "Heartbeats offline, health view online, API unknown" in text
+
+
+def test_limits_are_those_that_are_set() -> None:
+    """Whatever a card says of a limit is the configured one, written as people say it (cards, 0.4)."""
+    minutes = {"run_life": 7, "refire_after_manual": 8, "flap_window": 9, "vendor_window": 11, "begin_within": 12}
+    minutes |= {"progress_window": 13, "gate_fresh": 14}
+    timing = dataclasses.replace(PLAYBOOK, **{name: timedelta(minutes=value) for name, value in minutes.items()})
+    own = SlackRenderer(timing=timing)
+    shown = repr([*(own.card(message) for message in CARDS), *(own.view(message) for message in FORMS)])
+    for words in ("Ends 7 min", "in 8 min it fires", "changes in 9 min", "failed in 11 min", "within 12 min"):
+        assert words in shown
+    assert "finished in 13 min" in shown and "for 14 min; then" in shown
+    for said in ("10 min", "30 min", "within 60 s"):
+        assert said not in shown
+    whole = [limit(timedelta(seconds=value)) for value in (8, 60, 120, 300, 90, 3600)]
+    assert whole == ["8 s", "60 s", "2 min", "5 min", "1 m 30 s", "1 h 00 m"]
 
 
 def test_a_name_is_no_mention() -> None:
