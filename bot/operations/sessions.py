@@ -1,8 +1,10 @@
 """Who blocks whom, and whether a migration waits (design, section 7: *A waiting migration*)."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from bot.domain.durations import spoken
 from bot.domain.locks import PREPARED, Session, is_platform, tree, why_not_end
 from bot.domain.messages import LockTree, Message
 from bot.domain.needs import Missing, missing
@@ -47,7 +49,7 @@ def migration_wait(services: Services, tx: Tx) -> str:
     if found is None:
         return ""
     who = f"session {found.blockers[0]}" if found.blockers[0] else PREPARED
-    return f"{who} blocks it for {int(found.waits_seconds or 0)} s"
+    return f"{who} blocks it for {spoken(timedelta(seconds=int(found.waits_seconds or 0)))}"
 
 
 def _session(row: Mapping[str, Any]) -> Session:

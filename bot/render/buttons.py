@@ -211,7 +211,8 @@ def _plan(card: m.PlanCard) -> list[Button]:
     railway = [button(ids.OPEN_RAILWAY, "railway", card.key, url=card.url)] if card.url else []
     found = [button(ids.PLAN_AGAIN, "new_plan", card.key)] if card.face in _NOT_DONE else []
     if card.face is m.PlanFace.UNKNOWN:
-        settle = [button(ids.SETTLE_YES, "settle_yes", card.key), button(ids.SETTLE_NO, "settle_no", card.key)]
+        settle = [button(ids.SETTLE_YES, _worded("settle_yes", card), card.key)]
+        settle.append(button(ids.SETTLE_NO, _worded("settle_no", card), card.key))
         return [*railway, *settle]
     if card.face in _RAN:
         undo = [] if card.undo is None else [_undo(card, card.undo)]
@@ -262,8 +263,12 @@ def _sure(card: m.PlanCard) -> dict[str, Any]:
 
 def _named(action: str, label: str, card: m.PlanCard, *, style: str) -> Button:
     """Return the button that acts, with the words of its kind of step where there are some."""
-    name = f"{label}_{card.kind}" if f"{label}_{card.kind}" in labels() else label
-    return button(action, name, card.secret, style=style, count=card.acting, target=card.target)
+    return button(action, _worded(label, card), card.secret, style=style, count=card.acting, target=card.target)
+
+
+def _worded(label: str, card: m.PlanCard) -> str:
+    own = f"{label}_{card.kind}"
+    return own if own in labels() else label
 
 
 def _runbook(card: m.RunbookCard) -> list[Button]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from bot.domain.durations import spoken
 from bot.domain.params import HIDDEN
 
 NOT_KNOWN = "not known"
@@ -29,16 +30,7 @@ def duration(value: timedelta | None) -> str:
     """Return a duration in two units at most: `84 ms`, `41 s`, `2 m 10 s`, `1 h 05 m`, `3 d 4 h`."""
     if value is None:
         return NOT_KNOWN
-    seconds = value.total_seconds()
-    if 0 < seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    whole = max(0, int(seconds))
-    days, hours, minutes = whole // 86400, whole % 86400 // 3600, whole % 3600 // 60
-    if days:
-        return f"{days} d {hours} h" if hours else f"{days} d"
-    if hours:
-        return f"{hours} h {minutes:02d} m"
-    return f"{minutes} m {whole % 60:02d} s" if minutes else f"{whole} s"
+    return spoken(value)
 
 
 def limit(value: timedelta) -> str:

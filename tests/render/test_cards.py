@@ -17,7 +17,8 @@ from bot.render.limits import header
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json
 from bot.sandbox.slack.limits import check_message, check_view
-from tests.support.examples import HOSTILE, MODES, PAGE, examples
+from handlers.commands import WITHOUT_DATABASE
+from tests.support.examples import HOSTILE, MODES, NOW, PAGE, examples
 
 RENDERER = SlackRenderer(names={"U0ADA": "Ada", "U0BEN": "Ben"})
 TERMINAL = TerminalRenderer()
@@ -293,6 +294,27 @@ def test_limits_are_those_that_are_set() -> None:
         assert said not in shown
     whole = [limit(timedelta(seconds=value)) for value in (8, 60, 120, 300, 90, 3600)]
     assert whole == ["8 s", "60 s", "2 min", "5 min", "1 m 30 s", "1 h 00 m"]
+
+
+def test_what_happened_is_asked_in_its_own_words() -> None:
+    """Of a restart without an answer people say *Restarted* or *Not restarted*, of another step whether it happened."""
+    for kind, wanted in (
+        ("restart", {"Restarted…", "Not restarted…"}),
+        ("set_variable", {"Happened…", "Did not happen…"}),
+    ):
+        plan = next(card for card in CARDS if isinstance(card, m.PlanCard) and card.kind == kind)
+        card = RENDERER.card(dataclasses.replace(plan, face=m.PlanFace.UNKNOWN, confirmed_at=NOW, url=""))
+        rows = [dict(block)["elements"] for block in card.blocks if block["type"] == "actions"]
+        assert {item["text"]["text"] for item in rows[0]} == wanted  # type: ignore[attr-defined]
+
+
+def test_what_cannot_be_reached_is_said_with_what_works() -> None:
+    """Without a database changes are off, and every answer that needs none is named."""
+    base = next(card for card in CARDS if isinstance(card, m.AlertCard))
+    away = RENDERER.card(dataclasses.replace(base, check="db_reachable", label="database", reason="timed out"))
+    assert "Changes are off" in repr(away) and "offline" not in repr(away.blocks[1])
+    notice = next(card for card in CARDS if isinstance(card, m.Notice) and card.kind == "database-away")
+    assert all(f"`{name}`" in repr(RENDERER.card(notice)) for name in WITHOUT_DATABASE)
 
 
 def test_a_name_is_no_mention() -> None:

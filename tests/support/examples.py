@@ -469,7 +469,7 @@ MIGRATIONS = m.MigrationList(
     differs=1,
     source="migrations",
     mixed_lengths=True,
-    blocked="session 48213 blocks it for 362 s",
+    blocked="session 48213 blocks it for 6 m 02 s",
 )
 PAUSE = m.PauseCard(
     env="dev",
