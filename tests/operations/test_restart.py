@@ -79,7 +79,7 @@ def test_row_19_a_restart_is_proved_by_a_new_worker(here: Services, railway: Clo
 
     proved = shown(here, card.key)
     assert (proved.face, proved.proof["new_worker"]) == (PlanFace.RECOVERED, "ingest_processor-fresh002")
-    assert "first log lines" in card_text(proved)
+    assert "the service in Railway" in card_text(proved)
     assert not proved.undo
     assert railway.sent("deploymentRestart") == [{"id": running.id}]
     assert audit.verify(here).broken_at is None
