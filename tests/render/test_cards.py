@@ -103,7 +103,7 @@ def test_the_skeleton(message: m.Message) -> None:
     assert sum(text.count(emoji) for text in heads for emoji in EMOJI) <= 1
 
 
-SENTENCES = (m.Notice, m.ModeNotice, m.AlertReply, m.PlanReply, m.PauseReply, m.AnchorNote, m.OnCallCard)
+SENTENCES = (m.Notice, m.ModeNotice, m.AlertReply, m.PlanReply, m.PauseReply, m.AnchorNote, m.OnCallCard, m.Timeline)
 """Cards prints these as whole sentences or as lines of their own that are longer (0.8, 5, 9, 10, 12 and 13)."""
 TABLES = (m.WorkerList, m.QueueReport, m.FailureReport, m.StuckList)
 """Lists for one asker that cards does not draw: a row holds what a terminal's row holds."""
