@@ -99,7 +99,7 @@ def still(bot: Bot) -> bool:
 
 
 def lines(bot: Bot) -> list[str]:
-    """Return every command there is, with words that it takes."""
+    """Return every command there is, as it is typed, with words that it takes."""
     steps = (*changing_steps(bot.services.runbooks), *reading_steps(bot.services.runbooks))
     known = {item.name: item.params for item in in_slack()} | {step.id: step.typed for step in steps}
     return [example(name, params) for name, params in known.items() if name != "freeze"]
@@ -144,7 +144,7 @@ def test_44_debtor_data(
         card(slack, "🔴 Offline: ingest worker")
         card(slack, "🔴 Failing: Simplicity API")
         for line in lines(bot):
-            ada.types(f"/dragonfly {line}")
+            ada.types(line)
         eventually(lambda: still(bot), PATIENT)
         for name, read in READS.items():
             shown = read(bot.services, ARGS.get(name, {}))
