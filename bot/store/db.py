@@ -347,15 +347,6 @@ def _tries(wait: timedelta) -> Iterator[None]:
             return
 
 
-def _tries(wait: timedelta) -> Iterator[None]:
-    """Yield for every connection of the pool, each of which may be stale, while there is patience."""
-    until = time.monotonic() + wait.total_seconds()
-    for _ in range(POOL_SIZE + 1):
-        yield
-        if time.monotonic() >= until:
-            return
-
-
 def _begin(connection: GuardedConnection, begin: LiteralString, limits: Limits) -> tuple[datetime, str]:
     """Begin and set the limits in one round trip; return the database's time and who is logged in."""
     with connection.pipeline():
