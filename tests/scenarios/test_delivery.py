@@ -132,6 +132,7 @@ def test_11_lease_takeover(night: Night, replica: Services, fails: bool) -> None
     """A stalls 90 s, B takes over, finds the message and marks it; what A then says, before B or after it, changes nothing."""
     assert night.services.chat is not None and replica.chat is not None
     for number, amid in enumerate((True, False), 1):
+        night.clock.passes(60)  # a sender without an answer keeps the channel waiting for a moment
         key = f"status:{number}"
         queue(night.services, key)
         stalling = Stalling(night.services.chat, fails)
