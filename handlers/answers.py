@@ -62,7 +62,7 @@ class Asked:
 
     def _pressable(self, content: Rendered) -> Rendered:
         """Leave out what the asker may not press; who cannot be verified now may read."""
-        if all(needed_role(action) <= Role.VIEWER for action in _actions(content)):
+        if all(needed_role(action) <= Role.VIEWER for action in actions_of(content)):
             return content
         try:
             role = authority.standing(self.services, self.actor, fresh=False).role
@@ -92,7 +92,8 @@ def _elements(block: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
     return elements
 
 
-def _actions(content: Rendered) -> list[str]:
+def actions_of(content: Rendered) -> list[str]:
+    """Return the ids of a message's buttons."""
     return [str(item["action_id"]) for block in content.blocks for item in _elements(block)]
 
 

@@ -17,7 +17,7 @@ from bot.operations import inbox, refusals
 from bot.operations.services import Services
 from bot.ports import Envelope
 from handlers import actions, commands, envelopes, grammar, submissions
-from handlers.answers import Asked, not_understood, notice
+from handlers.answers import Asked, actions_of, not_understood, notice
 
 LATE_SECONDS = 2.5
 """Not written down by then: not acknowledged, so not executed. Slack's clock is three seconds."""
@@ -232,7 +232,12 @@ class Listeners:
         return replace(envelope, signature=fingerprint(signature)) if signature else envelope
 
     def _say(self, ack: Ack, envelope: Envelope, message: Message) -> BoltResponse | None:
-        """Acknowledge, and answer the asker alone, without the buttons that they may not press."""
+        """Acknowledge with an answer for the asker alone; one with buttons follows, without those they may not press."""
+        assert self._services.renderer is not None
+        content = self._services.renderer.card(message)
+        if not actions_of(content):
+            blocks = [dict(block) for block in content.blocks]
+            return ack(text=content.text, blocks=blocks, response_type="ephemeral")
         asked = Asked(services=self._services, envelope=envelope)
         self._spawn(lambda: asked.answer(message))
         return ack()

@@ -47,7 +47,7 @@ def test_row_23_rollback_runs_only_the_reviewed_script(dropping: Services, peopl
     details = plans.details(dropping, card.key)
     assert isinstance(details, PlanDetails) and details.statement == DROP
     assert (card.face, card.target, card.facts["lines"]) == (PlanFace.NEEDS_SECOND, VERSION, 1)
-    for words in ("DANGER", "Emergency only", "Cannot be undone", "make a new one to go forward", card.facts["script"]):
+    for words in ("DANGER", "Emergency only", "Cannot be undone", "make a new one", card.facts["script"]):
         assert words in shown(card)
 
     done = run(dropping, approve(dropping, card))

@@ -69,7 +69,7 @@ def test_dead_workers_are_restarted_first(bot_dsn: str, target: Target) -> None:
     with product(bot_dsn, RAILWAY) as services:
         assert status.read(services).restart == "ingest"
         assert acting(services) == [(ids.PLAN_RESTART, "primary"), (ids.PLAN_RESET, "")]
-        assert "restart ingest, then reset stuck jobs" in shown(services)[0]
+        assert "*Next* restart ingest,\\nthen reset stuck jobs" in shown(services)[0]
         assert "dragonfly plan restart service=ingest    then  dragonfly plan reset-stuck" in shown(services)[1]
     with product(bot_dsn, replace(RAILWAY, railway=False)) as services:
         assert acting(services) == [(ids.PLAN_RESET, "primary")]

@@ -150,4 +150,4 @@ def test_58_cold_start(
     assert target.connection.execute(again).fetchone() == (0,)
     [started] = [item.getMessage() for item in caplog.records if item.getMessage().startswith("bot_started")]
     assert "open_alerts=200 unfinished_runs=3" in started
-    assert f"config_rev={QUIET.rev}" in started
+    assert f"config_rev={bot.services.config.rev}" in started
