@@ -12,6 +12,7 @@ from typing import IO
 
 import pytest
 
+from tests.support import shell
 from tests.support.jobs import Target
 from tests.support.tampering import tamper
 from tests.support.teams import example
@@ -36,6 +37,8 @@ def dragonfly(bot_dsn: str, tmp_path: Path) -> Run:
 
     def run(*words: str, stdout: IO[str] | int = subprocess.PIPE, **changes: str) -> "subprocess.CompletedProcess[str]":
         env = {name: value for name, value in {**environment, **changes}.items() if value}
+        if stdout == subprocess.PIPE:
+            return shell.run(words, env)
         command = [sys.executable, "-m", "bot", *words]
         return subprocess.run(
             command, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False

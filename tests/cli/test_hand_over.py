@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from bot.operations import approvals
 from bot.operations.services import Services
+from tests.support import shell
 from tests.support.jobs import Target
 from tests.support.people import People
 from tests.support.product import DANA, product
@@ -66,8 +66,7 @@ def dragonfly(target_dsn: str, tmp_path: Path) -> Run:
     }
 
     def run(*words: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "bot", *words]
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        return shell.run(words, env)
 
     return run
 
