@@ -156,7 +156,7 @@ def test_under_random_observations(machine: type[Alerts]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=25,
             deadline=None,
             database=None,

@@ -196,7 +196,7 @@ def test_under_random_presses(machine: type[Plans]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=25,
             deadline=None,
             database=None,
