@@ -69,8 +69,7 @@ def look(
     timing, queue = config.timing, config.queue
     scene = _scene(tx, step, config)
     beats = {beat.worker_type: beat.newest for beat in tx.rows(_Beat, step.statements["type_beats"])}
-    rows = tx.rows(
-        StuckJob,
+    rows = tx.records(
         step.statements["find_stuck"],
         catalog.features,
         now=tx.now,
@@ -81,8 +80,8 @@ def look(
         max_attempts=queue.max_attempts,
         most=_LOOK_AT_MOST,
     )
-    jobs = (_with_types(row, beats, config) for row in rows)
-    judged = (judge(job, scene, queue, timing, listed=config.is_listed_job(job.job_type)) for job in jobs)
+    of_type = {name: _Served.of(name, beats, config) for name in {row["job_type"] for row in rows}}
+    judged = (of_type[row["job_type"]].judged(row, scene, config) for row in rows)
     return Look(scene=scene, verdicts=tuple(judged))
 
 
@@ -93,10 +92,23 @@ def _scene(tx: Tx, step: Step, config: Configuration) -> Scene:
     return Scene(now=tx.now, **row)
 
 
-def _with_types(job: StuckJob, beats: Mapping[str, datetime], config: Configuration) -> StuckJob:
-    types = config.serving_types(job.job_type, tuple(beats))
-    seen = max((beats[name] for name in types if name in beats), default=None)
-    return replace(job, types=types, type_seen_at=seen)
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """Who serves a job type, asked once a look: there may be ten thousand jobs, and there are few types."""
+
+    types: tuple[str, ...]
+    seen_at: datetime | None
+    listed: bool
+
+    @classmethod
+    def of(cls, job_type: str, beats: Mapping[str, datetime], config: Configuration) -> "_Served":
+        types = config.serving_types(job_type, tuple(beats))
+        seen = max((beats[name] for name in types if name in beats), default=None)
+        return cls(types, seen, config.is_listed_job(job_type))
+
+    def judged(self, row: Mapping[str, Any], scene: Scene, config: Configuration) -> Verdict:
+        job = StuckJob(**row, types=self.types, type_seen_at=self.seen_at)
+        return judge(job, scene, config.queue, config.timing, listed=self.listed)
 
 
 def _capped(found: Look, cap: int) -> tuple[Look, int]:
