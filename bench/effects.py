@@ -49,11 +49,13 @@ def _status(services: Services, dsn: str, slack: SlackServer) -> Figure:
     assert services.renderer is not None
     post = {"channel": "C0INCIDENTS", "text": "status", "blocks": services.renderer.card(card).blocks}
     headers = {"Authorization": f"Bearer {slack.settings.bot_token}"}
-    plain = psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
-    web = httpx.Client(base_url=slack.api_url, headers=headers, timeout=10)
-    for number in range(9):
-        floor.append(_timed(lambda: _bare_status(plain, web, sent, post)))
-        ours.append(_timed(lambda: _our_status(services, f"bench{number}")))  # noqa: B023  # called at once
+    with (
+        psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as plain,
+        httpx.Client(base_url=slack.api_url, headers=headers, timeout=10) as web,
+    ):
+        for number in range(9):
+            floor.append(_timed(lambda: _bare_status(plain, web, sent, post)))
+            ours.append(_timed(lambda: _our_status(services, f"bench{number}")))  # noqa: B023  # called at once
     return against("status to accepted post, s", statistics.median(ours), statistics.median(floor), 1.3)
 
 

@@ -82,7 +82,7 @@ class Bot:
         self.metrics = Metrics(lambda: measuring.now(self.services, self._scheduler.latest()[1]))
         monitor = settings.env.dragonfly_healthcheck_url
         self._monitor = Monitor(monitor.get_secret_value()) if monitor else None
-        self.services = replace(self._services(clock or SystemClock()), crash_hook=crash_hook)
+        self.services = self._services(clock or SystemClock(), crash_hook)
         self._urgent = replace(
             self.services, db=database(settings, settings.config.database_variable, size=_URGENT, wake=self._wake)
         )
@@ -100,7 +100,7 @@ class Bot:
         self._stops: list[Callable[[], None]] = []
         self._socket: Socket | None = None
 
-    def _services(self, clock: Clock) -> Services:
+    def _services(self, clock: Clock, crash_hook: Callable[[str], None]) -> Services:
         """Return what a shell has too, and what only a running bot has."""
         settings, timing = self.settings, self.settings.config.timing
         return replace(
@@ -112,6 +112,7 @@ class Bot:
             count=self.metrics.count,
             plan_key=plan_key(settings.env.slack_bot_token.get_secret_value()),
             beside=self._beside.begin,
+            crash_hook=crash_hook,
         )
 
     def _ours(self) -> Ours:

@@ -186,8 +186,7 @@ class Listeners:
             return False
         self._record(envelope, why)
         if why == NOT_LISTED:
-            asked, said = Asked(services=self._services, envelope=envelope), self._not_taken(why)
-            self._spawn(lambda: asked.answer(said))
+            self._tell(envelope, self._not_taken(why))
         return True
 
     def _why_not(self, body: Mapping[str, Any], envelope: Envelope) -> str:
@@ -238,6 +237,10 @@ class Listeners:
         if not actions_of(content):
             blocks = [dict(block) for block in content.blocks]
             return ack(text=content.text, blocks=blocks, response_type="ephemeral")
+        self._tell(envelope, message)
+        return ack()
+
+    def _tell(self, envelope: Envelope, message: Message) -> None:
+        """Answer the asker alone, after the acknowledgement."""
         asked = Asked(services=self._services, envelope=envelope)
         self._spawn(lambda: asked.answer(message))
-        return ack()

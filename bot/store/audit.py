@@ -37,8 +37,8 @@ class Rights:
 def append(tx: Tx, event: str, *, actor: str, **facts: object) -> int:
     """Append one record in this transaction and return its number; absent facts are left out.
 
-    What must not be kept is taken out of it. Every record says who wrote it: the connection's stamp and log-in; somebody at a shell is whoever they say. Call it
-    last: the head row stays locked until the transaction ends (§9).
+    What must not be kept is taken out of it. Every record says who wrote it: the connection's stamp and log-in;
+    somebody at a shell is whoever they say. Call it last: the head row stays locked until the transaction ends (§9).
 
     Raises:
         RecordUnavailable: it cannot be appended, so the transaction must not commit anything (§11, U3).

@@ -28,6 +28,7 @@ from bot.operations.services import Services
 from bot.store import alerts as stored
 from tests.support.danger import shown
 from tests.support.jobs import ALIVE, Target
+from tests.support.pausing import do
 from tests.support.product import ADA, CONFIG, INCIDENTS, product
 
 HERE = Place(channel=INCIDENTS)
@@ -39,17 +40,6 @@ QUICK = replace(
 )
 
 _EMPTIED = ("job_type", "attempts", "max_attempts", "reap_count", "started_at", "created_at")
-
-
-def carried_out(services: Services, step: str, params: dict[str, str]) -> PlanCard:
-    """Plan, confirm, carry out."""
-    made = plans.make(services, step, params, ADA, HERE)
-    assert isinstance(made, PlanCard), made
-    plans.confirm(services, made.key, ADA, secret=made.secret)
-    runs.perform_due(services)
-    done = plans.card(services, made.key)
-    assert isinstance(done, PlanCard)
-    return done
 
 
 def said(services: Services) -> str:
@@ -64,7 +54,7 @@ def test_a_job_without_a_lock_does_not_break_the_others(services: Services, targ
     if target.has_worker_id:
         [odd] = target.stuck(1)
         target.connection.execute("UPDATE ops.job_queue SET locked_at = NULL WHERE id::text = %s", (odd,))
-    done = carried_out(services, "reset-stuck", {})
+    done = do(services, "reset-stuck", {})
     assert done.rows == (3 if target.has_worker_id else 2)
 
 
@@ -77,7 +67,7 @@ def test_a_role_that_may_change_the_lock_alone_can_reset(services: Services, tar
     target.worker()
     ready = {line.name: line for line in doctor.examine(services).lines}["reset-stuck"]
     assert ready.verdict == "ok"
-    assert carried_out(services, "reset-stuck", {}).face is PlanFace.WORKING
+    assert do(services, "reset-stuck", {}).face is PlanFace.WORKING
 
 
 def test_an_undone_pause_never_ends_with_jobs_in_it(
@@ -88,7 +78,7 @@ def test_an_undone_pause_never_ends_with_jobs_in_it(
     config = replace(services.config, vendors=DEFAULT_VENDORS)
     here = replace(services, config=config)
     target.pending(3)
-    paused = carried_out(here, "pause", {"reason": "Simplicity API down"})
+    paused = do(here, "pause", {"reason": "Simplicity API down"})
     undo = plans.make(here, "undo", plans.undo_params(here, paused.key), ADA, HERE)
     assert isinstance(undo, PlanCard)
     with here.db.write() as tx:
@@ -124,7 +114,7 @@ def test_what_a_dead_worker_left_is_seen_after_its_type_came_back(bot_dsn: str, 
                 detection.watch(services, stuck_jobs.CHECK)
             assert "stuck" in str(alerts.list_open(services))
             assert "\nNOT WORKING worker-death · dev\n" in said(services)
-            carried_out(services, "reset-stuck", {})
+            do(services, "reset-stuck", {})
             [left] = target.stuck(1)
             assert re.search(r"\nNO EFFECT .*\nNo effect, [\dms ]+ after the last step\n", said(services))
             target.complete([*jobs, left])
@@ -190,10 +180,10 @@ def test_columns_that_hold_nothing_break_no_read(services: Services, target: Tar
     assert (card.queue.stuck, card.queue.stuck_dead) == (3, 2)
     assert "no type" in str(stuck.read(services)) and "no type" in str(queues.workers(services))
     assert not any(isinstance(read(services), CannotPlan) for read in (queues.queue, queues.failed, queues.ingest))
-    done = carried_out(services, "reset-stuck", {})
+    done = do(services, "reset-stuck", {})
     assert dict(done.result) == {"reset": 2}
     assert proofs.watch(services) == 0, "they wait to be picked up"
-    assert carried_out(services, "undo", plans.undo_params(services, done.key)).result["put_back"] == 2
+    assert do(services, "undo", plans.undo_params(services, done.key)).result["put_back"] == 2
 
 
 def test_an_expected_type_is_never_left_out(services: Services, target: Target) -> None:
