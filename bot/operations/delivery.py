@@ -73,7 +73,7 @@ def _left_to_others(services: Services, item: Waiting) -> Iterator[None]:
     except cards.UnknownHere as error:
         services.log.warning("message_left key=%s", item.message_key, exc_info=error)
         with services.db.write() as tx:
-            outbox.again(tx, item, wait=_back_off(item.attempts), error=item.last_error or "unknown-here")
+            outbox.again(tx, item, wait=_back_off(item.attempts), error="unknown-here")
 
 
 def _page(services: Services, renderer: Renderer, item: Waiting) -> None:

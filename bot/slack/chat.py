@@ -19,6 +19,8 @@ from bot.errors import DeliveryAmbiguous, DeliveryError, DeliveryPermanent, Deli
 from bot.ports import Posted, Rendered
 
 TIMEOUT_SECONDS = 10
+_PAGES = 5
+"""How far back a message is looked for: so many pages of 200, the most that Slack's page of the method advises."""
 _AMBIGUOUS = ("internal_error", "fatal_error", "service_unavailable", "request_timeout")
 _HOOKS = ("hooks.slack.com", "hooks.slack-gov.com")
 _TOO_MANY = 429
@@ -163,10 +165,16 @@ class SlackChat:
         """Return our own recent messages of a channel or thread, found by their metadata."""
         values = {"channel": channel, "oldest": f"{since.timestamp():.6f}", "include_all_metadata": True, "limit": 200}
         if thread_ts:
-            answer = self._call(self._client.conversations_replies, **values, ts=thread_ts)
-        else:
-            answer = self._call(self._client.conversations_history, **values)
-        return [posted for item in answer["messages"] for posted in _ours(item)]
+            values["ts"] = thread_ts
+        read = self._client.conversations_replies if thread_ts else self._client.conversations_history
+        found: list[Posted] = []
+        for _ in range(_PAGES):
+            answer = self._call(read, **values)
+            found += [posted for item in answer["messages"] for posted in _ours(item)]
+            values["cursor"] = (answer.get("response_metadata") or {}).get("next_cursor", "")
+            if not values["cursor"]:
+                break
+        return found
 
     def link(self, channel: str, ts: str) -> str:
         """Return a message's address, or an empty string while our workspace is not known."""

@@ -65,10 +65,13 @@ RETURNING id;
 
 -- name: again
 -- Not sent, or not known whether: wait and try again; an edit that a newer one waits to replace is given up.
+-- What may have been sent before is not forgotten by a later try that was not: it is still looked for.
 UPDATE ops.chatops_outbox AS o
 SET state = CASE WHEN newer.waits THEN 'superseded' ELSE %(state)s END,
     ended_at = CASE WHEN newer.waits THEN %(now)s::timestamptz END,
-    last_error = %(error)s, plain = o.plain OR %(plain)s, lease_until = NULL,
+    last_error = CASE WHEN starts_with(o.last_error, 'ambiguous:') AND NOT starts_with(%(error)s, 'ambiguous:')
+                      THEN o.last_error ELSE %(error)s END,
+    plain = o.plain OR %(plain)s, lease_until = NULL,
     destination = CASE WHEN %(destination)s = '' THEN o.destination ELSE %(destination)s END,
     rerouted_from = CASE WHEN %(destination)s = '' THEN o.rerouted_from ELSE o.destination END,
     next_attempt_at = %(now)s::timestamptz + make_interval(secs => %(wait_seconds)s)

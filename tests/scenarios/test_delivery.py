@@ -46,12 +46,11 @@ def replica(night: Night, bot_dsn: str) -> Iterator[Services]:
         made.pager.close()
 
 
-def queue(services: Services, key: str) -> None:
+def queue(services: Services, key: str, priority: int = outbox.NORMAL) -> None:
     """Queue a status card."""
+    facts = {"message": "status", "by": "cli:a@b"}
     with services.db.write() as tx:
-        outbox.enqueue(
-            tx, "post", channel=INCIDENTS, message_key=key, render_from={"message": "status", "by": "cli:a@b"}
-        )
+        outbox.enqueue(tx, "post", channel=INCIDENTS, message_key=key, render_from=facts, priority=priority)
 
 
 def delivered(night: Night) -> list[object]:
@@ -91,6 +90,34 @@ def test_10_accept_then_timeout(night: Night) -> None:
     night.deliver()
     [message] = night.messages()
     assert night.rows("SELECT state, sent_ts FROM ops.chatops_outbox") == [("delivered", message.ts)]
+    assert len(night.slack.workspace.calls_of(POST)) == 1
+
+
+def test_10_a_later_try_that_was_not_sent_forgets_nothing(night: Night) -> None:
+    """An answer is lost, then Slack says wait before anybody could look: the message is still looked for first."""
+    night.slack.workspace.faults.script(Fault(method=POST, drop_answer=True), Fault(method=POST, retry_after_seconds=3))
+    queue(night.services, "status:1")
+    night.deliver()
+    night.clock.passes(5)
+    queue(night.services, "status:2", priority=outbox.CRITICAL)
+    for _ in range(10):
+        night.deliver()
+        night.clock.passes(5)
+    assert delivered(night) == ["status:1", "status:2"]
+    assert len(night.messages()) == 2
+
+
+def test_10_far_back(night: Night) -> None:
+    """An answer is lost, then hundreds write in the channel: the message is still found."""
+    night.slack.workspace.faults.script(Fault(method=POST, drop_answer=True))
+    queue(night.services, "status:1")
+    night.deliver()
+    ada = night.slack.person("U0ADA")
+    for number in range(210):
+        ada.says(f"look at this, {number}")
+    night.clock.passes(5)
+    night.deliver()
+    assert delivered(night) == ["status:1"]
     assert len(night.slack.workspace.calls_of(POST)) == 1
 
 
