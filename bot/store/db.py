@@ -27,6 +27,9 @@ from bot.store.limits import EFFECT_LIMITS, ONCE_LIMITS, READ_LIMITS, READ_WAIT,
 Row = TypeVar("Row")
 
 CONNECT_TIMEOUT_SECONDS = 5
+RECONNECT_SECONDS = 1.0
+"""The pool's own attempts end so soon, and the next request begins anew: they double their pauses for five minutes
+otherwise, and a database that is back is not seen (psycopg_pool 3, `reconnect_timeout`, 2026-11)."""
 POOL_SIZE = 10
 """As many as the HTTP edge lets in at once (design, D1)."""
 APPLICATION_NAME = "chatops_bot"
@@ -228,6 +231,7 @@ class Database:
             },
             min_size=0,
             max_size=size,
+            reconnect_timeout=RECONNECT_SECONDS,
             open=False,
             name="dragonfly",
         )

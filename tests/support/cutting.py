@@ -14,11 +14,11 @@ _COMMIT = b"COMMIT\0"
 class Line:
     """Connections to a server, until one is cut; what is asked for is cut once."""
 
-    def __init__(self, dsn: str) -> None:
-        """Listen on a port of this machine."""
+    def __init__(self, dsn: str, port: int = 0) -> None:
+        """Listen on a port of this machine: this one, or a free one."""
         place = conninfo_to_dict(dsn)
         self._server = (str(place["host"]), int(place["port"] or 0))
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.dsn = make_conninfo(dsn, port=self._listener.getsockname()[1])
         self._marker, self._lands = b"", False
         self.was_cut = threading.Event()

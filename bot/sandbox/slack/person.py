@@ -96,6 +96,10 @@ class Person:
             found = [m for m in self.private_messages if containing in m.text or containing in str(m.blocks)]
             return found[-1] if found else None
 
-        message = self._workspace.wait_for(newest, timeout_seconds)
+        try:
+            message = self._workspace.wait_for(newest, timeout_seconds)
+        except TimeoutError as error:
+            told = [m.text for m in self.private_messages[-3:]]
+            raise TimeoutError(f"not told {containing!r}, last told {told}; {error}") from None
         assert message is not None
         return message
