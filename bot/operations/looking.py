@@ -29,8 +29,10 @@ def held_by_the_dead(services: Services, tx: Tx) -> Mapping[str, int]:
     if unseen(catalog):
         return {}
     step, _kind = changing_step(services, "reset-stuck")
-    found = rescue.look(tx, step, catalog, services.config)
-    return Counter(item.job.job_type for item in found.verdicts if item.disposition.acts)
+    held: Counter[str] = Counter()
+    for (job_type, disposition), jobs in rescue.count(tx, step, catalog, services.config).items():
+        held[job_type] += jobs if disposition.acts else 0
+    return +held
 
 
 def held_by_the_gone(services: Services, tx: Tx) -> int | None:

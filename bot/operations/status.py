@@ -8,7 +8,7 @@ from typing import Any
 from bot.domain.catalog import Catalog
 from bot.domain.messages import CannotPlan, Message, QueueLine, SourceLine, StatusCard, WorkersLine
 from bot.domain.needs import unseen
-from bot.domain.rescue import counts
+from bot.domain.rescue import Disposition
 from bot.domain.rotation import on_call
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
 from bot.errors import StoreError, TargetError
@@ -180,10 +180,10 @@ def _queue(services: Services, tx: Tx, catalog: Catalog) -> QueueLine:
         by[row.status] += row.jobs
     oldest = min((row.oldest for row in rows if row.status == "pending" and row.oldest), default=None)
     step, _kind = changing_step(services, "reset-stuck")
-    found = rescue.look(tx, step, catalog, services.config)
-    stuck = counts(found.verdicts)
-    acting = sum(number for disposition, number in stuck.items() if disposition.acts)
-    slow = sum(number for disposition, number in stuck.items() if disposition.value == "leave_slow")
+    stuck = rescue.count(tx, step, catalog, services.config)
+    total = sum(stuck.values())
+    acting = sum(number for (_type, disposition), number in stuck.items() if disposition.acts)
+    slow = sum(number for (_type, disposition), number in stuck.items() if disposition is Disposition.LEAVE_SLOW)
     pause = pauses.open_one(tx)
     held = pauses.counts(tx, pause.id).now if pause and pause.strategy == BY_NEXT_RUN else 0
     return QueueLine(
@@ -192,10 +192,10 @@ def _queue(services: Services, tx: Tx, catalog: Catalog) -> QueueLine:
         processing=by["processing"],
         paused=by["paused"] + held,
         failed_24h=queue.failed_lately(tx, catalog),
-        stuck=len(found.verdicts),
+        stuck=total,
         stuck_dead=acting,
         stuck_slow=slow,
-        stuck_unknown=len(found.verdicts) - acting - slow,
+        stuck_unknown=total - acting - slow,
         counts=tuple((row.job_type, row.status, row.jobs) for row in rows),
     )
 

@@ -1,5 +1,8 @@
 -- name: find_stuck
--- Jobs processing for longer than their limit, oldest first, with what is known of their owner.
+-- Jobs processing for longer than their limit, oldest first, with what is known of their owner; counted: one of those judged alike.
+SELECT min(s.id) AS id, s.job_type, min(s.locked_at) AS locked_at, min(s.since) AS since, s.attempts, s.max_attempts,  -- if counted
+       s.worker_id, s.owner_seen_at, s.owner_status, s.rescues, count(*)::integer AS jobs  -- if counted
+FROM (  -- if counted
 SELECT j.id::text AS id,
        coalesce(j.job_type::text, 'no type') AS job_type,
        j.locked_at,
@@ -34,8 +37,12 @@ WHERE j.status = 'processing'
   AND j.locked_at  -- unless started_at
       < %(now)s::timestamptz - make_interval(secs => greatest(
           coalesce((%(limits)s::jsonb ->> j.job_type::text)::float8, %(stuck_seconds)s), %(older_seconds)s))
-ORDER BY since, j.id
-LIMIT %(most)s;
+ORDER BY since, j.id  -- unless counted
+LIMIT %(most)s  -- unless counted
+) AS s  -- if counted
+GROUP BY s.job_type, s.attempts, s.max_attempts, s.worker_id, s.owner_seen_at, s.owner_status, s.rescues,  -- if counted
+         coalesce(s.locked_at, s.since) < %(now)s::timestamptz - make_interval(secs => %(vanished_seconds)s)  -- if counted
+;
 
 -- name: scene
 -- What holds for every job: database start, recovery, gaps in our looking, and how many workers fell silent at once.

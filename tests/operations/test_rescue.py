@@ -1,5 +1,6 @@
 """Preview, confirm, effect, proof: the ladder of a rescue, on both target schemas."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,10 +9,11 @@ import pytest
 
 from bot.domain.messages import NothingStuck, Notice, PlanCard, PlanFace
 from bot.operations import audit, plans, proofs, runs
+from bot.operations.declared import changing_step
 from bot.operations.issuing import Place
-from bot.operations.kinds import KINDS
+from bot.operations.kinds import KINDS, rescue
 from bot.operations.services import Services
-from tests.support.jobs import Target
+from tests.support.jobs import ALIVE, Target
 from tests.support.product import ADA, BEN, INCIDENTS
 
 HERE = Place(channel=INCIDENTS)
@@ -95,6 +97,26 @@ def test_only_what_still_qualifies_is_touched(services: Services, target: Target
     done = plans.card(services, card.key)
     assert isinstance(done, PlanCard)
     assert done.result == {"reset": 7, "moved_on": 3}
+
+
+def test_counted_as_judged(services: Services, target: Target) -> None:
+    """Where only numbers are shown jobs are judged in groups, and the numbers are those of a look at each job."""
+    target.worker()
+    if target.has_worker_id:
+        target.worker(ALIVE, silent_seconds=-20)
+    target.stuck(4)
+    target.stuck(2, attempts=5)
+    target.stuck(3, owner=ALIVE)
+    target.stuck(1, owner=None)
+    target.stuck(2, owner="ingest_processor-unseen01", minutes=6)
+    target.stuck(2, owner="ingest_processor-unseen01", minutes=60)
+    step, _kind = changing_step(services, "reset-stuck")
+    with services.db.read() as tx:
+        catalog = services.catalog.get(tx)
+        each = rescue.look(tx, step, catalog, services.config).verdicts
+        counted = rescue.count(tx, step, catalog, services.config)
+    assert counted == Counter((item.job.job_type, item.disposition) for item in each)
+    assert len({item.reason for item in each}) >= (5 if target.has_worker_id else 2)
 
 
 def test_nobody_else_confirms(services: Services, target: Target) -> None:

@@ -7,8 +7,8 @@ rows for which every one of these facts still holds. It never touches a row that
 import difflib
 import json
 import random
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -66,23 +66,46 @@ def look(
     older_than: timedelta = timedelta(0),
 ) -> Look:
     """Return every stuck job with what a plan would do with it, oldest first."""
-    timing, queue = config.timing, config.queue
     scene = _scene(tx, step, config)
+    judged = _judged(tx, step, catalog.features, config, scene, job_type, older_than)
+    return Look(scene=scene, verdicts=tuple(verdict for verdict, _jobs in judged))
+
+
+def count(tx: Tx, step: Step, catalog: Catalog, config: Configuration) -> Mapping[tuple[str, Disposition], int]:
+    """Return how many stuck jobs of each type have each disposition; those that are judged alike are judged once."""
+    found: Counter[tuple[str, Disposition]] = Counter()
+    for verdict, jobs in _judged(tx, step, catalog.features | {"counted"}, config, _scene(tx, step, config)):
+        found[verdict.job.job_type, verdict.disposition] += jobs
+    return found
+
+
+def _judged(
+    tx: Tx,
+    step: Step,
+    features: Collection[str],
+    config: Configuration,
+    scene: Scene,
+    job_type: str = "",
+    older_than: timedelta = timedelta(0),
+) -> Iterator[tuple[Verdict, int]]:
+    timing, queue = config.timing, config.queue
     beats = {beat.worker_type: beat.newest for beat in tx.rows(_Beat, step.statements["type_beats"])}
     rows = tx.records(
         step.statements["find_stuck"],
-        catalog.features,
+        features,
         now=tx.now,
         job_type=job_type,
         stuck_seconds=timing.stuck_after.total_seconds(),
         older_seconds=older_than.total_seconds(),
+        vanished_seconds=timing.vanished_after.total_seconds(),
         limits=json.dumps({name: limit.total_seconds() for name, limit in queue.stuck_limits.items()}),
         max_attempts=queue.max_attempts,
         most=_LOOK_AT_MOST,
     )
     of_type = {name: _Served.of(name, beats, config) for name in {row["job_type"] for row in rows}}
-    judged = (of_type[row["job_type"]].judged(row, scene, config) for row in rows)
-    return Look(scene=scene, verdicts=tuple(judged))
+    for row in rows:
+        jobs = row.pop("jobs", 1)
+        yield of_type[row["job_type"]].judged(row, scene, config), jobs
 
 
 def _scene(tx: Tx, step: Step, config: Configuration) -> Scene:
