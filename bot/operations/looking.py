@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from bot.domain.catalog import Catalog
 from bot.domain.needs import unseen
 from bot.domain.workers import HeartbeatLook
+from bot.operations import judging
 from bot.operations.declared import changing_step
-from bot.operations.kinds import rescue
 from bot.operations.services import Services
 from bot.store.db import Tx
 from bot.targets import heartbeats
@@ -30,7 +30,7 @@ def held_by_the_dead(services: Services, tx: Tx) -> Mapping[str, int]:
         return {}
     step, _kind = changing_step(services, "reset-stuck")
     held: Counter[str] = Counter()
-    for (job_type, disposition), jobs in rescue.count(tx, step, catalog, services.config).items():
+    for (job_type, disposition), jobs in judging.count(tx, step, catalog, services.config).items():
         held[job_type] += jobs if disposition.acts else 0
     return +held
 

@@ -13,10 +13,9 @@ from bot.domain.rotation import on_call
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
 from bot.errors import StoreError, TargetError
 from bot.operations import alerts as alert_operations
-from bot.operations import changes, history, looking
+from bot.operations import changes, history, judging, looking
 from bot.operations.declared import changing_step
 from bot.operations.detection import VENDOR
-from bot.operations.kinds import rescue
 from bot.operations.kinds.base import impossible
 from bot.operations.kinds.pause import BY_NEXT_RUN
 from bot.operations.services import Services
@@ -180,7 +179,7 @@ def _queue(services: Services, tx: Tx, catalog: Catalog) -> QueueLine:
         by[row.status] += row.jobs
     oldest = min((row.oldest for row in rows if row.status == "pending" and row.oldest), default=None)
     step, _kind = changing_step(services, "reset-stuck")
-    stuck = rescue.count(tx, step, catalog, services.config)
+    stuck = judging.count(tx, step, catalog, services.config)
     total = sum(stuck.values())
     acting = sum(number for (_type, disposition), number in stuck.items() if disposition.acts)
     slow = sum(number for (_type, disposition), number in stuck.items() if disposition is Disposition.LEAVE_SLOW)

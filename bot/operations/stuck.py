@@ -6,8 +6,9 @@ from bot.domain.messages import Message, StuckList
 from bot.domain.needs import unseen
 from bot.domain.rescue import Disposition, counts
 from bot.operations.declared import changing_step
+from bot.operations.judging import look
 from bot.operations.kinds.base import cannot, told
-from bot.operations.kinds.rescue import job_line, look, require_known
+from bot.operations.kinds.rescue import job_line, require_known
 from bot.operations.services import Services
 
 _SHOWN = 50

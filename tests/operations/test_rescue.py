@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bot.domain.messages import NothingStuck, Notice, PlanCard, PlanFace
-from bot.operations import audit, plans, proofs, runs
+from bot.operations import audit, judging, plans, proofs, runs
 from bot.operations.declared import changing_step
 from bot.operations.issuing import Place
-from bot.operations.kinds import KINDS, rescue
+from bot.operations.kinds import KINDS
 from bot.operations.services import Services
 from tests.support.jobs import ALIVE, Target
 from tests.support.product import ADA, BEN, INCIDENTS
@@ -113,8 +113,8 @@ def test_counted_as_judged(services: Services, target: Target) -> None:
     step, _kind = changing_step(services, "reset-stuck")
     with services.db.read() as tx:
         catalog = services.catalog.get(tx)
-        each = rescue.look(tx, step, catalog, services.config).verdicts
-        counted = rescue.count(tx, step, catalog, services.config)
+        each = judging.look(tx, step, catalog, services.config).verdicts
+        counted = judging.count(tx, step, catalog, services.config)
     assert counted == Counter((item.job.job_type, item.disposition) for item in each)
     assert len({item.reason for item in each}) >= (5 if target.has_worker_id else 2)
 

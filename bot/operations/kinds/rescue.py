@@ -5,11 +5,10 @@ rows for which every one of these facts still holds. It never touches a row that
 """
 
 import difflib
-import json
 import random
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,17 +19,15 @@ from bot.domain.messages import JobLine, Message, NothingStuck
 from bot.domain.needs import unseen
 from bot.domain.rescue import (
     Disposition,
-    Scene,
-    StuckJob,
     Verdict,
     backoff,
     counts,
-    judge,
     needs_second_person,
     too_much_moved,
 )
 from bot.domain.runbook import Step
 from bot.errors import InvalidCommand
+from bot.operations.judging import Look, look, scene
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, told
 from bot.operations.services import Services
 from bot.store import checks
@@ -38,100 +35,7 @@ from bot.store.db import Tx
 from bot.store.plans import Target
 
 _SHOWN = 50
-_LOOK_AT_MOST = 20_000
-"""Stuck jobs read by one look; more are counted by the next."""
 _FIRST_JITTER, _JITTER = 0.9, 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """Every stuck job with its verdict, and the scene in which it was judged."""
-
-    scene: Scene
-    verdicts: tuple[Verdict, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Beat:
-    worker_type: str
-    newest: datetime
-
-
-def look(
-    tx: Tx,
-    step: Step,
-    catalog: Catalog,
-    config: Configuration,
-    job_type: str = "",
-    older_than: timedelta = timedelta(0),
-) -> Look:
-    """Return every stuck job with what a plan would do with it, oldest first."""
-    scene = _scene(tx, step, config)
-    judged = _judged(tx, step, catalog.features, config, scene, job_type, older_than)
-    return Look(scene=scene, verdicts=tuple(verdict for verdict, _jobs in judged))
-
-
-def count(tx: Tx, step: Step, catalog: Catalog, config: Configuration) -> Mapping[tuple[str, Disposition], int]:
-    """Return how many stuck jobs of each type have each disposition; those that are judged alike are judged once."""
-    found: Counter[tuple[str, Disposition]] = Counter()
-    for verdict, jobs in _judged(tx, step, catalog.features | {"counted"}, config, _scene(tx, step, config)):
-        found[verdict.job.job_type, verdict.disposition] += jobs
-    return found
-
-
-def _judged(
-    tx: Tx,
-    step: Step,
-    features: Collection[str],
-    config: Configuration,
-    scene: Scene,
-    job_type: str = "",
-    older_than: timedelta = timedelta(0),
-) -> Iterator[tuple[Verdict, int]]:
-    timing, queue = config.timing, config.queue
-    beats = {beat.worker_type: beat.newest for beat in tx.rows(_Beat, step.statements["type_beats"])}
-    rows = tx.records(
-        step.statements["find_stuck"],
-        features,
-        now=tx.now,
-        job_type=job_type,
-        stuck_seconds=timing.stuck_after.total_seconds(),
-        older_seconds=older_than.total_seconds(),
-        vanished_seconds=timing.vanished_after.total_seconds(),
-        limits=json.dumps({name: limit.total_seconds() for name, limit in queue.stuck_limits.items()}),
-        max_attempts=queue.max_attempts,
-        most=_LOOK_AT_MOST,
-    )
-    of_type = {name: _Served.of(name, beats, config) for name in {row["job_type"] for row in rows}}
-    for row in rows:
-        jobs = row.pop("jobs", 1)
-        yield of_type[row["job_type"]].judged(row, scene, config), jobs
-
-
-def _scene(tx: Tx, step: Step, config: Configuration) -> Scene:
-    dead, mass = config.timing.dead_after.total_seconds(), config.timing.mass_window.total_seconds()
-    row = tx.record(step.statements["scene"], now=tx.now, dead_seconds=dead, mass_seconds=mass)
-    assert row is not None
-    return Scene(now=tx.now, **row)
-
-
-@dataclass(frozen=True, slots=True)
-class _Served:
-    """Who serves a job type, asked once a look: there may be ten thousand jobs, and there are few types."""
-
-    types: tuple[str, ...]
-    seen_at: datetime | None
-    listed: bool
-
-    @classmethod
-    def of(cls, job_type: str, beats: Mapping[str, datetime], config: Configuration) -> "_Served":
-        types = config.serving_types(job_type, tuple(beats))
-        seen = max((beats[name] for name in types if name in beats), default=None)
-        return cls(types, seen, config.is_listed_job(job_type))
-
-    def judged(self, row: Mapping[str, Any], scene: Scene, config: Configuration) -> Verdict:
-        job = StuckJob(**row, types=self.types, type_seen_at=self.seen_at)
-        return judge(job, scene, config.queue, config.timing, listed=self.listed)
 
 
 def _capped(found: Look, cap: int) -> tuple[Look, int]:
@@ -317,7 +221,7 @@ def _settings(services: Services) -> Mapping[str, object]:
 
 
 def _why_not_now(services: Services, tx: Tx, step: Step) -> str:
-    until = _scene(tx, step, services.config).guard_until(services.config.timing)
+    until = scene(tx, step, services.config).guard_until(services.config.timing)
     return "the database or the bot was away: nobody is judged dead yet" if until else ""
 
 
