@@ -9,6 +9,9 @@ WORKERS ?= 6
 OF_ONE := test_database_away test_privacy# what one process says while it is alone, and what leaves it
 CRASH_SEED := $(or $(CRASH_SEED),$(shell date +%s))
 
+# Seven programs read the tests one after the other: what the first has compiled, the others need not.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup sandbox test test-browser test-crash test-guards test-pooler test-replicas check format lint types bench docs lock
 

@@ -244,6 +244,7 @@ def test_two_bots_make_one_alert(night: Night, bot_dsn: str, clock: list[datetim
     assert (night.outbox("post"), night.outbox("reply")) == (1, 1)
 
 
+@pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
 def test_7_ten_thousand(bot_dsn: str, target: Target, clock: list[datetime]) -> None:
     """10,000 failing workers of 20 types are 20 alerts with the ten worst each, few edits, and one message each when all are well."""
     types = [f"type_{number}" for number in range(20)]

@@ -18,6 +18,12 @@ from tests.support.product import ADA, BEN, CONFIG, DANA, GIL, INCIDENTS, SHELL,
 HERE = Place(channel=INCIDENTS)
 
 
+@pytest.fixture
+def target_schema() -> str:
+    """A plan ends, is confirmed and is refused in the same way on both schemas."""
+    return "playbook"
+
+
 def make(services: Services) -> PlanCard:
     """Return a plan made by Ada."""
     made = plans.make(services, "reset-stuck", {}, ADA, HERE)

@@ -2,9 +2,10 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,10 +63,20 @@ CARDS = [message for message in examples() if not isinstance(message, FORMS_OF)]
 FORMS = [message for message in examples() if message not in CARDS]
 
 
-def name(message: m.Message) -> str:
-    """Return a readable id for a test."""
-    face = getattr(message, "face", getattr(message, "kind", getattr(message, "event", "")))
-    return f"{type(message).__name__}-{face}"
+def each(cards: Sequence[Any]) -> Callable[[Callable[[Any], None]], Callable[[str], None]]:
+    """Try every card: one test for each kind of message, because thousands of tests take longer to collect than to run."""
+    kinds = {type(card).__name__: [one for one in cards if type(one) is type(card)] for card in cards}
+
+    def decorate(test: Callable[[Any], None]) -> Callable[[str], None]:
+        @pytest.mark.parametrize("kind", kinds)
+        def of_kind(kind: str) -> None:
+            for card in kinds[kind]:
+                test(card)
+
+        of_kind.__doc__ = test.__doc__
+        return of_kind
+
+    return decorate
 
 
 def texts(blocks: tuple[object, ...]) -> Iterator[str]:
@@ -75,7 +86,7 @@ def texts(blocks: tuple[object, ...]) -> Iterator[str]:
         yield from re.findall(r"'text': \"((?:[^\"\\]|\\.)*)\"", repr(block))
 
 
-@pytest.mark.parametrize("message", CARDS, ids=name)
+@each(CARDS)
 def test_slack_takes_every_card(message: m.Message) -> None:
     """The strict checker finds nothing, and the fallback is a sentence of at most 200 characters."""
     card = RENDERER.card(message)
@@ -85,7 +96,7 @@ def test_slack_takes_every_card(message: m.Message) -> None:
     assert 0 < len(RENDERER.plain(message).text) <= 2000
 
 
-@pytest.mark.parametrize("message", CARDS, ids=name)
+@each(CARDS)
 def test_the_skeleton(message: m.Message) -> None:
     """Ids are there and unique, controls come last, at most four, at most one primary, one emoji, in the header."""
     blocks = [dict(block) for block in RENDERER.card(message).blocks]
@@ -124,7 +135,7 @@ def seen(text: str) -> list[str]:
     return re.sub(r"[*`]", "", text).splitlines()
 
 
-@pytest.mark.parametrize("message", [card for card in CARDS if not isinstance(card, SENTENCES)], ids=name)
+@each([card for card in CARDS if not isinstance(card, SENTENCES)])
 def test_a_line_fits_a_phone(message: m.Message) -> None:
     """One fact a line, at most 46 characters seen (cards, 0.2), but for what cards itself prints longer."""
     sections = [dict(block) for block in RENDERER.card(message).blocks if block["type"] == "section"]
@@ -134,7 +145,7 @@ def test_a_line_fits_a_phone(message: m.Message) -> None:
     assert [line for line in lines if len(line) > 46 and not re.fullmatch("|".join(LONGER), line)] == []
 
 
-@pytest.mark.parametrize("message", CARDS, ids=name)
+@each(CARDS)
 def test_headers_are_plain(message: m.Message) -> None:
     """A header is one line on a phone, without time, person or mention, and ends with the environment."""
     for block in RENDERER.card(dataclasses.replace(message, env="prod")).blocks:
@@ -145,7 +156,7 @@ def test_headers_are_plain(message: m.Message) -> None:
             assert text.endswith(" · prod")
 
 
-@pytest.mark.parametrize("message", [card for card in CARDS if isinstance(card, m.PlanCard)], ids=name)
+@each([card for card in CARDS if isinstance(card, m.PlanCard)])
 def test_a_plan_says_first_which_database(message: m.PlanCard) -> None:
     """Host, name, role and variable are the first line of a plan, in Slack and in a shell (design, section 2)."""
     where = message.database
@@ -163,7 +174,7 @@ def test_a_long_header_gives_way_by_rule() -> None:
     assert header("🟢 All well · prod") == "🟢 All well · prod"
 
 
-@pytest.mark.parametrize("message", CARDS, ids=name)
+@each(CARDS)
 def test_words(message: m.Message) -> None:
     """None of the words that are never said, no exclamation, no shouting plural."""
     said = " ".join(texts(RENDERER.card(message).blocks)).lower()
@@ -172,7 +183,7 @@ def test_words(message: m.Message) -> None:
     assert "n/a" not in said
 
 
-@pytest.mark.parametrize("message", FORMS, ids=name)
+@each(FORMS)
 def test_slack_takes_every_form(message: m.Message) -> None:
     """A form has its title, its close, and its submit where it asks for something."""
     view = dict(RENDERER.view(message))
@@ -181,7 +192,7 @@ def test_slack_takes_every_form(message: m.Message) -> None:
     assert asks == ("submit" in view)
 
 
-@pytest.mark.parametrize("message", examples(), ids=name)
+@each(examples())
 def test_a_terminal_shows_it_too(message: m.Message) -> None:
     """Nothing is only in Slack; JSON holds the facts and no secret."""
     assert TERMINAL.text(message)

@@ -15,6 +15,12 @@ from tests.support.cutting import Line
 AWAY_SECONDS = 4
 
 
+@pytest.fixture
+def target_schema() -> str:
+    """What is in the tables does not matter."""
+    return "deployed"
+
+
 def test_no_long_pause_between_attempts(bot_dsn: str) -> None:
     """While the address refused, attempts did not grow rare: the first request after it takes connections is served."""
     with socket.create_server(("127.0.0.1", 0)) as held:
