@@ -102,7 +102,8 @@ _PATTERNS = (
     ("started", re.compile(r"WORKER_BOOT")),
 )
 _SIGN_IN = re.compile(
-    r"password authentication failed|no pg_hba\.conf entry|ECIRCUITBREAKER|server_login_retry|Tenant or user not found",
+    r"password authentication failed|no pg_hba\.conf entry|ECIRCUITBREAKER|EWRONGPASSWORD|server_login_retry"
+    r"|Tenant or user not found|tenant/user \S+ not found",
     re.IGNORECASE,
 )
 _DROPPED = re.compile(r"rate limit of \d+ logs/sec reached .*Messages dropped: (?P<count>\d+)", re.IGNORECASE)

@@ -23,6 +23,8 @@ WORDS = (
     "sasl authentication failed",
     "no pg_hba.conf entry",
     "tenant or user not found",
+    "(enotfound)",
+    "ewrongpassword",
     "ecircuitbreaker",
     "server_login_retry",
 )
