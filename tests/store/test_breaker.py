@@ -75,7 +75,7 @@ def test_what_refuses_the_log_in_opens_it_and_nothing_else(words: str, opens: bo
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=refuse, args=(listener, words), daemon=True).start()
         address = f"postgresql://bot:x@127.0.0.1:{listener.getsockname()[1]}/db?sslmode=disable"
-        with closing(Database(address).open()) as database, pytest.raises(StoreUnavailable):
-            with database.read(wait=timedelta(seconds=0.3)):
-                pass
+        wait = timedelta(seconds=0.3)
+        with closing(Database(address).open()) as database, pytest.raises(StoreUnavailable), database.read(wait=wait):
+            pass
     assert BREAKER.is_open == opens
