@@ -1,5 +1,6 @@
 """Plans: pressed twice, by many at once, too late, replaced, and approved by a second person."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -55,6 +56,30 @@ def test_fifty_presses_on_two_replicas_are_one_run(services: Services, target: T
     assert events.count("confirmation.consumed") == 1
     assert events.count("step.succeeded") == 1
     assert audit.verify(services).broken_at is None
+
+
+def test_a_second_persons_press_says_how_far_the_run_is(bot_dsn: str, target: Target) -> None:
+    """Confirmed and not run yet, running, done, taken back: never "done" before it is, and never 0 of 3."""
+    target.worker()
+    target.stuck(3)
+    clock = [datetime.now(UTC)]
+    with product(bot_dsn, now=lambda: clock[0]) as services:
+        card = make(services)
+        plans.confirm(services, card.key, ADA, secret=card.secret)
+
+        def said() -> str:
+            notice = plans.confirm(services, card.key, BEN, secret=card.secret)
+            assert kind(notice) == "already-done" and services.renderer is not None
+            return services.renderer.card(notice).text
+
+        assert re.search(r"^Nothing was done: <@U0ADA> confirmed `\w+` at .*, and it is running now\.$", said())
+        target.connection.execute("UPDATE ops.chatops_run SET not_before = not_before + interval '20 s'")
+        assert re.search(r"^Nothing was done: .*, and it runs at <!date", said())
+        clock[0] += timedelta(seconds=20)
+        runs.perform_due(services)
+        assert re.search(r"^Already done by <@U0ADA> at .*: 3 of 3 reset\.", said())
+        target.connection.execute("UPDATE ops.chatops_run SET state = 'failed', proof = 'none'")
+        assert said().endswith("Its card says what came of it.")
 
 
 def test_a_plan_ends(bot_dsn: str, target: Target) -> None:
