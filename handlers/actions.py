@@ -168,6 +168,7 @@ def _undo(asked: Asked) -> None:
 
 HANDLERS: Mapping[str, Handler] = {
     ids.ACK: _ack,
+    ids.RESOLVE: lambda asked: asked.answer(alerts.resolve_form(asked.services, _alert_id(asked) or 0, asked.actor)),
     ids.SHARE: _share,
     ids.REFRESH: _refresh,
     ids.CONFIRM: _confirm,

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from bot.domain import ids
 from bot.domain.params import normal
 from bot.ports import Envelope
 
@@ -30,20 +31,20 @@ def action(body: Mapping[str, Any]) -> Envelope:
     """Return the envelope of a press."""
     pressed = body["actions"][0]
     place = body.get("container") or {}
-    value = _entered(pressed)
+    action, value = _pressed(pressed)
     channel = str((body.get("channel") or {}).get("id") or place.get("channel_id") or "")
     stamp = str(place.get("message_ts") or place.get("view_id") or "")
     team = str((body.get("team") or {}).get("id", ""))
     user = str(body["user"]["id"])
     return Envelope(
-        key=_key("action", team, user, channel, stamp, pressed["action_id"], value, pressed.get("action_ts", "")),
+        key=_key("action", team, user, channel, stamp, action, value, pressed.get("action_ts", "")),
         kind="action",
         team_id=team,
         user_id=user,
         user_team=str(body["user"].get("team_id") or ""),
         user_name=str(body["user"].get("name") or body["user"].get("username") or ""),
         channel_id=channel,
-        action_id=str(pressed["action_id"]),
+        action_id=action,
         value=value,
         message_ts=str(place.get("message_ts") or ""),
         thread_ts=str(place.get("thread_ts") or (body.get("message") or {}).get("thread_ts") or ""),
@@ -51,6 +52,15 @@ def action(body: Mapping[str, Any]) -> Envelope:
         trigger_id=str(body.get("trigger_id", "")),
         response_url=str(body.get("response_url", "")),
     )
+
+
+def _pressed(pressed: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the id and value of a press; what is chosen in a menu names the button whose place it takes."""
+    value = _entered(pressed)
+    if pressed["action_id"] != ids.MORE:
+        return str(pressed["action_id"]), value
+    action, _, rest = value.partition(" ")
+    return action, rest
 
 
 def submission(body: Mapping[str, Any]) -> Envelope:

@@ -32,6 +32,8 @@ SCOPES = frozenset(
 
 ACK = "ack:v1"
 RESOLVE = "resolve:v1"
+MORE = "more:v1"
+"""The menu `⋯`: what is chosen in it counts as a press of the button that its value names."""
 REFRESH = "refresh:v1"
 SHARE = "share:v1"
 

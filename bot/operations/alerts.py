@@ -9,7 +9,7 @@ from bot.domain.actor import Actor, Role
 from bot.domain.alerts import Change, decide, fingerprint, is_unsteady
 from bot.domain.escalation import SELF_CHECK, chain
 from bot.domain.ids import alert_key
-from bot.domain.messages import AlertLine, AlertList, Message
+from bot.domain.messages import AlertLine, AlertList, Message, ResolveForm
 from bot.domain.workers import Status
 from bot.operations import alert_cards, authority, pages
 from bot.operations.services import Services
@@ -251,15 +251,24 @@ _CHANGES = {
 }
 
 
+def _open_one(services: Services, tx: Tx, alert_id: int, doing: str) -> Alert | Message:
+    """Return an open alert, locked, or the notice that there is nothing to do about it."""
+    alert = alerts.find(tx, alert_id, lock=True)
+    if alert is None or alert.state == "pending":
+        return services.notice(tx, "not-found", plan=alert_key(alert_id))
+    if alert.state == "resolved":
+        facts = {"resolved_at": alert.resolved_at, "by": alert.resolved_by or "", "doing": doing}
+        return services.notice(tx, "late-acknowledge", **facts)
+    return alert
+
+
 def acknowledge(services: Services, alert_id: int, actor: Actor) -> Message:
     """Take an alert: calling stops, the card says who has it. Anyone in a listed channel may."""
     authority.require(services, actor, Role.VIEWER, "acknowledge")
     with services.db.write() as tx:
-        alert = alerts.find(tx, alert_id, lock=True)
-        if alert is None or alert.state == "pending":
-            return services.notice(tx, "not-found", plan=alert_key(alert_id))
-        if alert.state == "resolved":
-            return services.notice(tx, "late-acknowledge", resolved_at=alert.resolved_at)
+        alert = _open_one(services, tx, alert_id, "acknowledge")
+        if not isinstance(alert, Alert):
+            return alert
         if alert.acked_by and alert.acked_by != actor.key:
             return services.notice(tx, "acknowledged", actor=alert.acked_by, at=alert.acked_at, key=alert_key(alert_id))
         alerts.change(tx, alert, acked_by=actor.key, acked_at=tx.now)
@@ -275,9 +284,9 @@ def resolve(services: Services, alert_id: int, actor: Actor, reason: str) -> Mes
     """Resolve an alert by hand, with a reason; still bad later, it fires anew."""
     authority.require(services, actor, Role.OPERATOR, "resolve by hand")
     with services.db.write() as tx:
-        alert = alerts.find(tx, alert_id, lock=True)
-        if alert is None or alert.state in ("pending", "resolved"):
-            return services.notice(tx, "not-found", plan=alert_key(alert_id))
+        alert = _open_one(services, tx, alert_id, "resolve")
+        if not isinstance(alert, Alert):
+            return alert
         alerts.change(tx, alert, state="resolved", resolved_at=tx.now, resolved_by=actor.key, resolved_reason=reason)
         escalations.cancel(tx, alert_id)
         number = alerts.add_event(tx, alert, "resolved_by_hand", actor=actor.key, reason=reason)
@@ -286,6 +295,18 @@ def resolve(services: Services, alert_id: int, actor: Actor, reason: str) -> Mes
         alert_cards.announce_reply(tx, alert, number)
         audit.append(tx, "alert.resolved", actor=actor.key, alert=alert_id, reason=reason)
         return services.notice(tx, "resolved", key=alert_key(alert_id))
+
+
+def resolve_form(services: Services, alert_id: int, actor: Actor) -> Message:
+    """Return the form in which an operator says why an open alert is resolved by hand."""
+    authority.require(services, actor, Role.OPERATOR, "resolve by hand")
+    with services.db.write() as tx:
+        alert = _open_one(services, tx, alert_id, "resolve")
+        if not isinstance(alert, Alert):
+            return alert
+        return ResolveForm(
+            env=services.config.env, as_of=tx.now, key=alert_key(alert_id), label=alert_cards.title(alert)
+        )
 
 
 def remind_due(services: Services) -> int:

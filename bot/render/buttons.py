@@ -34,6 +34,12 @@ def button(action: str, label: str, value: str, *, style: str = "", url: str = "
     return made
 
 
+def menu(*inside: Button) -> Button:
+    """Return `⋯`: several buttons as one control; its value is the id of the one chosen, and that one's value."""
+    options = [{"text": item["text"], "value": f"{item['action_id']} {item['value']}"} for item in inside]
+    return {"type": "overflow", "action_id": ids.MORE, "options": options}
+
+
 def rows(message: m.Message) -> list[tuple[str, list[Button]]]:
     """Return a card's rows of controls: block id and buttons; a row without buttons is left out."""
     draw = _ROWS.get(type(message))
@@ -110,23 +116,25 @@ def _by_scenario(card: m.AlertCard) -> list[Button]:
 
 
 def _alert(card: m.AlertCard) -> list[tuple[str, list[Button]]]:
-    look = [button(ids.READ_STATUS, "status", card.key), button(ids.READ_RUNBOOK, "runbook", card.key)]
-    ended = (m.AlertFace.RECOVERED, m.AlertFace.BY_HAND)
-    if card.face in ended:
-        return [("act", [button(ids.READ_TIMELINE, "timeline", card.key), look[0]])]
+    """Return the next step and the runbook in sight; what is rarely needed stands in the menu."""
+    status, runbook = button(ids.READ_STATUS, "status", card.key), button(ids.READ_RUNBOOK, "runbook", card.key)
+    timeline, by_hand = button(ids.READ_TIMELINE, "timeline", card.key), button(ids.RESOLVE, "by_hand", card.key)
+    if card.face in (m.AlertFace.RECOVERED, m.AlertFace.BY_HAND):
+        return [("act", [timeline, status])]
+    if card.check == "db_reachable":
+        return [("act", [status])]
+    ack = [] if card.acked_by else [button(ids.ACK, "acknowledge", card.key, style="primary")]
+    rest = menu(runbook, status, timeline, by_hand)
     if card.face is m.AlertFace.HIDDEN or card.check != "worker_heartbeat":
-        act = (
-            []
-            if card.acked_by or card.check == "db_reachable"
-            else [button(ids.ACK, "acknowledge", card.key, style="primary")]
-        )
         by_scenario = _by_scenario(card)
-        return [("act", [*act, *by_scenario]), ("look", look[1:])] if by_scenario else [("act", [*act, look[0]])]
+        if not by_scenario:
+            return [("act", [*ack, status, menu(timeline, by_hand)])]
+        return [("act", [*ack, *by_scenario]), ("look", [rest])]
     steps = _logs_and_restart(card) if card.acked_by else []
     reset = _reset(card, primary=bool(card.acked_by) and not steps)
-    if card.acked_by:
-        return [("act", steps), ("look", [reset, look[1]])] if steps else [("act", [reset, look[1], look[0]])]
-    return [("act", [button(ids.ACK, "acknowledge", card.key, style="primary"), reset]), ("look", look)]
+    if ack:
+        return [("act", [*ack, reset]), ("look", [runbook, menu(status, timeline, by_hand)])]
+    return [("act", steps), ("look", [reset, rest])] if steps else [("act", [reset, rest])]
 
 
 def _logs_and_restart(card: m.AlertCard) -> list[Button]:
