@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from slack_bolt import Ack, App, BoltContext, BoltResponse
@@ -222,10 +223,16 @@ class Listeners:
         return ack()
 
     def _in_time(self, envelope: Envelope, context: BoltContext) -> Envelope | None:
-        """Return the delivery with its signature's mark, or None when it comes too late to be acknowledged."""
-        arrived = context.get("arrived")
-        if arrived is not None and self._services.clock.monotonic() - arrived > LATE_SECONDS:
+        """Return the delivery with its signature's mark, or None when it comes too late to be acknowledged.
+
+        Slack brings an event again, and says itself of a command that it timed out; of a press it shows next to nothing.
+        """
+        now = self._services.clock.monotonic()
+        late = timedelta(seconds=now - context.get("arrived", now))
+        if late.total_seconds() > LATE_SECONDS:
             _LOG.warning("request_too_late kind=%s", envelope.kind)
+            if envelope.kind == "action":
+                self._tell(envelope, notice(self._services, "late-press", late=late))
             return None
         signature = context.get("signature")
         return replace(envelope, signature=fingerprint(signature)) if signature else envelope

@@ -233,6 +233,7 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         reset=sum(item.result.get("reset", 0) for item in ran),
         left=_left(services, tx, alert, event.event),
         picked_up=bool(ran) and all(item.proof in ("proved", "none") for item in ran),
+        changes=int(event.facts.get("changes", 0)),
         reason=event.reason,
         actor=event.actor,
         card=Link(key=alert_key(alert.id), url=services.link(tx, "alert", alert.id)),

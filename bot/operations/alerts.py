@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.actor import Actor, Role
-from bot.domain.alerts import Change, decide, fingerprint, is_unsteady
+from bot.domain.alerts import Change, changes_lately, decide, fingerprint, is_unsteady
 from bot.domain.escalation import SELF_CHECK, chain
 from bot.domain.ids import alert_key
 from bot.domain.messages import AlertLine, AlertList, Message, ResolveForm
@@ -219,6 +219,7 @@ def _calm(_services: Services, tx: Tx, alert: Alert, _seen: Observation, _reason
 
 def _reopen(services: Services, tx: Tx, alert: Alert, seen: Observation, reason: str) -> None:
     changes = [*alert.changes, tx.now]
+    unsteady = is_unsteady(changes, tx.now, services.config.timing)
     alerts.change(
         tx,
         alert,
@@ -231,11 +232,14 @@ def _reopen(services: Services, tx: Tx, alert: Alert, seen: Observation, reason:
         acked_at=None,
         reopens=alert.reopens + 1,
         changes=changes,
-        unsteady=is_unsteady(tuple(changes), tx.now, services.config.timing),
+        unsteady=unsteady,
         evidence=dict(seen.evidence),
         started_at=seen.started_at,
     )
     _announce_fire(services, tx, alert, "reopened", reason)
+    if unsteady:
+        lately = changes_lately(changes, tx.now, services.config.timing)
+        alert_cards.announce_reply(tx, alert, alerts.add_event(tx, alert, "unsteady", changes=lately))
 
 
 _CHANGES = {

@@ -1,11 +1,13 @@
 """A refusal carries the button that goes on from it, and the button does what it says (cards, 0.8 and 9)."""
 
+import json
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from slack_bolt import Ack, BoltContext
 
 from bot.domain import ids
 from bot.domain.messages import PlanCard
@@ -13,6 +15,8 @@ from bot.operations import plans
 from bot.operations.services import Services
 from bot.ports import Envelope, Rendered
 from handlers import dispatch
+from handlers.listeners import Listeners, Ours
+from tests.support import signed
 from tests.support.danger import make, plan
 from tests.support.jobs import Target
 from tests.support.product import BEN, DANA, INCIDENTS, TEAM, product
@@ -170,3 +174,17 @@ def test_whoever_may_not_plan_has_no_such_button(services: Services) -> None:
     )
     dana.sends("command", user=DANA.user_id, text="rest-stuck")
     assert [label for label, *_ in dana.buttons] == ["Help"]
+
+
+def test_a_press_that_comes_too_late_is_told_so(services: Services, target: Target) -> None:
+    """It is not acknowledged and not carried out; whoever pressed reads why, and nothing is kept of it."""
+    made = asking(services)
+    listeners = Listeners(
+        made.services, ours=lambda: Ours(app_id="", team_id=""), spawn=lambda act: act(), rejected=lambda _why: None
+    )
+    body = json.loads(str(signed.pressed(ids.ACK, "A1")["payload"]))
+    context = BoltContext({"arrived": services.clock.monotonic() - 9})
+    answer = listeners.action(body, Ack(), context)
+    assert answer is not None and answer.status == 503
+    assert "Your press came 9 s late. Nothing was done. Press again." in made.told
+    assert target.connection.execute("SELECT count(*) FROM ops.chatops_inbox").fetchone() == (0,)

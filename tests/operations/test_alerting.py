@@ -207,7 +207,8 @@ def test_5_flap(night: Night) -> None:
     happened = night.happened()
     assert (happened["fired"], happened["recovered"], happened["reopened"]) == (1, 2, 2)
     assert happened["escalated"] >= 2
-    assert night.outbox("reply") == 4 + happened["escalated"]
+    assert happened["unsteady"] == 1
+    assert night.outbox("reply") == 5 + happened["escalated"]
     night.passes(15, ingest="degraded")
     assert night.card().face is AlertFace.UNSTEADY
     night.passes(14 * 60, ingest="running", tick=30)

@@ -250,7 +250,7 @@ FACTS: dict[str, object] = {
     "word": "rest-stuck",
     "nearest": "reset-stuck",
     "channel": "C0INCIDENTS",
-    "late": "9 s",
+    "late": timedelta(seconds=9),
     "age": timedelta(seconds=20),
     "url": "https://example.org/archives/C1/p1",
     "report": "E-4K2",

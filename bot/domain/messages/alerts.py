@@ -120,6 +120,8 @@ class AlertReply(Message):
     picked_up: bool = False
     left: int = 0
     """Jobs that dead workers still hold."""
+    changes: int = 0
+    """How often it fired and recovered of late."""
     reason: str = ""
     actor: str = ""
     card: Link | None = None
