@@ -231,10 +231,9 @@ class _TakeBack(Exception):
 
 def _with_proof(tx: Tx, work: Work, outcome: Outcome) -> Outcome:
     """Begin to watch for as long as the plan said, where anything was changed that can be watched."""
-    seconds, about = work.plan.preview.get("watch_seconds"), work.kind.proof_of
-    changed = outcome.result.get(about) if about else outcome.rows
+    seconds = work.plan.preview.get("watch_seconds")
     until = tx.now + timedelta(seconds=seconds or 0)
-    return replace(outcome, proof="watching", proof_until=until) if seconds and changed else outcome
+    return replace(outcome, proof="watching", proof_until=until) if seconds and outcome.rows else outcome
 
 
 def _finish(tx: Tx, work: Work, outcome: Outcome) -> None:

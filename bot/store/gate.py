@@ -85,3 +85,8 @@ def allow(tx: Tx, gate_id: int, *, run: str, until: datetime, why: str) -> bool:
 def disallow(tx: Tx, run: str) -> bool:
     """Take an allowance back; False = it has ended."""
     return tx.record(SQL["disallow"], run=run, now=tx.now) is not None
+
+
+def is_allowed(tx: Tx, run: str) -> bool:
+    """Say whether what a run allowed is allowed now."""
+    return tx.record(SQL["is_allowed"], run=run, now=tx.now) is not None

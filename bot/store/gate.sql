@@ -63,3 +63,7 @@ RETURNING id;
 UPDATE ops.chatops_gate SET allowed_until = %(now)s
 WHERE allowed_by = %(run)s AND allowed_until > %(now)s
 RETURNING id;
+
+-- name: is_allowed
+-- Whether an allowance holds.
+SELECT id FROM ops.chatops_gate WHERE allowed_by = %(run)s AND allowed_until > %(now)s;

@@ -106,8 +106,8 @@ ORDER BY confirmed_at
 LIMIT %(most)s;
 
 -- name: set_undone
--- Which run took this one back; once only.
-UPDATE ops.chatops_run SET undone_by = %(by)s
+-- Which run took this one back; once only. Whether it worked is not asked any more.
+UPDATE ops.chatops_run SET undone_by = %(by)s, proof = CASE WHEN proof = 'watching' THEN 'none' ELSE proof END
 WHERE id = %(id)s AND undone_by IS NULL
 RETURNING id;
 

@@ -72,6 +72,21 @@ WHERE p.pause_id = %(pause)s AND p.outcome = 'released' AND p.released_at >= %(s
   AND coalesce(j.attempts, 0) > coalesce((p.prior ->> 'attempts')::integer, 0)
 GROUP BY 1, 2;
 
+-- name: still_held
+-- Of the jobs a pause let go: how many are held all the same by what it wrote, and by no later hold.
+SELECT count(*)::integer AS jobs
+FROM ops.chatops_pause_job AS p
+JOIN ops.job_queue AS j
+    ON j.id = p.job_id::uuid  -- if id_uuid
+    ON j.id = p.job_id::bigint  -- if id_bigint
+    ON j.id = p.job_id::integer  -- if id_integer
+    ON j.id = p.job_id  -- if id_text
+    ON j.id::text = p.job_id  -- if id_other
+WHERE p.pause_id = %(pause)s AND p.outcome = 'released'
+  AND j.status::text = 'pending' AND j.next_run_at = %(held_until)s::timestamptz  -- if by_next_run_at
+  AND j.status::text = 'paused'  -- unless by_next_run_at
+  AND NOT EXISTS (SELECT FROM ops.chatops_pause_job AS n WHERE n.job_id = p.job_id AND n.released_at IS NULL);
+
 -- name: foreign
 -- Jobs that somebody else paused: left as they are.
 SELECT count(*)::integer AS jobs

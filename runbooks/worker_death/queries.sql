@@ -138,8 +138,12 @@ SELECT (SELECT count(*) FROM reset)::integer AS reset,
 
 -- name: count_waiting
 -- Of the jobs a run reset: how many, and how many nobody has picked up yet; those that were paused wait too.
-SELECT count(*)::integer AS total,
-       count(*) FILTER (WHERE j.status::text IN ('pending', 'paused') AND coalesce(j.attempts, 0) = t.attempts)::integer AS waiting
+-- Of those it set to failed: how many, and how many are not.
+SELECT count(*) FILTER (WHERE t.disposition = 'reset')::integer AS total,
+       count(*) FILTER (WHERE t.disposition = 'reset' AND j.status::text IN ('pending', 'paused')
+                              AND coalesce(j.attempts, 0) = t.attempts)::integer AS waiting,
+       count(*) FILTER (WHERE t.disposition <> 'reset')::integer AS failed,
+       count(*) FILTER (WHERE t.disposition <> 'reset' AND j.status::text <> 'failed')::integer AS not_failed
 FROM ops.chatops_plan_target AS t
 JOIN ops.chatops_run AS r ON r.id = t.plan_id
 LEFT JOIN ops.job_queue AS j
@@ -148,7 +152,7 @@ LEFT JOIN ops.job_queue AS j
     ON j.id = t.target_id::integer  -- if id_integer
     ON j.id = t.target_id  -- if id_text
     ON j.id::text = t.target_id  -- if id_other
-WHERE t.plan_id = %(plan)s AND t.disposition = 'reset' AND t.ordinal <= r.done_to AND t.ordinal <> ALL (r.moved);
+WHERE t.plan_id = %(plan)s AND t.disposition IN ('reset', 'fail_exhausted', 'fail_poison') AND t.ordinal <= r.done_to AND t.ordinal <> ALL (r.moved);
 
 -- name: can_put_back
 -- Of the jobs a run changed: how many are as the run left them, so that they can be put back.

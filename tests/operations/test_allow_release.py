@@ -13,6 +13,7 @@ from bot.operations import approvals, audit, gate_runs, plans, runs
 from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
+from tests.support.danger import looked
 from tests.support.jobs import Target
 from tests.support.product import ADA, BEN, INCIDENTS
 
@@ -58,11 +59,13 @@ def test_two_people_say_yes_to_a_no(services: Services, target: Target) -> None:
     assert shown(services, report).allowed_why == "fix for A31"
     assert shown(services, report).allowed_until is not None
     assert shown(services, report).has_findings, "the list of failures stays"
+    assert looked(services, made.key) is PlanFace.RECOVERED
     undo = plans.make(services, "undo", plans.undo_params(services, made.key), ADA, HERE)
     assert isinstance(undo, PlanCard)
     plans.confirm(services, undo.key, ADA, secret=undo.secret)
     runs.perform_due(services)
     assert shown(services, report).allowed_until is None
+    assert looked(services, undo.key) is PlanFace.RECOVERED
     events = [entry.event for entry in audit.list_newest(services, 50).entries]
     assert {"gate.failed", "approval.granted", "step.succeeded"} <= set(events)
     assert audit.verify(services).broken_at is None

@@ -10,6 +10,7 @@ from bot.errors import InvalidCommand
 from bot.operations import audit, pausing, plans, proofs, queues, vendors
 from bot.operations.services import Services
 from bot.sandbox.target.vendor import Mood, Vendor
+from tests.support.danger import looked, shown
 from tests.support.jobs import Target
 from tests.support.pausing import HERE, REASON, asking, card, do, good_answers, pause
 from tests.support.product import ADA, product
@@ -96,8 +97,12 @@ def test_a_pause_can_be_kept_longer(services: Services, target: Target, clock: C
     first = pause(services)
     before = card(services, first.key).ends_at
     kept = do(services, "pause", {**REASON, "for": "2h"})
-    assert (kept.facts["keeps"], kept.proof_limit) == (first.key, None)
+    assert (kept.facts["keeps"], kept.face) == (first.key, PlanFace.WORKING)
     assert card(services, first.key).ends_at == before + timedelta(hours=2)
+    target.connection.execute("UPDATE ops.chatops_pause SET ends_at = ends_at - interval '1 hour'")
+    assert looked(services, kept.key) is PlanFace.WORKING
+    target.connection.execute("UPDATE ops.chatops_pause SET ends_at = ends_at + interval '1 hour'")
+    assert looked(services, kept.key) is PlanFace.RECOVERED
 
 
 def test_resume_needs_three_good_answers(services: Services, target: Target, vendor: Vendor) -> None:
@@ -204,6 +209,14 @@ def test_undo_of_a_pause_lets_all_of_it_go(services: Services, target: Target) -
     undone = do(services, "undo", {"run": done.key}, undo=True)
     assert undone.result["put_back"] == 4
     assert target.claimable() == 4
+    by_label = target.schema == "playbook"
+    held = "status = 'paused'" if by_label else "next_run_at = (SELECT held_until FROM ops.chatops_pause)"
+    target.connection.execute(f"UPDATE ops.job_queue SET {held}".encode())
+    assert looked(services, undone.key) is PlanFace.WORKING, "held by what the pause wrote"
+    assert "4 of 4 not as before" in shown(plans.card(services, undone.key))
+    free = "status = 'pending'" if by_label else "next_run_at = now()"
+    target.connection.execute(f"UPDATE ops.job_queue SET {free}".encode())
+    assert looked(services, undone.key) is PlanFace.RECOVERED
     before = plans.card(services, done.key)
     assert isinstance(before, PlanCard)
     assert before.face is PlanFace.UNDONE

@@ -11,7 +11,7 @@ from bot.errors import InvalidCommand, TargetUnavailable
 from bot.operations import audit, plans, proofs
 from bot.operations.services import Services
 from tests.operations.conftest import Files
-from tests.support.danger import approve, carry_out, make, plan, refused, run, shown
+from tests.support.danger import approve, carry_out, looked, make, plan, refused, run, shown
 from tests.support.people import LOCK_HISTORY, People
 from tests.support.product import ADA, SHELL
 
@@ -70,8 +70,12 @@ def test_undo_of_applied_takes_the_record_away(repairing: Services, people: Peop
     """The row that the repair wrote goes again; once only."""
     files.migration(f"{NEW}_made.sql")
     done = carry_out(repairing, "repair", {"version": NEW, "status": "applied"})
-    assert carry_out(repairing, "undo", {"run": done.key}).result == {"put_back": 1}
-    assert people.row(NEW) is None
+    undone = carry_out(repairing, "undo", {"run": done.key})
+    assert (undone.result, people.row(NEW)) == ({"put_back": 1}, None)
+    people.record(NEW, "again", [])
+    assert looked(repairing, undone.key) is PlanFace.WORKING, "somebody wrote it again"
+    people.owner.execute("DELETE FROM supabase_migrations.schema_migrations WHERE version = %s", (NEW,))
+    assert looked(repairing, undone.key) is PlanFace.RECOVERED
     assert "was undone already" in refused(repairing, "undo", {"run": done.key}).reasons[0]
 
 

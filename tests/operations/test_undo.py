@@ -11,7 +11,7 @@ from bot.errors import InvalidCommand
 from bot.operations import audit, plans, runs
 from bot.operations.kinds import KINDS
 from bot.operations.services import Services
-from tests.support.danger import approve, make, plan, refused, run, shown
+from tests.support.danger import approve, looked, make, plan, refused, run, shown
 from tests.support.jobs import Target
 from tests.support.product import ADA
 
@@ -55,24 +55,25 @@ def test_a_reset_is_taken_back_exactly(services: Services, target: Target) -> No
 
     card = plan(services, "undo", {"run": done.key})
     assert (card.face, card.facts["can"], card.facts["cannot"]) == (PlanFace.ISSUED, 4, 0)
-    assert "They will be stuck again" in shown(card) and "nothing is watched after it" in shown(card)
+    assert "They will be stuck again" in shown(card) and "I then watch for 5 min that" in shown(card)
     assert target.statuses() == {"pending": 3, "failed": 1}
     undone = run(services, card)
 
-    assert (undone.face, undone.result) == (PlanFace.RECOVERED, {"put_back": 4})
+    assert (undone.face, undone.result) == (PlanFace.WORKING, {"put_back": 4})
+    assert looked(services, undone.key) is PlanFace.RECOVERED
     assert {job: exactly(target.job(job)) for job in jobs} == before
     first = plans.card(services, done.key)
     assert isinstance(first, PlanCard)
     assert (first.face, first.undo) == (PlanFace.UNDONE, None)
-    events = [entry.event for entry in audit.list_newest(services, 3).entries]
-    assert set(events) == {"preview.made", "confirmation.consumed", "step.succeeded"}
+    events = [entry.event for entry in audit.list_newest(services, 4).entries]
+    assert set(events) == {"preview.made", "confirmation.consumed", "step.succeeded", "proof.proved"}
     assert audit.verify(services).broken_at is None
 
 
-def test_every_change_is_watched_or_done_at_once() -> None:
-    """A kind, and its way back, has a proof or declares that all of it holds with its commit."""
+def test_every_change_is_watched() -> None:
+    """A kind, and its way back, has a proof of what it did."""
     kinds = [kind for known in KINDS.values() for kind in (known, known.undo) if kind and (kind.act or kind.call)]
-    assert [kind for kind in kinds if (kind.prove is None) != kind.done_at_once] == []
+    assert [kind for kind in kinds if kind.prove is None] == []
 
 
 @deployed
@@ -98,6 +99,11 @@ def test_what_was_touched_since_is_left(services: Services, target: Target) -> N
     assert undone.result == {"put_back": 2, "moved_on": 1}
     assert [target.job(job) for job in jobs[:3]] == left
     assert [target.job(job)["status"] for job in jobs[3:]] == ["processing"] * 2
+    target.connection.execute(
+        "UPDATE ops.job_queue SET status = 'pending', locked_at = NULL WHERE id::text = %s", (jobs[3],)
+    )
+    assert looked(services, undone.key) is PlanFace.WORKING, "one is as the reset had left it"
+    assert "1 of 2 not as before" in shown(plans.card(services, undone.key))
 
 
 @deployed

@@ -11,6 +11,7 @@ from bot.operations import checks, plans, runs
 from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.sandbox.target.seeds import ERROR
+from tests.support.danger import looked
 from tests.support.jobs import ALIVE, DEAD, Target
 from tests.support.product import ADA, CONFIG, INCIDENTS, product
 from tests.support.told import Clock
@@ -127,6 +128,7 @@ def test_34_exhausted_and_poison(services: Services, target: Target) -> None:
     assert made.facts["counts"] == {"fail_exhausted": 1}
     run(services, made)
     is_failed(target, exhausted, made, "attempts used up")
+    assert looked(services, made.key) is PlanFace.RECOVERED
 
     [poison] = target.stuck(1, attempts=1)
     for _ in range(3):
@@ -137,6 +139,8 @@ def test_34_exhausted_and_poison(services: Services, target: Target) -> None:
     assert made.facts["counts"] == {"fail_poison": 1}
     run(services, made)
     is_failed(target, poison, made, "reset 3 times already")
+    target.connection.execute("UPDATE ops.job_queue SET status = 'pending' WHERE id::text = %s", (poison,))
+    assert looked(services, made.key) is PlanFace.WORKING, "somebody put it back among the pending"
 
     if target.has_worker_id:
         target.connection.execute(

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from bot.domain.actor import Actor
-from bot.domain.messages import CannotPlan, Message, PlanCard
-from bot.operations import approvals, plans, runs
+from bot.domain.messages import CannotPlan, Message, PlanCard, PlanFace
+from bot.operations import approvals, plans, proofs, runs
 from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
@@ -51,6 +51,15 @@ def run(services: Services, card: PlanCard) -> PlanCard:
     done = plans.card(services, card.key)
     assert isinstance(done, PlanCard)
     return done
+
+
+def looked(services: Services, plan_id: str) -> PlanFace:
+    """Look at every proof that is open, and return a card's face after it."""
+    proofs.watch(services)
+    card = plans.card(services, plan_id)
+    assert isinstance(card, PlanCard)
+    shown(card)
+    return card.face
 
 
 def carry_out(services: Services, step: str, params: Mapping[str, str]) -> PlanCard:

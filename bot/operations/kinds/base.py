@@ -120,10 +120,6 @@ class Kind:
     """When a second look is over, if one is needed."""
     proof_for: Callable[[Services, Mapping[str, Any]], timedelta | None] = _never
     """How long the proof of what was previewed will be watched, as the plan says; None = there is nothing to watch."""
-    proof_of: str = ""
-    """Which count of a result the proof is about; whatever was changed, where it is empty."""
-    done_at_once: bool = False
-    """All of it holds with its commit and nothing follows from it elsewhere: nothing is watched, and the plan says so."""
     prove: Callable[[Services, Work], Proof] | None = None
     prove_sparingly: bool = False
     """Each look at the proof asks somebody who counts requests."""

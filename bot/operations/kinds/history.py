@@ -161,6 +161,12 @@ def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) 
     return Done(result={"put_back": 1}, rows=1)
 
 
+def _undo_prove(services: Services, work: Work) -> Proof:
+    facts = work.plan.preview
+    there = _is_there(services, facts["version"])
+    return Proof(left=int(there != (facts["restore"] is not None)), total=1, facts={"there": there})
+
+
 def _digest(script: str) -> str:
     return hashlib.sha256(script.encode()).hexdigest()
 
@@ -225,7 +231,7 @@ def _rollback_prove(services: Services, work: Work) -> Proof:
     return Proof(left=int(there), total=1, facts={"there": there})
 
 
-_REPAIR_UNDO = Kind(preview=_undo_preview, act=_undo_act, done_at_once=True, dba=True)
+_REPAIR_UNDO = Kind(preview=_undo_preview, act=_undo_act, proof_for=watched, prove=_undo_prove, dba=True)
 REPAIR = Kind(
     preview=_repair_preview,
     act=_repair_act,

@@ -17,7 +17,7 @@ from bot.domain.runbook import Step
 from bot.domain.timing import Timing
 from bot.domain.vendor import GOOD_IN_A_ROW, good_in_a_row
 from bot.errors import InvalidCommand
-from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
+from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, watched
 from bot.operations.services import Services
 from bot.store import pauses
 from bot.store.db import Tx
@@ -42,9 +42,12 @@ def release(tx: Tx, step: Step, catalog: Catalog, pause: Pause, most: int) -> Co
 
 
 def _send(tx: Tx, step: Step, name: str, catalog: Catalog, pause: Pause, most: int) -> list[dict[str, Any]]:
-    features = catalog.features | ({"by_next_run_at"} if pause.strategy == BY_NEXT_RUN else set())
     values = {"pause": pause.id, "job_types": pause.job_types, "held_until": pause.held_until, "most": most}
-    return tx.records(step.statements[name], features, **values, now=tx.now)
+    return tx.records(step.statements[name], _features(catalog, pause), **values, now=tx.now)
+
+
+def _features(catalog: Catalog, pause: Pause) -> frozenset[str]:
+    return catalog.features | ({"by_next_run_at"} if pause.strategy == BY_NEXT_RUN else set())
 
 
 def since_release(
@@ -164,8 +167,13 @@ def _act(services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Don
 
 
 def _prove(services: Services, work: Work) -> Proof:
-    """Look whether nothing of these types is left to be claimed, but for what came since the last sweeps."""
+    """Look whether nothing of these types is left to be claimed, but for what came since the last sweeps.
+
+    Of a pause that was kept: whether its end is as late as was asked.
+    """
     facts = work.plan.preview
+    if facts["keeps"]:
+        return _prove_kept(services, facts)
     with services.db.read() as tx:
         rows = tx.records(QUEUE["states"], work.catalog.features, now=tx.now, job_type="")
     lately = tx.now - services.config.timing.sweep_interval * 2
@@ -177,6 +185,13 @@ def _prove(services: Services, work: Work) -> Proof:
         and (row["oldest"] is None or row["oldest"] < lately)
     )
     return Proof(left=due, total=max(due, facts["acting"]), facts={"due": due})
+
+
+def _prove_kept(services: Services, facts: Mapping[str, Any]) -> Proof:
+    with services.db.read() as tx:
+        found = pauses.find(tx, facts["keeps"])
+    kept = found is not None and found.ends_at >= datetime.fromisoformat(facts["ends_at"])
+    return Proof(left=int(not kept), total=1)
 
 
 def _resume_preview(
@@ -287,11 +302,23 @@ def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) 
     return Done(result={"put_back": freed["released"], "moved_on": freed["moved on"]}, rows=max(freed["released"], 1))
 
 
-_UNDO = Kind(preview=_undo_preview, act=_undo_act, done_at_once=True)
+def _undo_prove(services: Services, work: Work) -> Proof:
+    """Look whether any job that was let go is still held by what the pause wrote."""
+    with services.db.read() as tx:
+        found = pauses.find(tx, work.plan.params["run"])
+        assert found is not None
+        values = {"pause": found.id, "held_until": found.held_until}
+        row = tx.record(work.step.statements["still_held"], _features(work.catalog, found), **values)
+    assert row is not None
+    left = row["jobs"]
+    return Proof(left=left, total=max(work.run.rows_affected, left))
+
+
+_UNDO = Kind(preview=_undo_preview, act=_undo_act, proof_for=watched, prove=_undo_prove)
 PAUSE = Kind(
     preview=_preview,
     act=_act,
-    proof_for=lambda services, facts: None if facts["keeps"] else services.config.timing.proof_limit,
+    proof_for=watched,
     prove=_prove,
     undo=_UNDO,
     statement="hold",

@@ -8,7 +8,7 @@ from bot.domain.durations import parse_duration, typed
 from bot.domain.messages import Message
 from bot.domain.runbook import Step
 from bot.errors import InvalidCommand
-from bot.operations.kinds.base import Done, Kind, Preview, Work, cannot
+from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, watched
 from bot.operations.services import Services
 from bot.store import gate, outbox
 from bot.store.db import Tx
@@ -69,10 +69,19 @@ def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) 
     return Done(result={"put_back": int(done)}, rows=int(done))
 
 
+def _prove(services: Services, work: Work) -> Proof:
+    """Look whether the gate says so: an allowance until its end, or none any more once it is taken back."""
+    undone = work.plan.params.get("run", "")
+    with services.db.read() as tx:
+        allowed = gate.is_allowed(tx, undone or work.run.id)
+    return Proof(left=int(allowed == bool(undone)), total=1)
+
+
 ALLOW_RELEASE = Kind(
     preview=_preview,
     act=_act,
-    done_at_once=True,
+    proof_for=watched,
+    prove=_prove,
     may_run_alone=False,
-    undo=Kind(preview=_undo_preview, act=_undo_act, done_at_once=True),
+    undo=Kind(preview=_undo_preview, act=_undo_act, proof_for=watched, prove=_prove),
 )

@@ -28,7 +28,7 @@ from bot.domain.rescue import (
 from bot.domain.runbook import Step
 from bot.errors import InvalidCommand
 from bot.operations.judging import Look, look, scene
-from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, told
+from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, told, watched
 from bot.operations.services import Services
 from bot.store import checks
 from bot.store.db import Tx
@@ -241,7 +241,18 @@ def _prove(services: Services, work: Work) -> Proof:
     with services.db.read() as tx:
         row = tx.record(work.step.statements["count_waiting"], work.catalog.features, plan=work.plan.id)
     assert row is not None
+    if not row["total"]:
+        return Proof(left=row["not_failed"], total=row["failed"])
     return Proof(left=row["waiting"], total=row["total"])
+
+
+def _undo_prove(services: Services, work: Work) -> Proof:
+    """Look whether any job is still as the run had left it."""
+    with services.db.read() as tx:
+        statement = work.step.statements["can_put_back"]
+        row = tx.record(statement, work.catalog.features, run=work.plan.params["run"])
+    assert row is not None
+    return Proof(left=row["can"], total=max(work.run.rows_affected, row["can"]))
 
 
 def _not_before(services: Services, targets: Sequence[Target], made_at: datetime) -> datetime | None:
@@ -252,9 +263,7 @@ def _not_before(services: Services, targets: Sequence[Target], made_at: datetime
 
 
 def _proof_for(services: Services, facts: Mapping[str, Any]) -> timedelta | None:
-    """Return how long it takes until what is reset was picked up; jobs that are set to failed stay so."""
-    if not facts["counts"].get(Disposition.RESET.value):
-        return None
+    """Return how long it takes at most until what is reset was picked up."""
     waits = facts.get("waits")
     longest = timedelta(seconds=waits[1] * 1.1) if waits else timedelta(0)
     return services.config.timing.proof_limit + longest
@@ -309,8 +318,7 @@ RESCUE = Kind(
     act=_act,
     not_before=_not_before,
     proof_for=_proof_for,
-    proof_of="reset",
     prove=_prove,
     statement="reset_batch",
-    undo=Kind(preview=_undo_preview, act=_undo_act, done_at_once=True, statement="put_back"),
+    undo=Kind(preview=_undo_preview, act=_undo_act, proof_for=watched, prove=_undo_prove, statement="put_back"),
 )
