@@ -130,10 +130,12 @@ def _share(asked: Asked) -> None:
 
 
 def _refresh(asked: Asked) -> None:
-    """Read again what the value names (`status`, `locks` or `home`), in the place of what is shown."""
+    """Read again what the value names (`status`, `locks`, `home`, a `plan`), in the place of what is shown."""
     name, params = ids.decode_request(asked.envelope.value)
     if name == "home":
         show_home(asked)
+    elif name == "plan":
+        _show(asked, plans.refresh(asked.services, params.get("id", "")))
     else:
         asked.read(name if name in READS else "status", params, in_place=True)
 

@@ -19,7 +19,10 @@ FOR_TEAMS = ("sql_read", "sql_change", "read", "manual")
 """Kinds that a team's runbook may have: of the others, the SQL is sent without the rails."""
 _NO_STATEMENTS = ("restart", "set_variable", "end_session", "repair", "rollback", "allow_release", "undo", *FOR_TEAMS)
 KINDS: Mapping[str, tuple[str, ...]] = {
-    "rescue": ("find_stuck", "scene", "type_beats", "reset_batch", "count_waiting", "can_put_back", "put_back"),
+    "rescue": (
+        *("find_stuck", "scene", "type_beats", "count_left", "reset_batch"),
+        *("count_waiting", "can_put_back", "put_back"),
+    ),
     "pause": ("hold", "release", "foreign", "still_held"),
     "resume": ("release", "since_release", "foreign"),
     **dict.fromkeys(_NO_STATEMENTS, ()),

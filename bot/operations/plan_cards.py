@@ -6,7 +6,9 @@ from typing import Any
 
 from bot.domain.ids import SecretValue, alert_key
 from bot.domain.messages import Alone, Link, Message, PlanCard, PlanDetails, PlanFace, PlanReply, TargetLine
+from bot.domain.needs import unseen
 from bot.domain.plan import derive_secret
+from bot.domain.rescue import too_much_moved
 from bot.domain.runbook import Step
 from bot.errors import BotError
 from bot.operations.alert_cards import title
@@ -130,6 +132,8 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
     """Return a plan's card as it stands now."""
     run = runs.find(tx, plan.id)
     step, alone = shown_step(services, plan.step), _alone(tx, plan.id) if run else None
+    acting, moved = int(plan.preview["acting"]), _moved(services, tx, plan)
+    stale = too_much_moved(acting, acting - moved)
     return PlanCard(
         env=services.config.env,
         as_of=tx.now,
@@ -145,14 +149,16 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
         created_at=plan.created_at,
         expires_at=plan.expires_at,
         database=_place(services, plan),
-        acting=int(plan.preview["acting"]),
+        acting=acting,
+        moved=moved,
+        stale=stale,
         target=str(plan.preview["typed"]),
         facts=plan.preview,
         proof_limit=_watched(plan),
         approvers=tuple(
             who for who in services.config.people.approvers if not services.config.people.are_same(who, plan.requester)
         ),
-        secret=_secret(services, plan),
+        secret="" if stale else _secret(services, plan),
         alert=_alert_link(services, tx, plan),
         url=str(plan.preview.get("url", "")),
         undo=_undo(services, tx, plan, run),
@@ -160,6 +166,29 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
         may_run_alone=plan.surface == "slack" and stored_step(services, plan.step, plan.params)[1].may_run_alone,
         **{**_decided(plan), **_ran(run), **_stopped(run, alone)},
     )
+
+
+def _moved(services: Services, tx: Tx, plan: Plan) -> int:
+    """Return how many of an issued plan's targets have moved on since; 0 where nothing was pinned, or it cannot be seen."""
+    count = stored_step(services, plan.step, plan.params)[0].statements.get("count_left")
+    if plan.state != "issued" or not plan.target_count or count is None:
+        return 0
+    try:
+        with tx.looking():
+            catalog = services.catalog.get(tx)
+            row = None if unseen(catalog) else tx.record(count, catalog.features, plan=plan.id)
+    except BotError:
+        return 0
+    return int(plan.preview["acting"]) - row["jobs"] if row else 0
+
+
+def edit_due(services: Services) -> int:
+    """Edit the cards of plans that wait, as often as numbers may be: the world moves on, and their end comes nearer."""
+    with services.db.write() as tx:
+        due = plans.unedited(tx, services.config.timing.numbers_edit)
+        for plan in due:
+            outbox.enqueue_live(tx, "update", "plan", plan.id, plan.channel, priority=outbox.RESULT)
+    return len(due)
 
 
 def _alone(tx: Tx, plan_id: str) -> Alone | None:

@@ -98,6 +98,16 @@ def take_up(services: Services, plan_id: str, actor: Actor, place: Place) -> Mes
     return None
 
 
+def refresh(services: Services, plan_id: str) -> Message:
+    """Edit a plan's card: what has moved on since is counted anew."""
+    with services.db.write() as tx:
+        plan = plans.find(tx, plan_id)
+        if plan is None:
+            return services.notice(tx, "not-found", plan=plan_id[:8])
+        plan_cards.announce_edit(tx, plan)
+        return plan_cards.card_of(services, tx, plan)
+
+
 def details(services: Services, plan_id: str) -> Message:
     """Return every target of a plan, the statement and the strategy."""
     with services.db.read() as tx:

@@ -196,7 +196,7 @@ _RAN = (m.PlanFace.WORKING, m.PlanFace.RECOVERED, m.PlanFace.WAITING)
 def _plan_rows(card: m.PlanCard) -> list[tuple[str, list[Button]]]:
     """Return a plan's controls; what is for others than those of the first row stands in a second one."""
     own = []
-    if card.face is m.PlanFace.ASKED:
+    if card.face is m.PlanFace.ASKED and not card.stale:
         own.append(button(ids.WITHDRAW, "withdraw", card.key))
         own += [button(ids.RUN_ALONE, "run_alone", card.key)] if card.may_run_alone else []
     if card.alone and card.alone.is_open:
@@ -246,6 +246,10 @@ def _plan_open(card: m.PlanCard) -> list[Button]:
         button(ids.READ_PLAN, label if counts else "details", card.key, count=count),
         button(ids.CANCEL, "cancel", card.key),
     ]
+    if card.stale:
+        return [button(ids.PLAN_AGAIN, "new_plan", card.key), *look]
+    if card.moved:
+        look = [button(ids.REFRESH, "refresh_plan", _asked("plan", id=card.key)), menu(*look)]
     withdraw = button(ids.WITHDRAW, "withdraw", card.key)
     match card.face:
         case m.PlanFace.ISSUED:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.sqlfile import load
@@ -169,6 +169,11 @@ def set_card(tx: Tx, plan_id: str, channel: str, *, nonce: str, secret_hash: byt
 def expire_due(tx: Tx) -> list[Ended]:
     """End every plan whose time is over, and return them."""
     return tx.rows(Ended, SQL["expire_due"], now=tx.now)
+
+
+def unedited(tx: Tx, within: timedelta) -> list[Ended]:
+    """Return the plans that wait and whose card was neither posted nor edited within this time."""
+    return tx.rows(Ended, SQL["list_unedited"], seconds=within.total_seconds(), now=tx.now)
 
 
 def targets(tx: Tx, plan_id: str, *, after: int = 0, most: int = 5000) -> list[Target]:

@@ -102,6 +102,17 @@ SET state = 'expired', ended_at = %(now)s, version = version + 1
 WHERE state = 'issued' AND expires_at <= %(now)s
 RETURNING id, channel, alert_id, requester;
 
+-- name: list_unedited
+-- Plans that wait, and whose card was not posted or edited of late, nor is about to be.
+SELECT p.id, p.channel, p.alert_id, p.requester
+FROM ops.chatops_plan AS p
+WHERE p.state = 'issued' AND p.channel <> '' AND p.expires_at > %(now)s
+  AND p.created_at <= %(now)s::timestamptz - make_interval(secs => %(seconds)s)
+  AND NOT EXISTS (
+      SELECT FROM ops.chatops_outbox AS o
+      WHERE o.message_key = 'plan:' || p.id
+        AND (o.state IN ('pending', 'leased') OR o.created_at > %(now)s::timestamptz - make_interval(secs => %(seconds)s)));
+
 -- name: list_targets
 -- A plan's targets in their order; those that act come first, and a run has carried them out up to its `done_to`.
 SELECT t.ordinal, t.target_id, t.disposition, t.reason, t.guard,

@@ -72,6 +72,29 @@ FROM ops.worker_heartbeats
 WHERE last_seen_at IS NOT NULL
 GROUP BY 1;
 
+-- name: count_left
+-- Of a plan's targets that would be acted on: how many still are exactly as the plan pinned them.
+SELECT count(*)::integer AS jobs
+FROM ops.chatops_plan_target AS t
+JOIN ops.job_queue AS j
+    ON j.id = t.target_id::uuid  -- if id_uuid
+    ON j.id = t.target_id::bigint  -- if id_bigint
+    ON j.id = t.target_id::integer  -- if id_integer
+    ON j.id = t.target_id  -- if id_text
+    ON j.id::text = t.target_id  -- if id_other
+WHERE t.plan_id = %(plan)s AND t.disposition IN ('reset', 'fail_exhausted', 'fail_poison')
+  AND j.status = 'processing'
+  AND j.locked_at IS NOT DISTINCT FROM t.locked_at
+  AND coalesce(j.attempts, 0) = t.attempts
+  AND j.worker_id::text IS NOT DISTINCT FROM t.worker_id  -- if worker_id
+  AND NOT EXISTS (
+      SELECT FROM ops.worker_heartbeats AS h
+      WHERE h.worker_id::text = t.worker_id AND h.last_seen_at > coalesce(t.seen_at, '-infinity'))
+  AND (t.worker_id IS NOT NULL OR NOT EXISTS (
+      SELECT FROM ops.worker_heartbeats AS h
+      WHERE h.worker_type::text = ANY (ARRAY(SELECT jsonb_array_elements_text(t.guard -> 'types')))
+        AND h.last_seen_at > coalesce(t.seen_at, '-infinity')));
+
 -- name: reset_batch
 -- Reset or fail those targets of one batch that still are exactly as the plan pinned them; say which moved on.
 WITH target AS MATERIALIZED (

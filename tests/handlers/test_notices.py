@@ -176,6 +176,19 @@ def test_whoever_may_not_plan_has_no_such_button(services: Services) -> None:
     assert [label for label, *_ in dana.buttons] == ["Help"]
 
 
+def test_a_plan_is_refreshed_on_its_card(services: Services, target: Target) -> None:
+    """The answer is the edit: nobody is told anything; of a plan that is not known they are."""
+    target.worker()
+    target.stuck(2)
+    made, card = asking(services), plan(services, "reset-stuck", {})
+    edits = "SELECT count(*) FROM ops.chatops_outbox WHERE kind = 'update' AND message_key = %s"
+    made.sends("action", action_id=ids.REFRESH, value=ids.encode_request("plan", {"id": card.key}))
+    assert target.connection.execute(edits, (f"plan:{card.key}",)).fetchone() == (1,)
+    assert made.told == ""
+    made.sends("action", action_id=ids.REFRESH, value=ids.encode_request("plan", {"id": "2222"}))
+    assert "I know no" in made.told
+
+
 def test_a_press_that_comes_too_late_is_told_so(services: Services, target: Target) -> None:
     """It is not acknowledged and not carried out; whoever pressed reads why, and nothing is kept of it."""
     made = asking(services)
@@ -184,7 +197,8 @@ def test_a_press_that_comes_too_late_is_told_so(services: Services, target: Targ
     )
     body = json.loads(str(signed.pressed(ids.ACK, "A1")["payload"]))
     context = BoltContext({"arrived": services.clock.monotonic() - 9})
-    answer = listeners.action(body, Ack(), context)
+    ack = Ack()  # type: ignore[no-untyped-call]
+    answer = listeners.action(body, ack, context)
     assert answer is not None and answer.status == 503
     assert "Your press came 9 s late. Nothing was done. Press again." in made.told
     assert target.connection.execute("SELECT count(*) FROM ops.chatops_inbox").fetchone() == (0,)

@@ -800,6 +800,11 @@ def examples() -> list[m.Message]:
             strategy="clears locks",
             statement="UPDATE x < y && `z`\n" * 400,
         ),
+        *(
+            replace(PLAN, face=face, moved=moved, stale=moved > 200, as_of=NOW + timedelta(minutes=4, seconds=10))
+            for face in (m.PlanFace.ISSUED, m.PlanFace.NEEDS_SECOND, m.PlanFace.ASKED, m.PlanFace.APPROVED)
+            for moved in (12, 340)
+        ),
         m.AskForm(env="dev", as_of=NOW, card=PLAN),
         m.SettleForm(env="dev", as_of=NOW, card=PLAN, happened=True),
         m.TypedForm(env="dev", as_of=NOW, card=replace(PLAN, **RAN)),  # type: ignore[arg-type]

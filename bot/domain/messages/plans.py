@@ -85,6 +85,10 @@ class PlanCard(Message):
     """How many things the plan would touch."""
     target: str
     """What must be typed where a second person is needed."""
+    moved: int = 0
+    """How many of them have moved on since, while it may still be carried out."""
+    stale: bool = False
+    """Fewer than half are left: it would be refused."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     proof_limit: timedelta | None = timedelta(minutes=5)
     """How long the effect will be watched; None = there is nothing to watch."""
