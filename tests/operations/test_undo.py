@@ -104,6 +104,11 @@ def test_what_was_touched_since_is_left(services: Services, target: Target) -> N
     )
     assert looked(services, undone.key) is PlanFace.WORKING, "one is as the reset had left it"
     assert "1 of 2 not as before" in shown(plans.card(services, undone.key))
+    target.connection.execute("DROP POLICY chatops_queue ON ops.job_queue")
+    target.connection.execute(
+        "UPDATE ops.chatops_run SET proof_until = now() - interval '1 s' WHERE proof = 'watching'"
+    )
+    assert looked(services, undone.key) is PlanFace.PROOF_UNKNOWN, "hidden rows prove nothing"
 
 
 @deployed
