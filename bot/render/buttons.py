@@ -116,7 +116,7 @@ def _by_scenario(card: m.AlertCard) -> list[Button]:
 
 
 def _alert(card: m.AlertCard) -> list[tuple[str, list[Button]]]:
-    """Return the next step and the runbook in sight; what is rarely needed stands in the menu."""
+    """Return the next steps in sight; once somebody has it, what is rarely needed stands in the menu."""
     status, runbook = button(ids.READ_STATUS, "status", card.key), button(ids.READ_RUNBOOK, "runbook", card.key)
     timeline, by_hand = button(ids.READ_TIMELINE, "timeline", card.key), button(ids.RESOLVE, "by_hand", card.key)
     if card.face in (m.AlertFace.RECOVERED, m.AlertFace.BY_HAND):
@@ -133,7 +133,7 @@ def _alert(card: m.AlertCard) -> list[tuple[str, list[Button]]]:
     steps = _logs_and_restart(card) if card.acked_by else []
     reset = _reset(card, primary=bool(card.acked_by) and not steps)
     if ack:
-        return [("act", [*ack, reset]), ("look", [runbook, menu(status, timeline, by_hand)])]
+        return [("act", [*ack, reset]), ("look", [status, runbook])]
     return [("act", steps), ("look", [reset, rest])] if steps else [("act", [reset, rest])]
 
 

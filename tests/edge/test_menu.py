@@ -16,6 +16,11 @@ def chosen(message: Message, label: str) -> Json:
     return {"selected_option": next(item for item in menu["options"] if item["text"]["text"] == label)}
 
 
+def taken(slack: SlackServer, alert: Message) -> Message | None:
+    """Return an alert's card once it shows that somebody has it."""
+    return slack.workspace.find(CHANNEL, alert.ts) if head(slack, alert.ts).startswith("🟡 Acknowledged") else None
+
+
 def test_an_alert_is_resolved_by_hand_from_its_card(bot: Bot, slack: SlackServer, target: Target) -> None:
     """Read, or resolved with a reason, which the card and the record keep; a second one is told that it is over."""
     target.worker("e-1", silent_seconds=-600, worker_type="enforcement_engine")
@@ -23,6 +28,10 @@ def test_an_alert_is_resolved_by_hand_from_its_card(bot: Bot, slack: SlackServer
     alert = card(slack, "🔴 Offline: ingest worker")
     ada, ben, gil = slack.person("U0ADA"), slack.person("U0BEN"), slack.person("U0GIL")
 
+    ada.presses(alert, ids.ACK)
+    acknowledged = slack.workspace.wait_for(lambda: taken(slack, alert), 10)
+    assert acknowledged is not None
+    alert = acknowledged
     ada.presses(alert, ids.MORE, given=chosen(alert, "Timeline"))
     assert "fired" in str(ada.is_told("Timeline").blocks)
     gil.presses(alert, ids.MORE, given=chosen(alert, "Resolve by hand…"))
