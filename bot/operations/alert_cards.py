@@ -78,6 +78,10 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         started_at=alert.started_at,
         fired_at=alert.fired_at or alert.last_bad_at,
         reason=evidence.get("reason", ""),
+        word=wrong(alert),
+        counted=evidence.get("counted"),
+        seen_at=alert.last_bad_at if evidence.get("hidden") else _time(evidence.get("seen_at")),
+        unseen=evidence.get("unseen", ""),
         online=evidence.get("online"),
         total=evidence.get("total"),
         newest_heartbeat=_time(evidence.get("newest")),
@@ -96,9 +100,24 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         service=services.config.service_of(alert.labels.get("worker_type", "")),
         sources=evidence.get("sources"),
         late=_told_late(tx, alert),
+        **_happened(services, tx, alert),
         **_held_by(services, alert),
         **_ends(services, alert, tx.now),
     )
+
+
+def _happened(services: Services, tx: Tx, alert: Alert) -> dict[str, Any]:
+    """Return what only an alert's events say: its last recovery, an acknowledgement that ended, what logs showed."""
+    newest = {item.event: item for item in alerts.events(tx, alert.id)}
+    logs, lapsed, acked = newest.get("logs"), newest.get("ack_lapsed"), newest.get("acknowledged")
+    found = logs.facts["found"] if logs and logs.at >= alert.started_at else {}
+    facts: dict[str, Any] = {"in_logs": tuple(found.items()) if services.platform else None}
+    if alert.reopens and "recovered" in newest:
+        facts["recovered_at"] = newest["recovered"].at
+    firing = alert.state == "firing" and not alert.acked_at
+    if lapsed and acked and firing and lapsed.at >= (alert.fired_at or lapsed.at):
+        facts |= {"lapsed_by": acked.actor, "lapsed_at": lapsed.at}
+    return facts
 
 
 def _told_late(tx: Tx, alert: Alert) -> bool:
@@ -116,10 +135,10 @@ def _face(alert: Alert, chain: list[Escalation], now: datetime) -> AlertFace:
         return AlertFace.RECOVERING
     if alert.evidence.get("hidden"):
         return AlertFace.HIDDEN
-    if alert.acked_at:
-        return AlertFace.ACKED
     if alert.unsteady:
         return AlertFace.UNSTEADY
+    if alert.acked_at:
+        return AlertFace.ACKED
     if any((item.level > 1 or item.repeat > 1) and item.done_at for item in chain):
         return AlertFace.ESCALATED
     return AlertFace.REOPENED if alert.reopens else AlertFace.FIRING
@@ -148,7 +167,17 @@ def step_line(services: Services, item: RunLine) -> StepLine:
         picked = said["picked_up"] if item.proof == "proved" else proof
         state = said["reset_one" if count == 1 else "reset"].format(count=count, proof=picked)
     title = shown_step(services, item.step).title
-    return StepLine(title=title, state=state, at=item.confirmed_at, by=item.actor, key=item.id)
+    return StepLine(
+        title=title,
+        state=state,
+        at=item.confirmed_at,
+        by=item.actor,
+        key=item.id,
+        step=item.step,
+        reset=item.result.get("reset", 0),
+        proved=item.proof == "proved",
+        took=item.proved_at - item.ended_at if item.proved_at and item.ended_at else None,
+    )
 
 
 def _open_plan(services: Services, tx: Tx, alert_id: int) -> Link | None:

@@ -98,7 +98,8 @@ def _hide(tx: Tx, alert: Alert | None, seen: Observation) -> None:
     """Say on a firing alert's card that its check cannot see at the moment; nothing else changes (O2)."""
     unknown = seen.status is Status.UNKNOWN
     if alert and alert.state in ("firing", "resolving") and bool(alert.evidence.get("hidden")) != unknown:
-        alerts.change(tx, alert, evidence={**alert.evidence, "hidden": unknown})
+        why = seen.evidence.get("reason", "") if unknown else ""
+        alerts.change(tx, alert, evidence={**alert.evidence, "hidden": unknown, "unseen": why})
         alert_cards.announce_edit(tx, alert)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from bot.domain.configuration import Service
 from bot.domain.locks import PREPARED, Session
@@ -54,25 +55,32 @@ def _locks_seen(services: Services) -> Look:
     try:
         with services.db.read() as tx:
             waiting = [item for item in sessions.waits(services, tx) if item.is_migration and item.blockers]
+            limit = services.config.timing.migration_wait.total_seconds()
+            long = next((item for item in waiting if (item.waits_seconds or 0) >= limit), None)
+            holder = sessions.holders_of(tx, [long.blockers[0]]).get(long.blockers[0]) if long else None
             now = tx.now
     except (StatementTimedOut, StatementRefused) as error:
         return [], error.message
-    limit = services.config.timing.migration_wait.total_seconds()
-    long = next((item for item in waiting if (item.waits_seconds or 0) >= limit), None)
+    evidence = _wait(long, holder, len(waiting)) if long else {"reason": "nobody waits"}
     seen = Observation(
         check=MIGRATION,
         labels={},
         status=Status.BAD if long else Status.OK,
         started_at=now,
-        evidence={"label": "migrations", "reason": _waits(long, len(waiting)) if long else "nobody waits"},
+        evidence={"label": "migrations", **evidence},
     )
     return [seen], ""
 
 
-def _waits(item: Session, waiting: int) -> str:
+def _wait(item: Session, holder: Session | None, waiting: int) -> dict[str, Any]:
+    pid, seconds = item.blockers[0], int(item.waits_seconds or 0)
     others = f"; {waiting - 1} more wait" if waiting > 1 else ""
-    who = f"session {item.blockers[0]}" if item.blockers[0] else PREPARED
-    return f"{who} has blocked a migration for {int(item.waits_seconds or 0)} s{others}"
+    who = f"session {pid}" if pid else PREPARED
+    idle = holder.in_state_seconds if holder and holder.state.startswith("idle") else None
+    return {
+        "reason": f"{who} has blocked a migration for {seconds} s{others}",
+        "counted": {"waits": seconds, "holder": pid, "idle": idle, "others": waiting - 1},
+    }
 
 
 def _deployments_seen(services: Services) -> Look:

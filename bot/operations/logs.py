@@ -2,18 +2,21 @@
 
 from datetime import datetime
 
-from bot.domain.messages import LogReport, Message
+from bot.domain.ids import parse_alert_key
+from bot.domain.messages import LogReport
 from bot.domain.platform import LogLine, ServiceState, crashed_instances, dropped, evidence
-from bot.errors import TargetError
+from bot.errors import StoreError, TargetError
+from bot.operations import alert_cards
 from bot.operations.kinds.restart import known_service
 from bot.operations.services import Services
 from bot.ports import Platform
+from bot.store import alerts
 
 LINES = 100
 MOST = 1000
 
 
-def read(services: Services, service: str, lines: str = "", *, oom: bool = False, raw: bool = False) -> Message:
+def read(services: Services, service: str, lines: str = "", *, oom: bool = False, raw: bool = False) -> LogReport:
     """Return what the logs of a service's latest and active deployments are evidence of.
 
     Args:
@@ -48,6 +51,18 @@ def read(services: Services, service: str, lines: str = "", *, oom: bool = False
         raw=tuple(f"{item.at:%H:%M:%S} {item.text}" for item in seen[-most:]) if raw else (),
         url=state.url,
     )
+
+
+def note(services: Services, report: LogReport, alert: str) -> None:
+    """Keep with an alert what was found in the logs for it; its card and its timeline say it from then on."""
+    try:
+        with services.db.write() as tx:
+            found = alerts.find(tx, parse_alert_key(alert) or 0, lock=True)
+            if found is not None and found.state != "resolved":
+                alerts.add_event(tx, found, "logs", found={name: hits for name, hits, _last in report.evidence})
+                alert_cards.announce_edit(tx, found)
+    except StoreError as error:
+        services.log.warning("logs_not_noted alert=%s error=%s", alert, error.code)
 
 
 def _marks(

@@ -30,6 +30,7 @@ class Watch:
         """Start well."""
         self._services = services
         self._looked_back = False
+        self._seen_at: datetime | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -47,7 +48,7 @@ class Watch:
                 pass
         except StoreError as error:
             self._failed += 1
-            self._since = self._since or services.clock.now()
+            self._since = self._since or self._seen_at or services.clock.now()
             self._reason = f"{self._failed} tries failed: {error.message}"
             if self._failed >= FAILS:
                 self._paged = self._paged or self._try(self._page)
@@ -64,6 +65,7 @@ class Watch:
             services.log.warning("reachability_not_written error=%s", error.code)
         else:
             self._forget()
+            self._seen_at = services.clock.now()
 
     def _try(self, tell: Callable[[], None]) -> bool:
         try:
@@ -104,6 +106,7 @@ class Watch:
             started_at=self._since or now,
             fired_at=now,
             reason=self._reason,
+            seen_at=self._seen_at,
             calls=calls(chain(config, SELF_CHECK, now), now)[:1],
         )
 
@@ -135,10 +138,11 @@ class Watch:
 
     def _observation(self, status: Status, started_at: datetime) -> Observation:
         reason = self._reason or "it could not be reached" if status is Status.BAD else "the database answers again"
+        seen_at = self._seen_at.isoformat() if self._seen_at and status is Status.BAD else None
         return Observation(
             check=CHECK,
             labels={},
             status=status,
             started_at=started_at,
-            evidence={"label": "database", "reason": reason},
+            evidence={"label": "database", "reason": reason, "seen_at": seen_at},
         )

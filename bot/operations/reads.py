@@ -41,7 +41,10 @@ def _queue(services: Services, args: Mapping[str, str]) -> Message:
 
 
 def _logs(services: Services, args: Mapping[str, str]) -> Message:
-    return logs.read(services, args["service"], args.get("lines", ""), oom=bool(args.get("oom")))
+    report = logs.read(services, args["service"], args.get("lines", ""), oom=bool(args.get("oom")))
+    if args.get("alert") and not report.why_unknown:
+        logs.note(services, report, args["alert"])
+    return report
 
 
 READS: Mapping[str, Read] = {

@@ -24,7 +24,7 @@ def locks(services: Services) -> Message:
         blind = _missing(services, tx, "sees_sessions")
         if blind and not waiting:
             return cannot_see(services, tx, "locks", *told(blind))
-        holders = _holders(tx, [pid for item in waiting for pid in item.blockers])
+        holders = holders_of(tx, [pid for item in waiting for pid in item.blockers])
         found = tree(waiting, holders)
         endable, why_not = _endable(services, tx, found.roots)
         return LockTree(
@@ -66,7 +66,7 @@ def _session(row: Mapping[str, Any]) -> Session:
     )
 
 
-def _holders(tx: Tx, pids: list[int]) -> dict[int, Session]:
+def holders_of(tx: Tx, pids: list[int]) -> dict[int, Session]:
     """Return who holds, by pid; a transaction that was prepared and never ended has no session, and the pid 0."""
     found = {row["pid"]: _session(row) for row in tx.records(SQL["holders"], now=tx.now, pids=pids)} if pids else {}
     if 0 in pids:

@@ -45,6 +45,6 @@ def _seen(job_type: str, count: int, now: datetime, unknown: str = "") -> Observ
         labels={"job_type": job_type},
         status=Status.UNKNOWN if unknown else Status.BAD if count else Status.OK,
         started_at=now,
-        evidence={"label": f"{job_type} jobs", "reason": unknown or reason},
+        evidence={"label": f"{job_type} jobs", "reason": unknown or reason, "counted": {"count": count}},
         severity="critical" if count >= _MANY else "warning",
     )

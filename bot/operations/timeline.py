@@ -51,6 +51,7 @@ def _event(alert: Alert, item: Event) -> TimelineEntry:
         reason=item.reason,
         who=tuple(who for who in item.facts.get("who", ()) if who),
         label=str(item.facts.get("label", "")),
+        found=tuple(item.facts.get("found", {}).items()),
         took=after if down is None else timedelta(seconds=down),
     )
 

@@ -141,7 +141,7 @@ def _logs_and_restart(card: m.AlertCard) -> list[Button]:
     """Return the first two steps of worker death, where a service is known."""
     if not card.service:
         return []
-    logs = ids.encode_request(card.key, {"service": card.service, "oom": "yes"})
+    logs = ids.encode_request(card.key, {"service": card.service, "oom": "yes", "alert": card.key})
     restart = ids.encode_request(card.key, {"service": card.service})
     return [
         button(ids.READ_LOGS, "check_logs", logs, style="primary"),

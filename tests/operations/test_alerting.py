@@ -147,6 +147,7 @@ def test_6_reopen_clears_ack(night: Night) -> None:
     night.passes(150)
     card = night.card()
     assert (card.face, card.acked_by) == (AlertFace.REOPENED, "")
+    assert card.recovered_at is not None and card.recovered_at < card.fired_at
     assert night.outbox("post") == 1
     assert [call.label for call in card.calls] == ["on call"]
     night.passes(300)
@@ -306,4 +307,4 @@ def test_an_acknowledgement_is_asked_after_and_lapses(night: Night, clock: list[
     assert alerts.remind_due(night.services) == 0
     clock[0] += timedelta(minutes=32)
     alerts.remind_due(night.services)
-    assert night.card().acked_by == ""
+    assert (night.card().acked_by, night.card().lapsed_by) == ("", ADA.key)

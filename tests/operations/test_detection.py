@@ -367,6 +367,7 @@ def test_a_migration_that_waits_for_a_lock_is_a_block(
         [card] = fired(soon)
         assert (card.check, card.scenario, card.label) == ("migration_blocked", "migration-block", "migrations")
         assert "has blocked a migration for" in card.reason
+        assert "Held by session " in card_text(card) and ", idle " in card_text(card)
         assert "acknowledge, then see who blocks" in card_text(card)
         assert "ALTER TABLE" not in ours(target.connection)
     detection.watch(soon, detection.MIGRATION)

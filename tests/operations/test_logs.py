@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from bot.domain.messages import LogReport
+from bot.domain.messages import AlertCard, LogReport
+from bot.domain.workers import Status
 from bot.errors import InvalidCommand
-from bot.operations import logs
+from bot.operations import alerts, logs
+from bot.operations.alerts import Observation
 from bot.operations.reads import READS
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
@@ -95,6 +97,25 @@ def test_a_kill_without_a_line_is_seen_by_its_state(here: Services, railway: Clo
         "diagnosed by the platform",
     }
     assert "exit code 137" not in card_text(found)
+
+
+def test_an_alert_keeps_what_its_logs_showed(here: Services, railway: Cloud, target: Target) -> None:
+    """Read from an alert's card, what was found stands on it and in its timeline; nothing is kept of a read that failed."""
+    with here.db.write() as tx:
+        seen = Observation(
+            check="slack_auth", labels={}, status=Status.BAD, started_at=tx.now, evidence={"label": "ingest"}
+        )
+        alerts.observe(here, tx, seen)
+    number = (target.connection.execute("SELECT max(id) FROM ops.chatops_alert").fetchone() or (0,))[0]
+    asked = {"service": "ingest", "oom": "yes", "alert": f"A{number}"}
+    railway.fault(FaultKind.DOWN)
+    READS["logs"](here, asked)
+    railway.server.faults.clear()
+    railway.log("Killed", "exit code 137")
+    READS["logs"](here, asked)
+    card, told = alerts.card(here, number), READS["timeline"](here, asked)
+    assert isinstance(card, AlertCard) and card.in_logs == (("OOM", 2),)
+    assert TerminalRenderer().text(told).count(" logs: OOM, 2 hits") == 1
 
 
 def test_latest_and_active_deployments_are_both_read(here: Services, railway: Cloud) -> None:

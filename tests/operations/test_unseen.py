@@ -8,6 +8,7 @@ import pytest
 from bot.domain.messages import AlertFace
 from bot.errors import StatementRefused
 from bot.operations import checks, detection, sessions, vendors
+from bot.operations.reachability import FAILS, Watch
 from bot.operations.services import Services
 from bot.sandbox.railway.faults import FaultKind
 from bot.targets.catalog import CatalogCache
@@ -147,3 +148,17 @@ def test_refused_statements_are_said_after_three_looks(
     monkeypatch.setattr(vendors, "complaints", refuse)
     assert look_at_all(here, target, 2) == []
     assert look_at_all(here, target) == ["migration_blocked", "vendor_errors"]
+
+
+def test_the_database_is_said_to_be_seen_last_when_it_was(services: Services) -> None:
+    """The card counts from the last good look, not from the first failed one; who never saw it names no time."""
+    seen, never = Watch(services), Watch(services)
+    seen.look()
+    services.db.close()
+    for watch in (seen, never):
+        for _ in range(FAILS):
+            watch.look()
+    card = seen._card()
+    assert card.seen_at is not None and card.started_at == card.seen_at
+    assert "Last seen" in card_text(card)
+    assert never._card().seen_at is None and "Since" in card_text(never._card())

@@ -58,7 +58,20 @@ ALERT = m.AlertCard(
     ),
 )
 TAKEN = replace(ALERT, acked_by="slack:T0DRAGON/U0ADA", acked_at=ago(5), ack_ends_at=NOW, next_calls=())
-ENDED = replace(TAKEN, resolved_at=NOW, online_since=ago(65), reopens_until=NOW, recovered_if_until=NOW)
+RESTARTED = m.StepLine(
+    title="Restart", state="recovered", at=NOW, by="slack:T0/U0ADA", key="5C8D", step="restart", proved=True
+)
+RESET = replace(ALERT.steps[0], step="reset-stuck", reset=14, proved=True, took=timedelta(seconds=41))
+ENDED = replace(
+    TAKEN,
+    resolved_at=NOW,
+    online_since=ago(65),
+    reopens_until=NOW,
+    recovered_if_until=NOW,
+    in_logs=(("OOM", 2),),
+    steps=(RESTARTED, RESET),
+)
+WAITS = {"waits": 72, "holder": 48213, "idle": 840.0, "others": 2}
 GROUP = {
     "disposition": "reset",
     "reason": "no heartbeat",
@@ -708,6 +721,10 @@ def examples() -> list[m.Message]:
         vendor,
         replace(TAKEN, face=m.AlertFace.ACKED, service="ingest"),
         replace(vendor, acked_by="slack:T0/U0ADA", acked_at=NOW, face=m.AlertFace.ACKED),
+        replace(ALERT, face=m.AlertFace.REOPENED, reopens=1, recovered_at=ago(300), in_logs=()),
+        replace(ALERT, lapsed_by="slack:T0/U0ADA", lapsed_at=NOW, in_logs=(("OOM", 2),)),
+        replace(ALERT, check="migration_blocked", label="migrations", scenario="migration-block", counted=WAITS),
+        replace(ALERT, check="jobs_stuck", label="ingest jobs", counted={"count": 17}),
     ]
     found.append(replace(TAKEN, face=m.AlertFace.ACKED, open_plan=m.Link(key="7F3K", url="https://example.org/x")))
     for event in ("escalated", "exhausted", "recovered", "reopened", "resolved_by_hand", "ack_lapsed", "unsteady"):

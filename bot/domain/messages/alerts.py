@@ -43,6 +43,12 @@ class StepLine:
     at: datetime | None = None
     by: str = ""
     key: str = ""
+    step: str = ""
+    reset: int = 0
+    """Jobs that it reset."""
+    proved: bool = False
+    took: timedelta | None = None
+    """From its end to its proof."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +65,14 @@ class AlertCard(Message):
     started_at: datetime
     fired_at: datetime
     reason: str = ""
+    word: str = "offline"
+    """What is wrong, in a word."""
+    counted: Mapping[str, Any] | None = None
+    """What a check counted: `count` of stuck jobs; `waits`, `holder`, `idle` and `others` of a blocked migration."""
+    seen_at: datetime | None = None
+    """When it was last seen, where it cannot be seen now."""
+    unseen: str = ""
+    """Why it cannot be seen now."""
     online: int | None = None
     total: int | None = None
     newest_heartbeat: datetime | None = None
@@ -82,6 +96,13 @@ class AlertCard(Message):
     resolved_reason: str = ""
     reopens_until: datetime | None = None
     reopens: int = 0
+    recovered_at: datetime | None = None
+    """When it had recovered before it opened again."""
+    lapsed_by: str = ""
+    """Whose acknowledgement ended by itself."""
+    lapsed_at: datetime | None = None
+    in_logs: tuple[tuple[str, int], ...] | None = None
+    """What was found in the logs, and how often; None = there are none to look at."""
     changes: int = 0
     late: bool = False
     """It was over before this card arrived: the only message of it."""
@@ -171,6 +192,8 @@ class TimelineEntry:
     label: str = ""
     took: timedelta | None = None
     step: StepLine | None = None
+    found: tuple[tuple[str, int], ...] = ()
+    """What was found in the logs, and how often."""
     record_n: int | None = None
 
 
