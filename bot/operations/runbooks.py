@@ -21,13 +21,16 @@ def read(services: Services, scenario: str, alert_id: int | None = None) -> Mess
         known = ", ".join(item.scenario for item in services.runbooks.runbooks)
         raise InvalidCommand(f"no runbook {scenario!r}; runbooks here: {known}", hint="/dragonfly runbook worker-death")
     with services.db.read() as tx:
+        steps = tuple(_line(services, tx, number, step) for number, step in enumerate(runbook.steps, start=1))
+        asked = services.catalog.looked_at if any(step.kind in KINDS for step in runbook.steps) else None
         return RunbookCard(
             env=services.config.env,
             as_of=tx.now,
             scenario=runbook.scenario,
             title=runbook.title,
             trigger=runbook.trigger,
-            steps=tuple(_line(services, tx, number, step) for number, step in enumerate(runbook.steps, start=1)),
+            steps=steps,
+            checked_ago=tx.now - asked if asked else None,
             calls=escalations.chain_for(services.config, runbook.scenario, tx.now),
             alert=_alert(services, tx, alert_id),
         )

@@ -50,6 +50,11 @@ class CatalogCache:
         self._lock = threading.Lock()
         self._known: tuple[datetime, Catalog] | None = None
 
+    @property
+    def looked_at(self) -> datetime | None:
+        """Return when it was looked at last, by the database's clock."""
+        return self._known[0] if self._known else None
+
     def get(self, tx: Tx, *, fresh: bool = False) -> Catalog:
         """Return the catalog, at most `age` old by the database's clock, or as of now when `fresh`."""
         known = self._known

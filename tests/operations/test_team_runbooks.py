@@ -1,5 +1,6 @@
 """A team's own runbook: declared without Python, under rails that hold whatever the SQL says (design, section 7)."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from bot.operations import audit, plans, proofs, runbooks, runs, team_reads
 from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
+from bot.render.terminal import TerminalRenderer
 from bot.sandbox.slack.limits import check_message
 from handlers.grammar import Command, parse
 from runbooks import load
@@ -359,6 +361,7 @@ def test_the_runbook_is_shown_like_ours(ours: Services, target: Target) -> None:
     card = runbooks.read(ours, "failed-jobs")
     assert isinstance(card, RunbookCard)
     assert [(step.step, step.ready) for step in card.steps] == [("failed-by-type", "ready"), ("reset-failed", "ready")]
+    assert re.search(r" · checked [\d a-z]+ ago · shell: ", TerminalRenderer().text(card))
     plan = make(ours, "reset-failed", type=target.job_type)
     done = carry_out(ours, plan)
     for message in (card, plan, done, plans.details(ours, plan.key), team_reads.read(ours, "failed-by-type", {})):

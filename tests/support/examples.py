@@ -861,6 +861,7 @@ def examples() -> list[m.Message]:
                     action="plan.reset-stuck:v1",
                 ),
             ),
+            checked_ago=timedelta(minutes=12),
         ),
         m.OnCallCard(env="dev", as_of=NOW, now=STATUS.oncall, chains=(("worker-death", (call, call)),)),
         replace(ALERT, check="audit_chain", label="record", reason="the record does not add up at no. 3 (gap)"),

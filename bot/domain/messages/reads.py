@@ -131,6 +131,8 @@ class RunbookCard(Message):
     steps: tuple[RunbookStepLine, ...]
     calls: tuple[Call, ...] = ()
     alert: Link | None = None
+    checked_ago: timedelta | None = None
+    """How long ago the database was asked which steps are ready; None = no step asks it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
