@@ -122,6 +122,15 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return found[0] if found else ""
 
 
+def not_known(command: str, what: str, word: str, known: Sequence[str]) -> InvalidCommand:
+    """Return the refusal of a name that is not here: those that are, and the nearest, in words and as a command."""
+    near = nearest(word, known)
+    message = f"{command} does not know {what} {word!r}. {what.capitalize()}s here: {', '.join(known) or 'none'}"
+    message += f". Nearest: {near}" if near else ""
+    hint = " ".join([COMMAND, command, near or next(iter(known), "")]).strip()
+    return InvalidCommand(message, hint=hint, nearest=f"{command} {near}" if near else "")
+
+
 def example(name: str, params: Sequence[Param], faulty: str = "") -> str:
     """Return a correct command, with the parameter that was not."""
     shown = [

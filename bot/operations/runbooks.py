@@ -2,8 +2,8 @@
 
 from bot.domain import ids
 from bot.domain.messages import Link, Message, RunbookCard, RunbookStepLine
+from bot.domain.params import not_known
 from bot.domain.runbook import Step
-from bot.errors import InvalidCommand
 from bot.operations import escalations, preflight
 from bot.operations.kinds import KINDS
 from bot.operations.services import Services
@@ -18,8 +18,7 @@ def read(services: Services, scenario: str, alert_id: int | None = None) -> Mess
     """
     runbook = services.runbooks.scenario(scenario or "worker-death")
     if runbook is None:
-        known = ", ".join(item.scenario for item in services.runbooks.runbooks)
-        raise InvalidCommand(f"no runbook {scenario!r}; runbooks here: {known}", hint="/dragonfly runbook worker-death")
+        raise not_known("runbook", "scenario", scenario, [item.scenario for item in services.runbooks.runbooks])
     with services.db.read() as tx:
         steps = tuple(_line(services, tx, number, step) for number, step in enumerate(runbook.steps, start=1))
         asked = services.catalog.looked_at if any(step.kind in KINDS for step in runbook.steps) else None

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 from bot.domain.configuration import Vendor
 from bot.domain.messages import Message, ProbeReport
+from bot.domain.params import not_known
 from bot.domain.platform import matches
 from bot.domain.vendor import GOOD_IN_A_ROW, KEPT, Answer, Evidence, combined, good_in_a_row
-from bot.errors import InvalidCommand, StoreError, TargetError
+from bot.errors import StoreError, TargetError
 from bot.operations.services import Services
 from bot.store import pauses
 from bot.store.db import Tx
@@ -25,9 +26,7 @@ def known_vendor(services: Services, word: str) -> Vendor:
     """
     found = services.config.vendor(word)
     if found is None:
-        known = ", ".join(item.name for item in services.config.vendors) or "none"
-        message = f"no vendor {word!r}; vendors here: {known}"
-        raise InvalidCommand(message, hint=f"/dragonfly probe {known.split(',')[0]}")
+        raise not_known("probe", "vendor", word, [item.name for item in services.config.vendors])
     return found
 
 

@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable, Mapping
 
 from bot.domain.messages import Message, VerifyLine, VerifyReport
+from bot.domain.params import not_known
 from bot.domain.workers import Status, judge
-from bot.errors import InvalidCommand, TargetError
+from bot.errors import TargetError
 from bot.operations import checks, escalations, history, looking, sessions, vendors
 from bot.operations.kinds.variable import shown
 from bot.operations.services import Services
@@ -27,8 +28,7 @@ def read(services: Services, scenario: str) -> Message:
     found = services.runbooks.scenario(scenario or "worker-death")
     look = _LOOKS.get(found.scenario) if found else None
     if found is None or look is None:
-        message = f"no scenario {scenario!r} to verify; scenarios here: {', '.join(_LOOKS)}"
-        raise InvalidCommand(message, hint="/dragonfly verify worker-death")
+        raise not_known("verify", "scenario", scenario, list(_LOOKS))
     first = look(services)
     timing = services.config.timing
     time.sleep(min(timing.check_interval, timing.verify_gap).total_seconds())

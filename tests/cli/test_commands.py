@@ -140,7 +140,7 @@ def test_every_read_has_json(dragonfly: Run, target: Target, words: str) -> None
         ("gate --mode prod --skip nothing", 2, "dragonfly gate --mode dev|prod [--skip NAME …]"),
         ("audit list --most 0", 2, "--most is 1 or more"),
         ("sandbox --runbooks /nowhere", 2, "is no directory"),
-        ("runbook show nothing", 2, "no runbook"),
+        ("runbook show nothing", 2, "runbook does not know scenario"),
         ("db grants --role x;y", 2, "is no role name"),
     ],
 )

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.cli.words import in_a_shell
+from bot.domain.params import not_known
 from bot.errors import InvalidCommand
 from bot.operations.reads import READS
 from bot.operations.table import OPERATIONS
@@ -95,3 +96,11 @@ def test_an_example_shows_what_was_wrong(text: str, hint: str, in_shell: str | N
     assert refused.value.hint == hint
     assert parse(hint.removeprefix("/dragonfly "), load())
     assert in_shell in (None, in_a_shell(hint))
+
+
+def test_a_name_that_is_not_here_is_refused_with_the_nearest() -> None:
+    """Those that are here, the one that was nearly said, and a command with it; without one near, the first."""
+    near, far = (not_known("restart", "service", word, ["api", "ingest"]) for word in ("ingst", "zzz"))
+    assert near.message == "restart does not know service 'ingst'. Services here: api, ingest. Nearest: ingest"
+    assert (near.hint, near.nearest) == ("/dragonfly restart ingest", "restart ingest")
+    assert (far.hint, far.nearest, "Nearest" in far.message) == ("/dragonfly restart api", "", False)

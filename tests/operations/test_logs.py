@@ -200,5 +200,5 @@ def test_without_railway(services: Services, railway: Cloud) -> None:
 
 def test_an_unknown_service_is_refused_with_the_known_ones(here: Services) -> None:
     """Nothing typed becomes a name that is asked for."""
-    with pytest.raises(InvalidCommand, match="services here: api, ingest, enforcement"):
+    with pytest.raises(InvalidCommand, match="Services here: api, ingest, enforcement"):
         logs.read(here, "payments")

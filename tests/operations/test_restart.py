@@ -95,7 +95,7 @@ def test_row_18_a_service_is_known_by_its_names(here: Services, railway: Cloud) 
 
 def test_row_18_an_unknown_service_is_refused_with_the_known_ones(here: Services, railway: Cloud) -> None:
     """Nothing is asked of Railway; a name that only Railway does not know is told with those it has."""
-    with pytest.raises(InvalidCommand, match="services here: api, ingest, enforcement"):
+    with pytest.raises(InvalidCommand, match="Services here: api, ingest, enforcement"):
         plans.make(here, "restart", {"service": "payments"}, ADA, HERE)
     assert railway.server.calls == []
     renamed = tuple(replace(item, name=f"x-{item.name}") for item in here.config.services)

@@ -4,7 +4,6 @@ Preview and effect share their selection: the preview pins ids with the facts it
 rows for which every one of these facts still holds. It never touches a row that was not shown.
 """
 
-import difflib
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from bot.domain.configuration import Configuration
 from bot.domain.durations import parse_duration, typed
 from bot.domain.messages import JobLine, Message, NothingStuck
 from bot.domain.needs import unseen
+from bot.domain.params import not_known
 from bot.domain.rescue import (
     Disposition,
     Verdict,
@@ -279,11 +279,7 @@ def require_known(config: Configuration, catalog: Catalog, job_type: str, comman
     known = sorted(set(catalog.job_types or listed))
     if not job_type or job_type in known or config.is_listed_job(job_type):
         return
-    near = next(iter(difflib.get_close_matches(job_type, known, n=1)), "")
-    message = f"{command} does not know type {job_type!r}. Types here: {', '.join(known)}"
-    message += f". Nearest: {near}" if near else ""
-    nearest = f"{command} {near}" if near else ""
-    raise InvalidCommand(message, hint=f"/dragonfly {command} {near or known[0]}", nearest=nearest)
+    raise not_known(command, "type", job_type, known)
 
 
 def _undo_preview(

@@ -8,6 +8,7 @@ from typing import Any
 from bot.domain.catalog import Catalog
 from bot.domain.configuration import Service
 from bot.domain.messages import Message
+from bot.domain.params import not_known
 from bot.domain.platform import Deployment, ServiceState, sign_in_fails
 from bot.domain.runbook import Step
 from bot.errors import InvalidCommand, TargetError, TargetRefused, TargetUnavailable
@@ -29,12 +30,11 @@ def known_service(services: Services, word: str, command: str) -> Service:
     """
     found = services.config.service(word)
     if found is None:
-        known = ", ".join(f"{item.aliases[0] if item.aliases else item.name}" for item in services.config.services)
+        known = [item.aliases[0] if item.aliases else item.name for item in services.config.services]
         if not known:
             message = f"no service {word!r}: none is configured here"
             raise InvalidCommand(message, hint="[services.ingest-worker] in dragonfly.toml")
-        message = f"no service {word!r}; services here: {known}"
-        raise InvalidCommand(message, hint=f"/dragonfly {command} {known.split(',')[0]}")
+        raise not_known(command, "service", word, known)
     return found
 
 
