@@ -21,7 +21,7 @@ from bot.operations import (
 from bot.operations.declared import UNDO_STEP
 from bot.operations.reads import READS
 from handlers.answers import Asked, notice
-from handlers.commands import help_card, make_plan, run_gate
+from handlers.commands import WITHOUT_DATABASE, help_card, make_plan, run_gate
 
 Handler = Callable[[Asked], None]
 
@@ -116,11 +116,16 @@ def show_home(asked: Asked) -> None:
 
 
 def answer_from_memory(asked: Asked) -> None:
-    """Answer a press that cannot be written down: Home says what it cannot see, all else is refused."""
-    if asked.envelope.channel_id:
-        asked.refuse("storage-away")
-    else:
+    """Answer a press that cannot be written down: a read that needs no row; Home says what it cannot see; else refuse."""
+    action = asked.envelope.action_id
+    subject, params = ids.decode_request(asked.envelope.value)
+    read = subject if action == ids.REFRESH else ids.asked_of(action, "read")
+    if not asked.envelope.channel_id:
         show_home(asked)
+    elif read in READS and read in WITHOUT_DATABASE:
+        asked.read(read, params, in_place=action == ids.REFRESH)
+    else:
+        asked.refuse("storage-away")
 
 
 def _share(asked: Asked) -> None:

@@ -35,10 +35,10 @@ def handle(services: Services, envelope: Envelope) -> None:
     """
 
     def aside(act: Callable[[], None]) -> None:
-        services.beside(lambda: _answered(asked, act))
+        services.beside(lambda: answered(asked, act))
 
     asked = Asked(services=services, envelope=envelope, aside=aside)
-    _answered(asked, lambda: _handle(asked))
+    answered(asked, lambda: _handle(asked))
 
 
 def _handle(asked: Asked) -> None:
@@ -48,7 +48,7 @@ def _handle(asked: Asked) -> None:
     once_more(lambda: _HANDLERS[asked.envelope.kind](asked))
 
 
-def _answered(asked: Asked, act: Callable[[], None]) -> None:
+def answered(asked: Asked, act: Callable[[], None]) -> None:
     """Do something that was asked for; an error of a kind that is expected becomes its answer."""
     services, envelope = asked.services, asked.envelope
     try:

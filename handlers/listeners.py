@@ -17,7 +17,7 @@ from bot.http.signature import fingerprint
 from bot.operations import inbox, refusals
 from bot.operations.services import Services
 from bot.ports import Envelope
-from handlers import actions, commands, envelopes, grammar, submissions
+from handlers import actions, commands, dispatch, envelopes, grammar, submissions
 from handlers.answers import Asked, actions_of, not_understood, notice
 
 LATE_SECONDS = 2.5
@@ -100,7 +100,7 @@ class Listeners:
         if handler is None:
             return False
         asked = Asked(services=self._services, envelope=envelope)
-        self._spawn(lambda: handler(asked, command.args))
+        self._spawn(lambda: dispatch.answered(asked, lambda: handler(asked, command.args)))
         return True
 
     def action(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
@@ -112,7 +112,7 @@ class Listeners:
             return self._keep(self._with_form(envelope), ack, context)
         except StoreError:
             asked = Asked(services=self._services, envelope=envelope)
-            self._spawn(lambda: actions.answer_from_memory(asked))
+            self._spawn(lambda: dispatch.answered(asked, lambda: actions.answer_from_memory(asked)))
             return ack()
 
     def _with_form(self, envelope: Envelope) -> Envelope:

@@ -99,7 +99,6 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         scenario=alert.scenario,
         service=services.config.service_of(alert.labels.get("worker_type", "")),
         sources=evidence.get("sources"),
-        late=_told_late(tx, alert),
         **_happened(services, tx, alert),
         **_held_by(services, alert),
         **_ends(services, alert, tx.now),
@@ -111,7 +110,8 @@ def _happened(services: Services, tx: Tx, alert: Alert) -> dict[str, Any]:
     newest = {item.event: item for item in alerts.events(tx, alert.id)}
     logs, lapsed, acked = newest.get("logs"), newest.get("ack_lapsed"), newest.get("acknowledged")
     found = logs.facts["found"] if logs and logs.at >= alert.started_at else {}
-    facts: dict[str, Any] = {"in_logs": tuple(found.items()) if services.platform else None}
+    in_logs = tuple(found.items()) if services.platform else None
+    facts: dict[str, Any] = {"late": _told_late(tx, alert), "in_logs": in_logs}
     if alert.reopens and "recovered" in newest:
         facts["recovered_at"] = newest["recovered"].at
     firing = alert.state == "firing" and not alert.acked_at

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.messages import CheckLine, CheckReport
+from bot.domain.messages import CheckLine, CheckReport, LastSeen
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
 from bot.errors import StatementRefused, StatementTimedOut
 from bot.operations import alerts, blindness, detection, looking, stuck_jobs
@@ -91,6 +91,8 @@ def _heartbeats(services: Services, api: Mapping[str, SourceVerdict]) -> None:
         return
     judged = judge(look, services.config.expected_types, timing)
     cannot_see = bool(judged) and all(item.status is Status.UNKNOWN for item in judged)
+    if not cannot_see:
+        services.memory.seen = _last_seen(services, judged, depth, look.now)
     with services.db.write() as tx:
         for item in judged:
             verdicts = _verdicts(item, view, api)
@@ -100,6 +102,16 @@ def _heartbeats(services: Services, api: Mapping[str, SourceVerdict]) -> None:
             blindness.see_again(services, tx, HEARTBEAT, "worker heartbeats")
     if cannot_see:
         blindness.blind(services, HEARTBEAT, "worker heartbeats", judged[0].reason)
+
+
+def _last_seen(services: Services, judged: Sequence[Judgement], depth: Depth | None, now: datetime) -> LastSeen:
+    counted = [(item.worker_type, item.census) for item in judged]
+    return LastSeen(
+        at=now,
+        workers=tuple((services.config.label(kind), c.online if c else 0, c.total if c else 0) for kind, c in counted),
+        pending=depth.pending if depth else None,
+        processing=depth.processing if depth else None,
+    )
 
 
 def _verdicts(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from bot.clock import Clock, SystemClock
 from bot.domain.catalog import Catalog
 from bot.domain.configuration import Configuration
-from bot.domain.messages import Notice
+from bot.domain.messages import LastSeen, Notice
 from bot.domain.runbook import Catalogue
 from bot.ports import Chat, Count, Directory, HealthApi, Pager, Platform, Renderer, VendorProbe, Wake
 from bot.store import outbox
@@ -32,6 +32,13 @@ def _not_counted(_what: str, _label: str) -> None:
     """Nobody measures this process."""
 
 
+@dataclass(slots=True)
+class Memory:
+    """What this process keeps of what it saw, for answers while the database is away."""
+
+    seen: LastSeen | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Ports and configuration; a shell has no chat and no directory."""
@@ -51,6 +58,7 @@ class Services:
     vendor_probe: VendorProbe | None = None
     pager: Pager | None = None
     """The second path; a shell has none, and may queue nothing for it but what follows a page."""
+    memory: Memory = field(default_factory=Memory)
     clock: Clock = field(default_factory=SystemClock)
     wake: Wake = _nothing
     beside: Callable[[Callable[[], None]], None] = _at_once

@@ -217,10 +217,10 @@ def _gate(look: HeartbeatLook, judged: tuple[Judgement, ...], window: timedelta)
 
 
 def _unreachable(services: Services, api: Mapping[str, SourceVerdict], reason: str, began: float) -> StatusCard:
-    now = services.clock.now()
+    now, config = services.clock.now(), services.config
     unknown = tuple(
         WorkersLine(
-            label=services.config.label(name),
+            label=config.label(name),
             worker_type=name,
             online=None,
             total=None,
@@ -228,20 +228,22 @@ def _unreachable(services: Services, api: Mapping[str, SourceVerdict], reason: s
             status=Status.UNKNOWN.value,
             reason="the database cannot be reached",
         )
-        for name in services.config.expected_types
+        for name in config.expected_types
     )
     return StatusCard(
-        env=services.config.env,
+        env=config.env,
         as_of=now,
         workers=unknown,
         queue=_NOTHING,
         elsewhere=(*_api_line(api), SourceLine(name="database", verdict="failing", detail=reason)),
         alerts=(),
-        oncall=on_call(services.config.rotation, now),
+        oncall=on_call(config.rotation, now),
         changes_on=False,
         changes_why="the database cannot be reached",
         blind="unreachable",
         blind_reason=reason,
+        last=services.memory.seen,
+        logs=next(filter(None, map(config.service_of, config.expected_types)), "") if services.platform else "",
         recorded=False,
         took=timedelta(seconds=services.clock.monotonic() - began),
     )

@@ -170,7 +170,8 @@ def _status(card: m.StatusCard) -> list[tuple[str, list[Button]]]:
     """Return what helps now in a row of its own, above what only looks."""
     if card.blind == "unreachable":
         again = button(ids.REFRESH, "try_again", "status", style="primary")
-        return [("act", [again, button(ids.READ_ONCALL, "who_to_call", "-")])]
+        logs = button(ids.READ_LOGS, "check_logs", _asked("-", service=card.logs, oom="yes"))
+        return [("act", [again, *([logs] if card.logs else []), button(ids.READ_ONCALL, "who_to_call", "-")])]
     act = _restart(card.restart) if card.restart and card.changes_on else []
     if card.queue.stuck_dead and card.reset_possible and card.changes_on:
         act.append(button(ids.PLAN_RESET, "reset_stuck", "-", style="" if act else "primary"))

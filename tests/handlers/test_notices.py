@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -14,7 +15,8 @@ from bot.domain.messages import PlanCard
 from bot.operations import plans
 from bot.operations.services import Services
 from bot.ports import Envelope, Rendered
-from handlers import dispatch
+from handlers import actions, dispatch
+from handlers.answers import Asked
 from handlers.listeners import Listeners, Ours
 from tests.support import signed
 from tests.support.danger import make, plan
@@ -202,3 +204,22 @@ def test_a_press_that_comes_too_late_is_told_so(services: Services, target: Targ
     assert answer is not None and answer.status == 503
     assert "Your press came 9 s late. Nothing was done. Press again." in made.told
     assert target.connection.execute("SELECT count(*) FROM ops.chatops_inbox").fetchone() == (0,)
+
+
+def test_every_button_of_a_blind_status_works_without_a_database(services: Services) -> None:
+    """What needs no row is answered; what would change something says that it could not be written down."""
+    ada = asking(replace(services, platform=cast(Any, object())))
+    services.db.close()
+    pressed = {
+        ids.REFRESH: ("status", "Cannot see"),
+        ids.read_action("oncall"): ("-", "on call"),
+        ids.READ_LOGS: (ids.encode_request("-", {"service": "payments"}), "no service"),
+        ids.PLAN_RESET: ("-", "could not write it down"),
+        ids.REFRESH + "x": ("status", "could not write it down"),
+    }
+    for action, (value, said) in pressed.items():
+        ada.told = ""
+        sent = Envelope(key="k1", kind="action", team_id=TEAM, user_id="U0ADA", channel_id=INCIDENTS)
+        asked = Asked(services=ada.services, envelope=replace(sent, action_id=action, value=value))
+        dispatch.answered(asked, partial(actions.answer_from_memory, asked))
+        assert said in ada.told

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
 
@@ -81,3 +82,24 @@ def test_nothing_is_restarted_where_all_is_well(bot_dsn: str, target: Target) ->
         target.worker(worker, silent_seconds=1, worker_type=kind)
     with product(bot_dsn, RAILWAY) as services:
         assert (status.read(services).restart, acting(services)) == ("", [])
+
+
+def test_without_a_database_the_last_look_is_dated(bot_dsn: str, target: Target) -> None:
+    """What this process saw last stands there with its time, never as what is now; logs may be looked at meanwhile."""
+    target.worker()
+    with product(bot_dsn, RAILWAY) as services:
+        checks.run_due(services)
+        services.db.close()
+        card = status.read(replace(services, platform=cast(Any, object())))
+        slack, terminal = repr(SlackRenderer().card(card)), TerminalRenderer().text(card)
+    for words in (
+        "ingest 0 of 1 online at <!date",
+        "enforcement 0 of 0 online at",
+        "0 pending, 0 processing at <!date",
+    ):
+        assert words in slack
+    assert "ingest 0 of 1 online, enforcement 0 of 0 online, 0 pending" in terminal
+    assert [line.online for line in card.workers] == [None, None]
+    [row] = [block["elements"] for block in SlackRenderer().card(card).blocks if block["type"] == "actions"]
+    assert ids.READ_LOGS in [item["action_id"] for item in row]  # type: ignore[attr-defined]
+    assert target.schema in ("playbook", "deployed")

@@ -73,7 +73,9 @@ def test_28_db_unreachable(postgres: PostgresServer, place: Path, slack: SlackSe
         ada.types("/dragonfly reset-stuck")
         assert "Nothing was done" in ada.is_told("Nothing was done", timeout_seconds=20).text
         ada.types("/dragonfly status")
-        assert "Cannot see" in str(ada.is_told("Cannot see", timeout_seconds=20).blocks)
+        away = ada.is_told("Cannot see", timeout_seconds=20)
+        ada.presses(away, ids.read_action("oncall"))
+        ada.is_told("On call", timeout_seconds=20)
         told = card(slack, "🔴 Cannot reach: database")
         assert "<@U0ADA>" in str(told.blocks)
         ada.opens_home()

@@ -57,6 +57,17 @@ class SourceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastSeen:
+    """What this process saw at its last look at heartbeats, for a card that cannot be read now."""
+
+    at: datetime
+    workers: tuple[tuple[str, int, int], ...]
+    """(what people call the type, online, total)."""
+    pending: int | None
+    processing: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusCard(Message):
     """Everything on one screen, always in the same order."""
 
@@ -76,6 +87,10 @@ class StatusCard(Message):
     blind: str = ""
     """`hidden` (row security), `unreachable`, or empty."""
     blind_reason: str = ""
+    last: LastSeen | None = None
+    """What was seen before it was unreachable."""
+    logs: str = ""
+    """The service whose logs may be looked at meanwhile, as people call it."""
     reset_possible: bool = False
     reset_why_not: str = ""
     restart: str = ""
