@@ -64,15 +64,17 @@ def _workers(services: Services) -> Looks:
     for item in judge(look, services.config.expected_types, services.config.timing):
         own = "online" if item.status is Status.OK else "offline"
         sources = [source[item.worker_type] for source in (view, api) if item.worker_type in source]
-        other = [f"{v.source} says {v.verdict}" for v in sources if v.verdict not in (own, "unknown")]
-        online = f"{item.census.online} of {item.census.total} online" if item.census else item.reason
-        newest = item.census.worst[0].worker_id if item.census and item.census.online == 0 and item.census.worst else ""
-        detail = "; ".join([online, *other, *([f"last seen {newest}"] if newest else [])])
-        label = f"{services.config.label(item.worker_type)} worker"
-        lines.append(VerifyLine(name=label, verdict=_WORDS[item.status], detail=detail))
+        census = item.census
+        facts = {
+            "label": services.config.label(item.worker_type),
+            "online": census.online if census else None,
+            "total": census.total if census else None,
+            "newest": census.worst[0].worker_id if census and census.online == 0 and census.worst else "",
+            "others": [(v.source, v.verdict) for v in sources if v.verdict not in (own, "unknown")],
+        }
+        lines.append(VerifyLine(thing="worker", verdict=_WORDS[item.status], facts=facts, why=item.reason))
     verdict = UNKNOWN if held is None else RECOVERED if held == 0 else NOT_YET
-    jobs = "not known" if held is None else f"{held} held by workers that are gone"
-    return (*lines, VerifyLine(name="jobs", verdict=verdict, detail=jobs))
+    return (*lines, VerifyLine(thing="jobs", verdict=verdict, facts={"held": held}))
 
 
 def _migrations(services: Services) -> Looks:
@@ -83,12 +85,10 @@ def _migrations(services: Services) -> Looks:
             found = history.compared(services, tx)
         except TargetError as error:
             found, waits = None, waits or error.message
-    blocked = VerifyLine(
-        name="locks", verdict=NOT_YET if waits else RECOVERED, detail=waits or "no migration waits for a lock"
-    )
-    if found is None or found.pending is None:
-        return blocked, VerifyLine(name="migrations", verdict=UNKNOWN, detail="not known what is pending")
-    return blocked, VerifyLine(name="migrations", verdict=RECOVERED, detail=f"{found.pending} pending, none is blocked")
+    blocked = VerifyLine(thing="locks", verdict=NOT_YET if waits else RECOVERED, why=waits)
+    pending = found.pending if found else None
+    known = UNKNOWN if pending is None else RECOVERED
+    return blocked, VerifyLine(thing="migrations", verdict=known, facts={"pending": pending})
 
 
 def _vendor(services: Services) -> Looks:
@@ -99,13 +99,10 @@ def _vendor(services: Services) -> Looks:
     said = {"ok": RECOVERED, "failing": NOT_YET, "unknown": UNKNOWN}[answer.verdict]
     with services.db.read() as tx:
         pause = _pause(tx)
+    errors = UNKNOWN if failed is None else NOT_YET if failed else RECOVERED
     return (
-        VerifyLine(name=vendor.title, verdict=said, detail=answer.detail or answer.verdict),
-        VerifyLine(
-            name="vendor's errors",
-            verdict=UNKNOWN if failed is None else NOT_YET if failed else RECOVERED,
-            detail="what jobs say cannot be seen" if failed is None else f"{failed} jobs in 5 min",
-        ),
+        VerifyLine(thing="vendor", verdict=said, facts={"title": vendor.title}, why=answer.detail or answer.verdict),
+        VerifyLine(thing="errors", verdict=errors, facts={"failed": failed}),
         pause,
         _offline(services),
     )
@@ -113,23 +110,24 @@ def _vendor(services: Services) -> Looks:
 
 def _pause(tx: Tx) -> VerifyLine:
     found = pauses.open_one(tx)
-    held = pauses.counts(tx, found.id) if found else None
-    detail = f"pause {found.id} holds {held.held + held.held_later} jobs" if found and held else "no pause"
-    return VerifyLine(name="ingest", verdict=NOT_YET if found else RECOVERED, detail=detail)
+    if found is None:
+        return VerifyLine(thing="ingest", verdict=RECOVERED)
+    held = pauses.counts(tx, found.id).now
+    return VerifyLine(thing="ingest", verdict=NOT_YET, facts={"pause": found.id, "held": held})
 
 
 def _offline(services: Services) -> VerifyLine:
     vendor = vendors.known_vendor(services, "")
     service = services.config.service(vendor.services[0]) if vendor.services else None
     if services.platform is None or service is None:
-        return VerifyLine(name="offline mode", verdict=UNKNOWN, detail="Railway is not configured")
+        return VerifyLine(thing="offline", verdict=UNKNOWN)
     try:
         state = services.platform.state(service.name, service.service_id)
-        value = services.platform.variable(state.service_id, vendor.variable)
+        value = shown(services.platform.variable(state.service_id, vendor.variable))
     except TargetError as error:
-        return VerifyLine(name="offline mode", verdict=UNKNOWN, detail=error.message)
-    on, said = value == "true", shown(value) or "not set"
-    return VerifyLine(name="offline mode", verdict=NOT_YET if on else RECOVERED, detail=f"{vendor.variable} is {said}")
+        return VerifyLine(thing="offline", verdict=UNKNOWN, why=error.message)
+    facts = {"variable": vendor.variable, "value": value}
+    return VerifyLine(thing="offline", verdict=NOT_YET if value == "true" else RECOVERED, facts=facts)
 
 
 _LOOKS: Mapping[str, Callable[[Services], Looks]] = {

@@ -106,7 +106,7 @@ def test_what_a_dead_worker_left_is_seen_after_its_type_came_back(bot_dsn: str, 
         if target.has_worker_id:
             report = verifying.read(services, "worker-death")
             assert isinstance(report, VerifyReport)
-            assert ("jobs", "not yet") in [(line.name, line.verdict) for line in report.lines]
+            assert ("jobs", "not yet") in [(line.thing, line.verdict) for line in report.lines]
             assert [
                 item.status.value for item in stuck_jobs.look(services)[0] if item.labels["job_type"] == target.job_type
             ] == ["bad"]

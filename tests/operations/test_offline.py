@@ -158,7 +158,7 @@ def test_another_value_stays_secret(
 def test_verifying_does_not_show_another_value(here: Services, before: str) -> None:
     """The scenario's verification says that it is another value, and no more."""
     line = verifying._offline(here)
-    assert line.detail == f"{VARIABLE} is another value"
+    assert line.facts == {"variable": VARIABLE, "value": "another value"}
 
 
 @pytest.mark.parametrize("before", ["sk-live-marlowe-77"], indirect=True)
@@ -205,7 +205,7 @@ def test_off_is_not_proved_by_what_cannot_be_seen(here: Services, railway: Cloud
     row = target.connection.execute("SELECT proof FROM ops.chatops_run WHERE id = %s", (card.key,)).fetchone()
     assert row == ("not_known",)
     line = verifying._vendor(here)[1]
-    assert (line.name, line.verdict) == ("vendor's errors", "could not tell")
+    assert (line.thing, line.verdict) == ("errors", "could not tell")
 
 
 def test_a_deployment_without_a_heartbeat_is_no_proof(here: Services, railway: Cloud) -> None:

@@ -298,8 +298,9 @@ def test_limits_are_those_that_are_set() -> None:
     timing = dataclasses.replace(PLAYBOOK, **{name: timedelta(minutes=value) for name, value in minutes.items()})
     own = SlackRenderer(timing=timing)
     shown = repr([*(own.card(message) for message in CARDS), *(own.view(message) for message in FORMS)])
-    for words in ("Ends 7 min", "in 8 min it fires", "changes in 9 min", "failed in 11 min", "within 12 min"):
+    for words in ("Ends 7 min", "in 8 min it fires", "changes in 9 min", "failed in 11 min", "0 jobs in 11 min"):
         assert words in shown
+    assert "within 12 min" in shown
     assert "finished in 13 min" in shown and "for 14 min; then" in shown
     for said in ("10 min", "30 min", "within 60 s"):
         assert said not in shown

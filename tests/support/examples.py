@@ -381,7 +381,7 @@ PLANS: dict[str, tuple[str, str, dict[str, object]]] = {
             "version": "20251226000000",
             "status": "applied",
             "name": "add_feed_view",
-            "before": "no row",
+            "row": None,
             "statements": 0,
         },
     ),
@@ -583,7 +583,21 @@ def lists() -> list[m.Message]:
         good_in_a_row=1,
         contact="vendor support +1 555 0100",
     )
-    line = m.VerifyLine(name="ingest worker", verdict="not yet", detail="0 of 2 online")
+    offline = {"label": "ingest", "online": 0, "total": 2, "newest": "", "others": ()}
+    line = m.VerifyLine(thing="worker", verdict="not yet", facts=offline, why="no heartbeat")
+    told: dict[str, dict[str, object]] = {
+        "jobs": {"held": 0},
+        "locks": {},
+        "migrations": {"pending": 2},
+        "vendor": {"title": "Simplicity API"},
+        "errors": {"failed": 0},
+        "ingest": {},
+        "offline": {},
+    }
+    recovered = [
+        m.VerifyLine(thing=thing, verdict="recovered", facts=facts, why="200" if thing == "vendor" else "")
+        for thing, facts in told.items()
+    ]
     state = m.QueueState(job_type="ingest_csv", counts={"due": 3, "lock-held": 1}, oldest=timedelta(minutes=4))
     return [
         m.WorkerList(
@@ -654,7 +668,7 @@ def lists() -> list[m.Message]:
             env="dev",
             as_of=NOW,
             scenario="vendor-outage",
-            lines=(replace(line, verdict="recovered"),),
+            lines=(replace(line, verdict="recovered"), *recovered),
             wrong_for=timedelta(seconds=130),
         ),
         m.DoctorReport(

@@ -1,8 +1,9 @@
 """Lists that answer one question each: workers, queue, failures, ingest, migrations, locks, logs, probes, proofs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from bot.domain.locks import Tree
 from bot.domain.messages.base import Message
@@ -212,12 +213,15 @@ class ProbeReport(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyLine:
-    """One thing that must have recovered."""
+    """One thing that must have recovered; its words are in `templates/slack/verify_report.j2`."""
 
-    name: str
+    thing: str
+    """`worker`, `jobs`, `locks`, `migrations`, `vendor`, `errors`, `ingest` or `offline`."""
     verdict: str
     """`recovered`, `not yet` or `could not tell`."""
-    detail: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    why: str = ""
+    """What somebody else said: an error, a vendor's answer, who blocks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

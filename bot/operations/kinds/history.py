@@ -67,7 +67,6 @@ def _repair_preview(
         "version": version,
         "status": status,
         "name": (local or {}).get(version) or (before or {}).get("name") or "",
-        "before": "a row" if before else "no row",
         "statements": len((before or {}).get("statements") or []),
         **seen,
     }

@@ -59,7 +59,7 @@ def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: M
         return replace(unavailable, statement=statement)
     facts = {
         **pinned,
-        "application_name": row["application_name"] or "no name",
+        "application_name": row["application_name"],
         "xact_seconds": row["xact_seconds"],
         "in_state_seconds": row["in_state_seconds"],
         "locks": row["locks"],
