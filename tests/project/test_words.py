@@ -52,3 +52,19 @@ def test_every_check_has_its_words() -> None:
 def test_every_proof_has_its_word(proof: str) -> None:
     """What a run came to is said on its alert's card, whatever the proof says (design, section 7, *States*)."""
     assert words.load("alerts")["runs"]["proofs"][proof]
+
+
+def test_doctor_has_a_sentence_for_each_verdict_and_none_left_over() -> None:
+    """Each thing it looks at has its words for every verdict given, made of the facts that are given."""
+    sentences = words.load("doctor")
+    source = ast.parse((ROOT / "bot" / "operations" / "doctor.py").read_text(encoding="utf-8"))
+    asked: set[tuple[str, str]] = set()
+    for node in ast.walk(source):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_line":
+            [key], verdicts = strings(node.args[0]), set(strings(node.args[1]))
+            given = {item.arg for item in node.keywords}
+            wanted = {sentences[key]["name"], *(text for name in verdicts for text in sentences[key][name].values())}
+            assert None in given or set().union(*map(placeholders, wanted)) <= given, key
+            asked |= {(key, name) for name in verdicts}
+    verdicts_said = {(key, name) for key, said in sentences.items() for name in said if isinstance(said[name], dict)}
+    assert asked == verdicts_said
