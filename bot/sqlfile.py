@@ -1,7 +1,8 @@
 """Named SQL statements read from `.sql` files beside the module that sends them.
 
 A block is `-- name: some_name`, one comment line that says what it does, and one statement.
-A line may end in `-- if FEATURE` or `-- unless FEATURE`: it is sent only when the live catalog has (or lacks) that feature.
+A line may end in `-- if FEATURE` or `-- unless FEATURE`: it is sent only with (or without) that feature, which the live
+catalog has, or the caller asks for (`locked`).
 The text is constant: nothing but whole lines written in the file is ever sent.
 """
 

@@ -103,7 +103,7 @@ def newest(tx: Tx, fingerprint: str) -> Alert | None:
 
 def find(tx: Tx, alert_id: int, *, lock: bool = False) -> Alert | None:
     """Return an alert."""
-    return tx.row(Alert, SQL["lock" if lock else "find"], id=alert_id)
+    return tx.row(Alert, SQL["find"], {"locked"} if lock else (), id=alert_id)
 
 
 def list_open(tx: Tx) -> list[Alert]:

@@ -10,21 +10,14 @@ LIMIT 1
 FOR UPDATE;
 
 -- name: find
--- One alert.
-SELECT id, fingerprint, check_id, labels, scenario, state, severity, version, started_at, pending_since, fired_at,
-       resolving_since, resolved_at, resolved_by, resolved_reason, last_bad_at, acked_by, acked_at, reopens, changes,
-       unsteady, evidence, channel, edited_at
-FROM ops.chatops_alert
-WHERE id = %(id)s;
-
--- name: lock
--- One alert, locked.
+-- One alert, locked until the transaction ends if asked.
 SELECT id, fingerprint, check_id, labels, scenario, state, severity, version, started_at, pending_since, fired_at,
        resolving_since, resolved_at, resolved_by, resolved_reason, last_bad_at, acked_by, acked_at, reopens, changes,
        unsteady, evidence, channel, edited_at
 FROM ops.chatops_alert
 WHERE id = %(id)s
-FOR UPDATE;
+FOR UPDATE  -- if locked
+;
 
 -- name: list_open
 -- Alerts that were announced and are not resolved: not acknowledged first, oldest first.

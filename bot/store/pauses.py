@@ -75,12 +75,12 @@ def insert(tx: Tx, **values: object) -> bool:
 
 def open_one(tx: Tx) -> Pause | None:
     """Return the pause that is open."""
-    return tx.row(Pause, SQL["open_one"])
+    return tx.row(Pause, SQL["find_pause"], {"open"})
 
 
 def find(tx: Tx, pause_id: str, *, lock: bool = False) -> Pause | None:
     """Return a pause, locked until the transaction ends if asked."""
-    return tx.row(Pause, SQL["lock_pause" if lock else "find_pause"], id=pause_id)
+    return tx.row(Pause, SQL["find_pause"], {"locked"} if lock else (), id=pause_id)
 
 
 def counts(tx: Tx, pause_id: str) -> Counts:

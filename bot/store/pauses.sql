@@ -5,29 +5,15 @@ VALUES (%(id)s, %(thing)s, %(job_types)s, %(strategy)s, %(held_until)s, %(owner)
 ON CONFLICT (thing) WHERE state <> 'ended' DO NOTHING
 RETURNING id;
 
--- name: open_one
--- The pause that is open.
-SELECT id, thing, job_types, strategy, held_until, owner, reason, channel, state, started_at, ends_at, reminded_at,
-       warned_at, told_end_at, swept_at, probes, resume_run, batch_at, why_stopped, ended_at
-FROM ops.chatops_pause
-WHERE state <> 'ended'
-ORDER BY started_at
-LIMIT 1;
-
 -- name: find_pause
--- One pause.
+-- One pause, by its id or because it is open, locked until the transaction ends if asked.
 SELECT id, thing, job_types, strategy, held_until, owner, reason, channel, state, started_at, ends_at, reminded_at,
        warned_at, told_end_at, swept_at, probes, resume_run, batch_at, why_stopped, ended_at
 FROM ops.chatops_pause
-WHERE id = %(id)s;
-
--- name: lock_pause
--- One pause, locked until the transaction ends.
-SELECT id, thing, job_types, strategy, held_until, owner, reason, channel, state, started_at, ends_at, reminded_at,
-       warned_at, told_end_at, swept_at, probes, resume_run, batch_at, why_stopped, ended_at
-FROM ops.chatops_pause
-WHERE id = %(id)s
-FOR UPDATE;
+WHERE id = %(id)s  -- unless open
+WHERE state <> 'ended' ORDER BY started_at LIMIT 1  -- if open
+FOR UPDATE  -- if locked
+;
 
 -- name: counts
 -- How many jobs a pause holds, held later than its beginning, let go, and that moved on by themselves.

@@ -88,7 +88,7 @@ def active(tx: Tx, resource: str) -> Holder | None:
 
 def find(tx: Tx, run_id: str, *, lock: bool = False) -> Run | None:
     """Return a run, locked until the transaction ends if asked."""
-    return tx.row(Run, SQL["lock_run" if lock else "find_run"], id=run_id)
+    return tx.row(Run, SQL["find_run"], {"locked"} if lock else (), id=run_id)
 
 
 def claim_due(tx: Tx, most: int) -> list[str]:

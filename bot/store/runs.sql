@@ -20,19 +20,13 @@ SELECT id, step, actor, confirmed_at FROM ops.chatops_run
 WHERE resource = %(resource)s AND state IN ('confirmed', 'executing');
 
 -- name: find_run
--- One run.
-SELECT id, step, resource, state, actor, approver, surface, confirmed_at, not_before, started_at, ended_at,
-       rows_affected, done_to, result, reason, sqlstate, record_n, proof, proof_until, proof_facts, proved_at, undone_by
-FROM ops.chatops_run
-WHERE id = %(id)s;
-
--- name: lock_run
--- One run, locked: recovery waits here for the truth of a transaction that may still be running (§9).
+-- One run; locked, recovery waits here for the truth of a transaction that may still be running (§9).
 SELECT id, step, resource, state, actor, approver, surface, confirmed_at, not_before, started_at, ended_at,
        rows_affected, done_to, result, reason, sqlstate, record_n, proof, proof_until, proof_facts, proved_at, undone_by
 FROM ops.chatops_run
 WHERE id = %(id)s
-FOR UPDATE;
+FOR UPDATE  -- if locked
+;
 
 -- name: claim_due
 -- Take runs that may begin now; the claim only saves work, the row lock decides.

@@ -46,7 +46,7 @@ GUARDS = (
         (
             Edit(
                 "bot/store/runs.sql",
-                "WHERE id = %(id)s\nFOR UPDATE;",
+                "WHERE id = %(id)s\nFOR UPDATE  -- if locked\n;",
                 "WHERE id = %(id)s;",
             ),
         ),
