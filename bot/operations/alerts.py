@@ -348,7 +348,6 @@ def _was_reminded(tx: Tx, alert: Alert) -> bool:
 
 def line(services: Services, tx: Tx, alert: Alert) -> AlertLine:
     """Return an alert as a list shows it."""
-    online, total = alert.evidence.get("online"), alert.evidence.get("total")
     return AlertLine(
         key=alert_key(alert.id),
         title=alert_cards.title(alert),
@@ -356,7 +355,8 @@ def line(services: Services, tx: Tx, alert: Alert) -> AlertLine:
         since=alert.started_at,
         acked_by=alert.acked_by or "",
         acked_at=alert.acked_at,
-        detail=f"{online} of {total} online" if online is not None else "",
+        online=alert.evidence.get("online"),
+        total=alert.evidence.get("total"),
         url=services.link(tx, "alert", alert.id),
     )
 

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain import messages as m
 from tests.render.test_cards import RENDERER, seen
-from tests.support.examples import ALERT, ENDED, NOW, TAKEN, WAITS, ago
+from tests.support.examples import ALERT, ENDED, NOW, STATUS, TAKEN, WAITS, ago
 
 FACE = m.AlertFace
 
@@ -96,3 +96,13 @@ def test_what_happened_before_is_said() -> None:
     assert lines(by_hand) == ["@Ada 3:10:02 AM: planned stop", "If still offline at 3:10:02 AM it fires anew"]
     hidden = replace(ALERT, face=FACE.HIDDEN, unseen="database just started", seen_at=NOW)
     assert lines(hidden) == ["Database just started", "Last seen 3:10:02 AM: 0 of 2 online"]
+
+
+def test_a_list_says_what_and_who_in_two_lines() -> None:
+    """The alert's name in bold; below it its numbers, its age, and who has it (cards, section 10)."""
+    taken = STATUS.alerts[0]
+    free = replace(taken, key="A33", title="API failing", acked_by="", online=None, total=None)
+    card = RENDERER.card(m.AlertList(env="dev", as_of=NOW, alerts=(free, taken)))
+    [said] = [seen(dict(item)["text"]["text"]) for item in card.blocks if item["block_id"] == "list"]  # type: ignore[index]
+    first = ["A33 API failing", "3 m 53 s, nobody has it"]
+    assert said == [*first, "A31 ingest workers offline", "0 of 2 online, 3 m 53 s, @Ada has it"]

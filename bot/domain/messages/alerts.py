@@ -166,7 +166,9 @@ class AlertLine:
     since: datetime
     acked_by: str = ""
     acked_at: datetime | None = None
-    detail: str = ""
+    online: int | None = None
+    total: int | None = None
+    """Workers of the type the alert is about; None where it is about none."""
     url: str = ""
 
 
