@@ -6,6 +6,7 @@ READY := $(VENV)/.ready
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 POOLER ?= $(shell PATH="$$PATH:/usr/sbin"; command -v pgbouncer)
 WORKERS ?= 6
+AT_ONCE := -n $(WORKERS) --dist worksteal# so that no core idles while another has the long tests
 OF_ONE := test_database_away test_privacy# what one process says while it is alone, and what leaves it
 CRASH_SEED := $(or $(CRASH_SEED),$(shell date +%s))
 
@@ -30,7 +31,7 @@ sandbox: $(READY) ## the whole product on this machine, in the browser
 	$(BIN)/dragonfly sandbox $(ARGS)
 
 test: $(READY) ## the whole suite
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not browser and not crash and not guards$(if $(POOLER),, and not pooler)" $(ARGS)
+	$(BIN)/python -m pytest -q $(AT_ONCE) -m "not browser and not crash and not guards$(if $(POOLER),, and not pooler)" $(ARGS)
 ifeq ($(POOLER),)
 	@echo "left out: scenario 48, because no PgBouncer was found (Debian: apt-get install pgbouncer)"
 endif
@@ -51,10 +52,10 @@ test-guards: $(READY) ## the product without one guard after the other: the scen
 	$(BIN)/python -m pytest -q -n 2 -m guards $(ARGS)
 
 test-pooler: $(READY) ## every test that opens the product's connections, through a transaction-mode PgBouncer
-	DRAGONFLY_TEST_POOLER=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not browser and not crash and not guards" $(ARGS)
+	DRAGONFLY_TEST_POOLER=1 $(BIN)/python -m pytest -q $(AT_ONCE) -m "not browser and not crash and not guards" $(ARGS)
 
 test-replicas: $(READY) ## the scenarios with two bots on each database
-	DRAGONFLY_TEST_REPLICAS=2 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not crash and not guards and not pooler" tests/scenarios $(foreach it,$(OF_ONE),--ignore=tests/scenarios/$(it).py) $(ARGS)
+	DRAGONFLY_TEST_REPLICAS=2 $(BIN)/python -m pytest -q $(AT_ONCE) -m "not crash and not guards and not pooler" tests/scenarios $(foreach it,$(OF_ONE),--ignore=tests/scenarios/$(it).py) $(ARGS)
 
 format: $(READY) ## format the code
 	$(BIN)/ruff format .
