@@ -42,19 +42,13 @@ def announce_edit(tx: Tx, alert: Alert) -> None:
 def announce_reply(tx: Tx, alert: Alert, event_id: int, *, broadcast: bool = False) -> str:
     """Queue a reply in the alert's thread that tells of one event, and return its key."""
     where = (alert.id, alert.channel, event_id)
-    return outbox.enqueue_reply(tx, "alert", *where, priority=outbox.CRITICAL, broadcast=broadcast, event=event_id)
+    return outbox.enqueue_reply(tx, "alert", *where, {"event": event_id}, priority=outbox.CRITICAL, broadcast=broadcast)
 
 
 def announce_elsewhere(tx: Tx, alert: Alert, event_id: int, channel: str) -> None:
     """Queue the same words as a message of its own in another channel, which is a level of the chain."""
-    outbox.enqueue(
-        tx,
-        "post",
-        channel=channel,
-        message_key=f"{outbox.live_key('alert', alert.id)}:{event_id}:{channel}",
-        render_from={"message": "alert_reply", "id": alert.id, "event": event_id},
-        priority=outbox.CRITICAL,
-    )
+    key, facts = outbox.live_key("alert", alert.id), {"message": "alert_reply", "id": alert.id, "event": event_id}
+    outbox.enqueue(tx, "post", channel, f"{key}:{event_id}:{channel}", facts, priority=outbox.CRITICAL)
 
 
 def alert_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:

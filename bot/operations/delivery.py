@@ -153,9 +153,6 @@ def _send(chat: Chat, work: _Work) -> tuple[str, str]:
             raise DeliveryPermanent("the message to edit is not known", slack_error="message_not_found")
         chat.update(work.target.channel, work.target.ts, work.content)
         return work.target.channel, work.target.ts
-    if item.kind == "ephemeral":
-        chat.ephemeral(item.destination, item.recipient, work.content, thread_ts=work.thread_ts)
-        return item.destination, ""
     ts = chat.post(
         item.destination, work.content, thread_ts=work.thread_ts, broadcast=item.broadcast, outbox_id=item.id
     )
@@ -169,7 +166,7 @@ def _already_there(services: Services, chat: Chat, work: _Work) -> tuple[str, st
         Where it stands; an empty tuple to send it (again); None to look once more later.
     """
     item = work.item
-    if item.attempts == 1 or item.kind in ("update", "ephemeral") or not item.last_error.startswith("ambiguous"):
+    if item.attempts == 1 or item.kind == "update" or not item.last_error.startswith("ambiguous"):
         return ()
     since = item.created_at - timedelta(seconds=5)
     try:
@@ -229,16 +226,8 @@ def _post_anew(tx: Tx, item: Waiting) -> None:
     """Post a live message again whose place in Slack is gone, and edit that one from now on."""
     outbox.lost(tx, item.message_key)
     outbox.end(tx, item, state="superseded", error="target gone")
-    outbox.enqueue(
-        tx,
-        "post",
-        channel=item.destination,
-        message_key=item.message_key,
-        render_from=item.render_from,
-        thread_key=item.thread_key,
-        thread_ts=item.thread_ts,
-        priority=outbox.CRITICAL,
-    )
+    where = outbox.Options(thread_key=item.thread_key, thread_ts=item.thread_ts, priority=outbox.CRITICAL)
+    outbox.enqueue(tx, "post", item.destination, item.message_key, item.render_from, **where)
 
 
 def _back_off(attempts: int) -> timedelta:

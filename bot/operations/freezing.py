@@ -55,14 +55,8 @@ def unfreeze(services: Services, actor: Actor) -> Notice:
 def _announce(services: Services, tx: Tx, kind: str, **facts: object) -> Notice:
     """Tell everyone in the incident channel, and return the same words for whoever asked."""
     at = tx.now.isoformat()
-    outbox.enqueue(
-        tx,
-        "post",
-        channel=services.config.alert_channel,
-        message_key=f"{kind}:{at}",
-        render_from={"message": "freeze", "kind": kind, "at": at, "facts": facts},
-        priority=outbox.CRITICAL,
-    )
+    shown = {"message": "freeze", "kind": kind, "at": at, "facts": facts}
+    outbox.enqueue(tx, "post", services.config.alert_channel, f"{kind}:{at}", shown, priority=outbox.CRITICAL)
     return services.notice(tx, kind, at=tx.now, **facts)
 
 

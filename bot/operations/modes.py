@@ -58,13 +58,8 @@ def _key(kind: str, since: str) -> str:
 
 
 def _tell(services: Services, tx: Tx, kind: str, since: str, *, ended: str = "") -> None:
-    outbox.enqueue(
-        tx,
-        "post",
-        channel=services.config.alert_channel,
-        message_key=f"{_key(kind, since)}{':ended' if ended else ''}",
-        render_from={"message": "mode", "kind": kind, "since": since, "ended": ended},
-    )
+    key, facts = _key(kind, since), {"message": "mode", "kind": kind, "since": since, "ended": ended}
+    outbox.enqueue(tx, "post", services.config.alert_channel, f"{key}{':ended' if ended else ''}", facts)
 
 
 def mode_notice(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:

@@ -31,14 +31,8 @@ def call(services: Services, tx: Tx, alert: Alert, who: tuple[str, ...], message
     if not services.config.pager or alert.severity != "critical":
         return
     at_once = PAGER in who
-    _queue(
-        tx,
-        alert.id,
-        TRIGGER,
-        message_key,
-        after=timedelta(0) if at_once else services.config.timing.page_after,
-        unless="" if at_once else message_key,
-    )
+    later = timedelta(0) if at_once else services.config.timing.page_after
+    _queue(tx, alert.id, TRIGGER, message_key, after=later, unless="" if at_once else message_key)
 
 
 def follow(tx: Tx, alert: Alert, action: str, event: int) -> None:
@@ -50,15 +44,9 @@ def follow(tx: Tx, alert: Alert, action: str, event: int) -> None:
 def _queue(
     tx: Tx, alert_id: int, action: str, cause: str, *, after: timedelta = timedelta(0), unless: str = ""
 ) -> None:
-    outbox.enqueue(
-        tx,
-        "page",
-        channel=PAGER,
-        message_key=key(alert_id, action, cause),
-        render_from={"message": "page", "id": alert_id, "action": action, "unless": unless},
-        priority=outbox.CRITICAL,
-        after=after,
-    )
+    facts = {"message": "page", "id": alert_id, "action": action, "unless": unless}
+    when = outbox.Options(priority=outbox.CRITICAL, after_seconds=after.total_seconds())
+    outbox.enqueue(tx, "page", PAGER, key(alert_id, action, cause), facts, **when)
 
 
 def page(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:

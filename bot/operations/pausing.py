@@ -153,8 +153,8 @@ def _edit(tx: Tx, pause: Pause) -> None:
 
 def _tell(tx: Tx, pause: Pause, event: str, **facts: object) -> None:
     mark, loud = f"{event}:{tx.now.isoformat()}", event == "ended_failing"
-    where = (pause.id, pause.channel, mark)
-    outbox.enqueue_reply(tx, "pause", *where, priority=outbox.RESULT, broadcast=loud, event=event, facts=facts)
+    said = {"event": event, "facts": facts}
+    outbox.enqueue_reply(tx, "pause", pause.id, pause.channel, mark, said, priority=outbox.RESULT, broadcast=loud)
 
 
 def pause_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:

@@ -55,14 +55,7 @@ def copy_key(plan_id: str, channel: str) -> str:
 
 def _copy(tx: Tx, kind: str, plan_id: str, channel: str) -> None:
     facts = {"message": "plan", "id": plan_id}
-    outbox.enqueue(
-        tx,
-        kind,
-        channel=channel,
-        message_key=copy_key(plan_id, channel),
-        render_from=facts,
-        priority=outbox.CRITICAL,
-    )
+    outbox.enqueue(tx, kind, channel, copy_key(plan_id, channel), facts, priority=outbox.CRITICAL)
 
 
 def announce_alone(tx: Tx, plan: Plan, told: Sequence[str]) -> None:
@@ -74,43 +67,21 @@ def announce_alone(tx: Tx, plan: Plan, told: Sequence[str]) -> None:
 
 def announce_review(tx: Tx, plan: Plan, review: Review) -> None:
     """Queue a reply, loud, under each card of a run alone: nobody else has looked at it yet."""
+    at = tx.now.isoformat()
+    facts = {"message": "plan_reply", "id": plan.id, "event": "review_open", "actor": review.actor, "at": at}
     for channel in review.told:
-        outbox.enqueue(
-            tx,
-            "reply",
-            channel=channel,
-            message_key=f"{copy_key(plan.id, channel)}:review:{tx.now.isoformat()}",
-            thread_key=copy_key(plan.id, channel),
-            broadcast=True,
-            render_from={
-                "message": "plan_reply",
-                "id": plan.id,
-                "event": "review_open",
-                "actor": review.actor,
-                "at": tx.now.isoformat(),
-            },
-            priority=outbox.RESULT,
-        )
+        key = copy_key(plan.id, channel)
+        where = outbox.Options(thread_key=key, broadcast=True, priority=outbox.RESULT)
+        outbox.enqueue(tx, "reply", channel, f"{key}:review:{at}", facts, **where)
 
 
 def announce_reply(tx: Tx, plan: Plan, event: str, actor: str, **facts: object) -> None:
     """Queue an edit of a plan's card, and a reply in its thread that says who did what."""
     announce_edit(tx, plan)
     thread = outbox.live_key("alert", plan.alert_id) if plan.alert_id else ""
-    outbox.enqueue_reply(
-        tx,
-        "plan",
-        plan.id,
-        plan.channel,
-        event,
-        priority=outbox.RESULT,
-        thread_key=thread,
-        thread_ts=plan.thread_ts,
-        event=event,
-        actor=actor,
-        at=tx.now.isoformat(),
-        facts=facts,
-    )
+    said = {"event": event, "actor": actor, "at": tx.now.isoformat(), "facts": facts}
+    where = outbox.Options(thread_key=thread, thread_ts=plan.thread_ts, priority=outbox.RESULT)
+    outbox.enqueue_reply(tx, "plan", plan.id, plan.channel, event, said, **where)
 
 
 def announce_from_shell(tx: Tx, plan: Plan, channel: str) -> None:

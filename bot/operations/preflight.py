@@ -60,9 +60,7 @@ def watch(services: Services) -> int:
 def _tell(tx: Tx, channel: str, worse: list[DoctorLine]) -> None:
     key = f"preflight:{tx.now.isoformat()}"
     facts = json.loads(json.dumps([asdict(line) for line in worse]))
-    outbox.enqueue(
-        tx, "post", channel=channel, message_key=key, render_from={"message": "preflight", "id": key, "lines": facts}
-    )
+    outbox.enqueue(tx, "post", channel, key, {"message": "preflight", "id": key, "lines": facts})
 
 
 def preflight_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:

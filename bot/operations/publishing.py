@@ -23,14 +23,8 @@ def status(services: Services, actor: Actor, channel: str, key: str, *, always: 
             if recent is not None:
                 url = services.chat.link(recent.channel, recent.ts) if services.chat else ""
                 return services.notice(tx, "link-status", age=tx.now - recent.created_at, url=url)
-            outbox.enqueue(
-                tx,
-                "post",
-                channel=channel,
-                message_key=f"status:{key}",
-                render_from={"message": "status", "by": actor.key},
-                priority=outbox.RESULT,
-            )
+            facts = {"message": "status", "by": actor.key}
+            outbox.enqueue(tx, "post", channel, f"status:{key}", facts, priority=outbox.RESULT)
     except StoreError:
         return status_read.read(services)
     return None

@@ -137,6 +137,6 @@ def _copy(services: Services, *, ending: bool = False) -> None:
         services.log.info("%s", anchor.line)
         if to == "slack":
             channel, facts = services.config.alert_channel, {"message": "anchor", "n": end.n, "line": anchor.line}
-            outbox.enqueue(tx, "post", channel=channel, message_key=f"anchor:{end.n}", render_from=facts)
+            outbox.enqueue(tx, "post", channel, f"anchor:{end.n}", facts)
         is_signed = bool(anchor.signature)
         audit.append(tx, audit.ANCHORED, actor=_ACTOR, n=end.n, hash=end.hash.hex(), to=to, signed=is_signed)

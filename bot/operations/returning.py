@@ -22,16 +22,10 @@ def tell(services: Services, tx: Tx, away_from: datetime, *, restarted: bool) ->
         "restarted": restarted,
     }
     now, later = ("post", timedelta(0), outbox.FIRST), ("update", until - tx.now, outbox.NORMAL)
+    key, shown = outbox.live_key("away", facts["to"]), {"message": "away", **facts}
     for kind, after, priority in (now, later):
-        outbox.enqueue(
-            tx,
-            kind,
-            channel=services.config.alert_channel,
-            message_key=outbox.live_key("away", facts["to"]),
-            render_from={"message": "away", **facts},
-            priority=priority,
-            after=after,
-        )
+        when = outbox.Options(priority=priority, after_seconds=after.total_seconds())
+        outbox.enqueue(tx, kind, services.config.alert_channel, key, shown, **when)
     audit.append_or_go_on(tx, "bot.was_away", actor="dragonfly", down_seconds=int((tx.now - away_from).total_seconds()))
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from bot.sqlfile import load
 from bot.store.db import Tx
@@ -25,45 +25,37 @@ class Whereabouts:
     ts: str
 
 
+class Options(TypedDict, total=False):
+    """How a message is sent, where it is not sent as usual."""
+
+    thread_key: str
+    """Message key of the thread's first message, when it is ours; else `thread_ts`."""
+    thread_ts: str
+    broadcast: bool
+    priority: int
+    after_seconds: float
+    """Not sent sooner."""
+
+
+_USUAL = Options(thread_key="", thread_ts="", broadcast=False, priority=NORMAL, after_seconds=0.0)
+
+
 def enqueue(
-    tx: Tx,
-    kind: str,
-    *,
-    channel: str,
-    message_key: str,
-    render_from: Mapping[str, object],
-    recipient: str = "",
-    thread_key: str = "",
-    thread_ts: str = "",
-    broadcast: bool = False,
-    priority: int = NORMAL,
-    after: timedelta = timedelta(0),
+    tx: Tx, kind: str, channel: str, message_key: str, render_from: Mapping[str, object], **options: Unpack[Options]
 ) -> None:
     """Queue one message for delivery after this transaction commits; nothing where there is no channel for it.
 
     Args:
-        kind: `post` (live), `update` (edit it), `reply`, `ephemeral`, `page` (the second path; one of a key, ever).
+        kind: `post` (live), `update` (edit it), `reply`, `page` (the second path; one of a key, ever).
         message_key: the live message it is or belongs to: `alert:31`.
         render_from: `{"message": builder, "id": …, …facts}`; the text is made when it is sent, from the state then.
-        thread_key: message key of the thread's first message, when it is ours; else `thread_ts`. after: not sent sooner.
     """
     if not channel:
         return
     tx.wakes.add("pages" if kind == "page" else "delivery")
-    values: dict[str, object] = {
-        "kind": kind,
-        "destination": channel,
-        "recipient": recipient,
-        "message_key": message_key,
-        "thread_key": thread_key,
-        "thread_ts": thread_ts,
-        "broadcast": broadcast,
-        "render_from": json.dumps(render_from),
-        "priority": priority,
-        "after_seconds": after.total_seconds(),
-    }
+    told = {"kind": kind, "destination": channel, "message_key": message_key, "render_from": json.dumps(render_from)}
     while not (kind == "update" and tx.record(SQL["share_update"], message_key=message_key)):
-        if tx.record(SQL["enqueue"], **values, now=tx.now) or kind == "page":
+        if tx.record(SQL["enqueue"], **{**_USUAL, **options, **told}, now=tx.now) or kind == "page":
             return
 
 
@@ -72,28 +64,9 @@ def live_key(builder: str, number: object) -> str:
     return f"{builder}:{number}"
 
 
-def enqueue_live(
-    tx: Tx,
-    kind: str,
-    builder: str,
-    number: int | str,
-    channel: str,
-    *,
-    priority: int = NORMAL,
-    thread_key: str = "",
-    thread_ts: str = "",
-) -> None:
+def enqueue_live(tx: Tx, kind: str, builder: str, number: int | str, channel: str, **options: Unpack[Options]) -> None:
     """Queue a live card (`post`) or its edit (`update`): what it shows is built from the row with this number."""
-    enqueue(
-        tx,
-        kind,
-        channel=channel,
-        message_key=live_key(builder, number),
-        render_from={"message": builder, "id": number},
-        priority=priority,
-        thread_key=thread_key,
-        thread_ts=thread_ts,
-    )
+    enqueue(tx, kind, channel, live_key(builder, number), {"message": builder, "id": number}, **options)
 
 
 def enqueue_reply(
@@ -102,28 +75,15 @@ def enqueue_reply(
     number: int | str,
     channel: str,
     mark: object,
-    *,
-    priority: int = NORMAL,
-    thread_key: str = "",
-    thread_ts: str = "",
-    broadcast: bool = False,
-    **facts: object,
+    facts: Mapping[str, object],
+    **options: Unpack[Options],
 ) -> str:
     """Queue a reply under a live card, or in another thread, and return its key, which `mark` tells from others."""
     key = live_key(builder, number)
-    own = f"{key}:{mark}"
-    enqueue(
-        tx,
-        "reply",
-        channel=channel,
-        message_key=own,
-        thread_key=thread_key or key,
-        thread_ts=thread_ts,
-        broadcast=broadcast,
-        render_from={"message": f"{builder}_reply", "id": number, **facts},
-        priority=priority,
-    )
-    return own
+    render_from = {"message": f"{builder}_reply", "id": number, **facts}
+    options["thread_key"] = options.get("thread_key") or key
+    enqueue(tx, "reply", channel, f"{key}:{mark}", render_from, **options)
+    return f"{key}:{mark}"
 
 
 def whereabouts(tx: Tx, message_key: str) -> Whereabouts | None:
@@ -141,7 +101,6 @@ class Waiting:
     id: str
     kind: str
     destination: str
-    recipient: str
     message_key: str
     thread_key: str
     thread_ts: str

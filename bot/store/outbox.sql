@@ -7,10 +7,10 @@ FOR SHARE;
 -- name: enqueue
 -- One message to deliver, inserted with the change it announces; nothing where an edit of it has just come to wait.
 INSERT INTO ops.chatops_outbox
-    (kind, destination, recipient, message_key, thread_key, thread_ts, broadcast, render_from, priority,
+    (kind, destination, message_key, thread_key, thread_ts, broadcast, render_from, priority,
      next_attempt_at, created_at)
 VALUES
-    (%(kind)s, %(destination)s, %(recipient)s, %(message_key)s, %(thread_key)s, %(thread_ts)s, %(broadcast)s,
+    (%(kind)s, %(destination)s, %(message_key)s, %(thread_key)s, %(thread_ts)s, %(broadcast)s,
      %(render_from)s::jsonb, %(priority)s, %(now)s::timestamptz + make_interval(secs => %(after_seconds)s), %(now)s)
 ON CONFLICT DO NOTHING
 RETURNING id;
@@ -53,7 +53,7 @@ WHERE o.id IN (
     ORDER BY w.priority, w.created_at
     LIMIT %(most)s
     FOR UPDATE SKIP LOCKED)
-RETURNING o.id::text AS id, o.kind, o.destination, o.recipient, o.message_key, o.thread_key, o.thread_ts, o.broadcast,
+RETURNING o.id::text AS id, o.kind, o.destination, o.message_key, o.thread_key, o.thread_ts, o.broadcast,
           o.render_from, o.priority, o.attempts, o.lease_epoch, o.plain, o.last_error, o.created_at;
 
 -- name: delivered
