@@ -1,6 +1,5 @@
 """Look at the stuck jobs with what is known of their workers, and judge them: each one, or in groups where numbers do."""
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -72,7 +71,7 @@ def _judged(
         stuck_seconds=timing.stuck_after.total_seconds(),
         older_seconds=older_than.total_seconds(),
         vanished_seconds=timing.vanished_after.total_seconds(),
-        limits=json.dumps({name: limit.total_seconds() for name, limit in queue.stuck_limits.items()}),
+        limits={name: limit.total_seconds() for name, limit in queue.stuck_limits.items()},
         max_attempts=queue.max_attempts,
         most=_LOOK_AT_MOST,
     )

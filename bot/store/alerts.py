@@ -1,6 +1,5 @@
 """Alerts and what happened to them; every change of state is compared and set on the version."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -128,15 +127,7 @@ def last_resolved(tx: Tx) -> Alert | None:
 
 def insert(tx: Tx, **values: object) -> int | None:
     """Store a new alert and return its number; None = another replica has just made it."""
-    row = tx.record(
-        SQL["insert"],
-        **{
-            **values,
-            "labels": json.dumps(values["labels"]),
-            "evidence": json.dumps(values["evidence"]),
-            "now": tx.now,
-        },
-    )
+    row = tx.record(SQL["insert"], **values, now=tx.now)
     return int(row["id"]) if row else None
 
 
@@ -146,9 +137,7 @@ def change(tx: Tx, alert: Alert, **new: object) -> None:
     Raises:
         ConflictError: another replica changed it since it was read.
     """
-    values = {**asdict(alert), **new}
-    values["evidence"] = json.dumps(values["evidence"])
-    if tx.record(SQL["change"], **values) is None:
+    if tx.record(SQL["change"], **{**asdict(alert), **new}) is None:
         raise ConflictError(f"alert A{alert.id} was changed in the same moment")
 
 
@@ -159,16 +148,8 @@ def forget(tx: Tx, alert_id: int) -> None:
 
 def add_event(tx: Tx, alert: Alert, event: str, *, actor: str = "dragonfly", reason: str = "", **facts: object) -> int:
     """Write down what happened to an alert and return the event's number."""
-    row = tx.record(
-        SQL["insert_event"],
-        alert_id=alert.id,
-        fingerprint=alert.fingerprint,
-        now=tx.now,
-        event=event,
-        actor=actor,
-        reason=reason,
-        facts=json.dumps(facts),
-    )
+    values = {"alert_id": alert.id, "fingerprint": alert.fingerprint, "event": event, "actor": actor}
+    row = tx.record(SQL["insert_event"], **values, reason=reason, facts=facts, now=tx.now)
     assert row is not None
     return int(row["id"])
 

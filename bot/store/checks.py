@@ -1,6 +1,5 @@
 """When each check is due, and how its looks have gone."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,14 +41,14 @@ def failed_in_a_row(tx: Tx, check: str, *, failed: bool) -> int:
 def swap_detail(tx: Tx, check: str, detail: Mapping[str, Any]) -> Mapping[str, Any]:
     """Keep something of this look, and return what was kept of the one before."""
     before = tx.record(SQL["check_detail"], check=check)
-    tx.run(SQL["keep_detail"], check=check, detail=json.dumps(dict(detail)), now=tx.now)
+    tx.run(SQL["keep_detail"], check=check, detail=dict(detail), now=tx.now)
     kept: Mapping[str, Any] = before["detail"] if before else {}
     return kept
 
 
 def note(tx: Tx, check: str, detail: Mapping[str, Any]) -> None:
     """Keep what this look saw."""
-    tx.run(SQL["note_detail"], check=check, detail=json.dumps(dict(detail)))
+    tx.run(SQL["note_detail"], check=check, detail=dict(detail))
 
 
 def last(tx: Tx, check: str) -> tuple[Mapping[str, Any], datetime | None]:

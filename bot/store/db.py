@@ -14,6 +14,7 @@ from typing import Any, LiteralString, Self, TypeVar
 
 import psycopg
 from psycopg.rows import class_row, dict_row
+from psycopg.types.json import JsonbDumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from bot.domain.redaction import Redactor
@@ -25,6 +26,7 @@ from bot.store.failures import away, translate, translated
 from bot.store.limits import EFFECT_LIMITS, ONCE_LIMITS, READ_LIMITS, READ_WAIT, WRITE_WAIT, Limits
 
 Row = TypeVar("Row")
+psycopg.adapters.register_dumper(dict, JsonbDumper)  # a mapping is written as jsonb, everywhere
 
 CONNECT_TIMEOUT_SECONDS = 5
 RECONNECT_SECONDS = 1.0

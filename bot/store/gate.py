@@ -1,6 +1,5 @@
 """Runs of the release gate, and what two people allowed."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,12 +40,12 @@ def begin(tx: Tx, *, mode: str, actor: str) -> int:
 
 def progress(tx: Tx, gate_id: int, report: Mapping[str, object]) -> bool:
     """Keep how far it is; False = it was stopped."""
-    return tx.record(SQL["progress_gate"], id=gate_id, report=json.dumps(report)) is not None
+    return tx.record(SQL["progress_gate"], id=gate_id, report=dict(report)) is not None
 
 
 def end(tx: Tx, gate_id: int, *, passed: bool, failed: Sequence[str], report: Mapping[str, object]) -> bool:
     """Keep what it came to; False = it was stopped."""
-    values = {"id": gate_id, "passed": passed, "failed": list(failed), "report": json.dumps(report)}
+    values = {"id": gate_id, "passed": passed, "failed": list(failed), "report": dict(report)}
     return tx.record(SQL["end_gate"], **values, now=tx.now) is not None
 
 

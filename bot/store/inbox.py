@@ -1,6 +1,5 @@
 """Deliveries from Slack, committed before they are acknowledged, handled once (§6, N2 to N4)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,7 +25,7 @@ class Delivery:
 
 def receive(db: Database, *, key: str, signature: bytes | None, kind: str, envelope: Mapping[str, Any]) -> bool:
     """Commit one delivery in one statement; False = it came before."""
-    row = db.once(SQL["receive"], key=key, signature=signature, kind=kind, envelope=json.dumps(dict(envelope)))
+    row = db.once(SQL["receive"], key=key, signature=signature, kind=kind, envelope=dict(envelope))
     return row is not None
 
 
@@ -34,8 +33,7 @@ def receive_wrong(
     db: Database, *, key: str, signature: bytes | None, kind: str, envelope: Mapping[str, Any], plan: str
 ) -> int:
     """Commit a delivery with a wrong entry for a plan in one statement, and return how many the plan has had."""
-    kept = json.dumps(dict(envelope))
-    row = db.once(SQL["receive_wrong"], key=key, signature=signature, kind=kind, envelope=kept, plan=plan)
+    row = db.once(SQL["receive_wrong"], key=key, signature=signature, kind=kind, envelope=dict(envelope), plan=plan)
     return int(row["wrong_entries"]) if row else 0
 
 

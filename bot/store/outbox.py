@@ -1,6 +1,5 @@
 """Messages waiting to be delivered: written with the change they announce, never apart from it (§5, Q1)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -53,7 +52,7 @@ def enqueue(
     if not channel:
         return
     tx.wakes.add("pages" if kind == "page" else "delivery")
-    told = {"kind": kind, "destination": channel, "message_key": message_key, "render_from": json.dumps(render_from)}
+    told = {"kind": kind, "destination": channel, "message_key": message_key, "render_from": dict(render_from)}
     while not (kind == "update" and tx.record(SQL["share_update"], message_key=message_key)):
         if tx.record(SQL["enqueue"], **{**_USUAL, **options, **told}, now=tx.now) or kind == "page":
             return

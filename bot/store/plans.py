@@ -86,11 +86,7 @@ class Ended:
 
 def insert(tx: Tx, **values: object) -> None:
     """Store a new plan; the keys are the statement's parameters."""
-    tx.run(SQL["insert_plan"], **{**values, "now": tx.now, **_as_json(values, "params", "preview")})
-
-
-def _as_json(values: Mapping[str, object], *names: str) -> dict[str, str]:
-    return {name: json.dumps(values[name]) for name in names}
+    tx.run(SQL["insert_plan"], **values, now=tx.now)
 
 
 def insert_targets(tx: Tx, plan_id: str, targets: Sequence[Target]) -> None:

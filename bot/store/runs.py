@@ -1,6 +1,5 @@
 """Runs: one carrying-out of a plan, from the intent at Confirm to the outcome and its proof."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -98,8 +97,7 @@ def claim_due(tx: Tx, most: int) -> list[str]:
 
 
 def _values(run_id: str, outcome: Outcome) -> dict[str, object]:
-    kept = {"result": json.dumps(dict(outcome.result)), "facts": json.dumps(dict(outcome.facts))}
-    return {**asdict(outcome), **kept, "id": run_id, "moved": list(outcome.moved)}
+    return {**asdict(outcome), "id": run_id, "moved": list(outcome.moved)}
 
 
 def progress(tx: Tx, run_id: str, outcome: Outcome) -> None:
@@ -146,4 +144,4 @@ def watched(tx: Tx, most: int = 20) -> list[Run]:
 
 def set_proof(tx: Tx, run_id: str, proof: str, facts: Mapping[str, Any]) -> bool:
     """Record what the proof says now."""
-    return tx.record(SQL["set_proof"], id=run_id, proof=proof, facts=json.dumps(dict(facts)), now=tx.now) is not None
+    return tx.record(SQL["set_proof"], id=run_id, proof=proof, facts=dict(facts), now=tx.now) is not None

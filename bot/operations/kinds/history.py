@@ -6,7 +6,6 @@ Every statement is guarded by the row as the plan saw it: a record that somebody
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -150,7 +149,7 @@ def _undo_preview(
 def _undo_values(facts: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if facts["restore"] is None:
         return "remove", {"version": facts["version"], "seen": facts["seen"]}
-    return "restore", {"row": json.dumps(facts["restore"])}
+    return "restore", {"row": facts["restore"]}
 
 
 def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Done:
