@@ -78,6 +78,16 @@ def test_on_a_phone_nothing_scrolls_sideways(phone: Page) -> None:
     assert [text for text, height in heads if height > 30] == []
 
 
+def test_a_name_with_an_underscore_keeps_the_date_behind_it(page: Page) -> None:
+    """Only what stands apart is formatted, as Slack does it: a job type does not begin italics that end in a date."""
+    html = page.evaluate(
+        """async (text) => (await import("/static/mrkdwn.js")).mrkdwn(text, {}).innerHTML""",
+        "ingest_csv jobs since <!date^1795780367^{time_secs}|11:52> _so_ it is, *2*, a_b_c",
+    )
+    assert html.startswith("ingest_csv jobs since <time ")
+    assert html.endswith(" <em>so</em> it is, <strong>2</strong>, a_b_c")
+
+
 def test_only_the_addressee_sees_an_ephemeral_message(page: Page) -> None:
     """Help is for the asker; Ben does not see it."""
     page.fill("[data-testid=composer]", "/dragonfly help")

@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 
 const ENTITIES = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
 const plain = (text) => text.replace(/&(lt|gt|amp);/g, (entity) => ENTITIES[entity]);
-const TOKEN = /(```[\s\S]*?```)|(`[^`\n]+`)|(<[^<>\n]+>)|(\*(?=\S)[^*\n]*[^\s*]\*|\*\S\*)|(_(?=\S)[^_\n]*[^\s_]_)|(~(?=\S)[^~\n]*[^\s~]~)/g;
+const TOKEN = /(```[\s\S]*?```)|(`[^`\n]+`)|(<[^<>\n]+>)|(?<![\p{L}\p{N}])(?:(\*(?=\S)[^*\n]*[^\s*]\*|\*\S\*)|(_(?=\S)[^_\n]*[^\s_]_)|(~(?=\S)[^~\n]*[^\s~]~))/gu;
 
 export function mrkdwn(text, names) {
   const holder = el("span", { class: "mrkdwn" });
@@ -26,10 +26,7 @@ function inline(text, names) {
   const nodes = [];
   let last = 0;
   for (const found of text.matchAll(TOKEN)) {
-    const before = text.slice(last, found.index);
-    const word = /[\p{L}\p{N}]$/u.test(before);
-    if ((found[4] || found[5] || found[6]) && word) continue;
-    nodes.push(plain(before), token(found, names));
+    nodes.push(plain(text.slice(last, found.index)), token(found, names));
     last = found.index + found[0].length;
   }
   nodes.push(plain(text.slice(last)));
