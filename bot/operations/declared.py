@@ -64,6 +64,11 @@ def shown_step(services: Services, step_id: str) -> Step:
     return services.runbooks.step(step_id) or nameless
 
 
+def touched_step(services: Services, step: Step, params: Mapping[str, str]) -> Step:
+    """Return the step whose things a plan touches: an undo's are those of what it takes back."""
+    return shown_step(services, params["step"]) if step.id == UNDO_STEP else step
+
+
 def scenario_of(declared: Catalogue, step_id: str, params: Mapping[str, str]) -> str:
     """Return the scenario whose runbook has a step; an undo is of the step it takes back."""
     wanted = params.get("step", step_id) if step_id == UNDO_STEP else step_id

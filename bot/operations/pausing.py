@@ -11,6 +11,7 @@ from typing import Any
 from bot.domain.actor import Actor, Role
 from bot.domain.configuration import Vendor
 from bot.domain.messages import Message, PauseCard, PauseReply
+from bot.domain.needs import unseen
 from bot.domain.vendor import GOOD_IN_A_ROW, combined
 from bot.operations import authority, changes, escalations, vendors
 from bot.operations.kinds import pause as steps
@@ -61,10 +62,10 @@ def _hold(services: Services, tx: Tx, pause: Pause) -> bool:
     timing = services.config.timing
     if not pauses.take_sweep(tx, pause.id, timing.sweep_interval):
         return False
-    catalog = services.catalog.get(tx)
+    catalog = services.catalog.get(tx, fresh=True)
     step = services.runbooks.step("pause")
     assert step is not None
-    held = steps.hold(tx, step, catalog, pause)
+    held = 0 if unseen(catalog) else steps.hold(tx, step, catalog, pause)
     if pause.swept_at is None:
         outbox.enqueue_live(tx, "post", "pause", pause.id, pause.channel, priority=outbox.RESULT)
     due = pauses.take_due(tx, pause.id, remind=timing.pause_reminder, warn=timing.pause_warning)
@@ -100,9 +101,13 @@ def _let_go(services: Services, tx: Tx, pause: Pause) -> bool:
     """Let the next batch go, unless the last one met errors; with nothing left, the last one has been looked at too."""
     if pause.batch_at is None or pause.batch_at > tx.now:
         return False
-    catalog, timing = services.catalog.get(tx), services.config.timing
+    catalog, timing = services.catalog.get(tx, fresh=True), services.config.timing
     step = services.runbooks.step("resume")
     assert step is not None
+    lacking = unseen(catalog)
+    if lacking:  # what cannot be seen would count as moved on, and stay held for good
+        stop_for(tx, pause, "dragonfly", lacking[0].reason)
+        return True
     vendor = _vendor(services, pause)
     last = pause.batch_at - timing.resume_interval * 2
     completed, failed = steps.since_release(tx, step, catalog, pause, last, vendor.patterns if vendor else ())

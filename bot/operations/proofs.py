@@ -4,10 +4,9 @@ from datetime import datetime
 
 from bot.domain.escalation import chain
 from bot.domain.needs import unseen
-from bot.domain.runbook import Step
 from bot.errors import BotError, StoreUnavailable
 from bot.operations import plan_cards
-from bot.operations.declared import UNDO_STEP, scenario_of, shown_step, stored_step
+from bot.operations.declared import scenario_of, stored_step, touched_step
 from bot.operations.kinds.base import NEEDS_NO_ROWS, Proof, Work
 from bot.operations.services import Services
 from bot.store import audit, plans, runs
@@ -38,7 +37,7 @@ def _look(services: Services, work: Work) -> Proof:
     """Return how far it is; what cannot be asked or seen now is unknown, never "recovered" and never "no effect"."""
     if work.kind.prove is None:
         return Proof(left=0, total=0)
-    if _changed(services, work).kind not in NEEDS_NO_ROWS and unseen(work.catalog):
+    if touched_step(services, work.step, work.plan.params).kind not in NEEDS_NO_ROWS and unseen(work.catalog):
         return Proof(left=1, total=1, unknown=True)
     try:
         return work.kind.prove(services, work)
@@ -48,11 +47,6 @@ def _look(services: Services, work: Work) -> Proof:
         if not isinstance(error, BotError):
             services.log.exception("proof_failed run=%s", work.run.id)
         return Proof(left=1, total=1, unknown=True)
-
-
-def _changed(services: Services, work: Work) -> Step:
-    """Return the step whose things are looked at: an undo's are those of what it takes back."""
-    return shown_step(services, work.plan.params["step"]) if work.step.id == UNDO_STEP else work.step
 
 
 def _judge(services: Services, work: Work, proof: Proof) -> int:

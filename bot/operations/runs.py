@@ -11,11 +11,12 @@ from datetime import timedelta
 from functools import partial
 
 from bot.domain.actor import Actor, Role, Surface
+from bot.domain.needs import unseen
 from bot.errors import OutcomeUnknown, StatementRefused, StatementTimedOut, TargetError
 from bot.operations import authority, changes, emergency, plan_cards
 from bot.operations.again import once_more
-from bot.operations.declared import UNDO_STEP, stored_step
-from bot.operations.kinds.base import Done, Work
+from bot.operations.declared import UNDO_STEP, stored_step, touched_step
+from bot.operations.kinds.base import NEEDS_NO_ROWS, Done, Work
 from bot.operations.kinds.undo import why_not
 from bot.operations.services import Services
 from bot.store import audit, plans, reviews, runs
@@ -115,13 +116,13 @@ def _database(services: Services, plan: Plan) -> Database:
     return services.dba if kind.dba and services.dba is not None else services.db
 
 
-def _locked(services: Services, tx: Tx, plan: Plan, states: tuple[str, ...]) -> Work | None:
+def _locked(services: Services, tx: Tx, plan: Plan, states: tuple[str, ...], *, fresh: bool = False) -> Work | None:
     """Return a run with all that is needed, its row locked, while it is in one of these states."""
     run = runs.find(tx, plan.id, lock=True)
     if run is None or run.state not in states:
         return None
     step, kind = stored_step(services, run.step, plan.params)
-    catalog = look(tx) if kind.dba and services.dba is not None else services.catalog.get(tx)
+    catalog = look(tx) if kind.dba and services.dba is not None else services.catalog.get(tx, fresh=fresh)
     return Work(run=run, plan=plan, step=step, kind=kind, catalog=catalog)
 
 
@@ -134,7 +135,7 @@ def _advance(services: Services, plan: Plan, not_allowed: str, *, taken_up: bool
     work = None
     try:
         with _database(services, plan).write() as tx:
-            work = _locked(services, tx, plan, ("confirmed", "executing"))
+            work = _locked(services, tx, plan, ("confirmed", "executing"), fresh=not taken_up)
             if work is None:
                 return False
             reason = _why_not(services, tx, work, not_allowed, taken_up=taken_up)
@@ -173,7 +174,14 @@ def _why_not(services: Services, tx: Tx, work: Work, not_allowed: str, *, taken_
         return "the database is not the one of the plan"
     if work.plan.step_rev != work.step.rev(work.kind.settings(services)):
         return "the step was changed since the plan"
-    return _undone_already(tx, work)
+    return _unseen(services, work) or _undone_already(tx, work)
+
+
+def _unseen(services: Services, work: Work) -> str:
+    """Return why the rows cannot be seen, or empty: hidden ones give no error, they look as if they had moved on (D6)."""
+    touched = touched_step(services, work.step, work.plan.params)
+    lacking = () if touched.kind in NEEDS_NO_ROWS else unseen(work.catalog)
+    return lacking[0].reason if lacking else ""
 
 
 def _undone_already(tx: Tx, work: Work) -> str:
@@ -275,7 +283,7 @@ def _call_once(services: Services, plan: Plan, not_allowed: str) -> None:
     """Send a call once: its intent is committed before, its outcome after; a lost answer is never sent again (§9)."""
     limit = services.config.timing.call_limit
     with _database(services, plan).write() as tx:
-        work = _locked(services, tx, plan, ("confirmed", "executing"))
+        work = _locked(services, tx, plan, ("confirmed", "executing"), fresh=True)
         if work is None:
             return
         if work.run.state == "executing":

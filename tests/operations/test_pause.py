@@ -242,3 +242,22 @@ def test_row_26_sources_are_file_names_only(services: Services, target: Target) 
     target.pending(2)
     report = queues.ingest(services)
     assert getattr(report, "sources_hidden", None) is True
+
+
+def test_what_is_held_and_hidden_is_not_let_go(services: Services, target: Target, clock: Clock) -> None:
+    """Rows hidden while a resume is under way: it stops and says why; the pause does not end, and is not undone unseen."""
+    target.pending(5)
+    done = pause(services)
+    good_answers(services, clock)
+    do(services, "resume", {})
+    target.hide("job_queue")
+    for _ in range(4):
+        clock.passes(31)
+        pausing.tend(services)
+    after = card(services, done.key)
+    assert after.state == "stopped"
+    assert after.held_now == 5 - after.released
+    assert after.held_now > 0
+    undone = plans.make(services, "undo", {"run": done.key}, ADA, HERE)
+    assert isinstance(undone, CannotPlan)
+    assert "row security hides rows" in undone.reasons[0]

@@ -131,3 +131,19 @@ def test_nobody_else_confirms(services: Services, target: Target) -> None:
     assert answer.kind == "not-yours"
     assert runs.perform_due(services) == 0
     assert "confirmation.refused" in [entry.event for entry in audit.list_newest(services, 5).entries]
+
+
+@pytest.mark.parametrize("table", ["worker_heartbeats", "job_queue"])
+def test_what_is_hidden_after_the_preview_is_left_alone(services: Services, target: Target, table: str) -> None:
+    """Rows hidden since: a worker that came back unseen would lose its jobs, and jobs unseen would count as moved on."""
+    target.worker()
+    target.stuck(3)
+    plan = make(services)
+    target.worker(silent_seconds=0)
+    target.hide(table)
+    plans.confirm(services, plan.key, ADA, secret=plan.secret)
+    runs.perform_due(services)
+    done = plans.card(services, plan.key)
+    assert isinstance(done, PlanCard)
+    assert (done.face, target.statuses()) == (PlanFace.REFUSED, {"processing": 3})
+    assert "row security hides rows" in done.reason

@@ -120,3 +120,11 @@ class Target:
         self.connection.execute(
             "UPDATE ops.job_queue SET status = 'completed', locked_at = NULL WHERE id::text = ANY(%s)", (job_ids,)
         )
+
+    def hide(self, table: str) -> None:
+        """Let row security hide every row of a table from our role, as it does when it is switched on and forgotten."""
+        for (policy,) in self.connection.execute(
+            "SELECT policyname FROM pg_policies WHERE schemaname = 'ops' AND tablename = %s", (table,)
+        ).fetchall():
+            self.connection.execute(f'DROP POLICY "{policy}" ON ops.{table}')
+        self.connection.execute(f"ALTER TABLE ops.{table} ENABLE ROW LEVEL SECURITY")

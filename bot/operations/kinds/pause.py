@@ -12,12 +12,13 @@ from typing import Any
 from bot.domain.catalog import Catalog
 from bot.domain.durations import parse_duration, typed
 from bot.domain.messages import Message
+from bot.domain.needs import unseen
 from bot.domain.platform import matches
 from bot.domain.runbook import Step
 from bot.domain.timing import Timing
 from bot.domain.vendor import GOOD_IN_A_ROW, good_in_a_row
 from bot.errors import InvalidCommand
-from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, watched
+from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, told, watched
 from bot.operations.services import Services
 from bot.store import pauses
 from bot.store.db import Tx
@@ -276,9 +277,12 @@ def _watched(services: Services, batches: int) -> timedelta:
 
 
 def _undo_preview(
-    services: Services, tx: Tx, step: Step, _catalog: Catalog, params: Mapping[str, str]
+    services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]
 ) -> Preview | Message:
     """Let every job go at once, without asking the vendor: for a pause that was a mistake."""
+    lacking = unseen(catalog)
+    if lacking:
+        return cannot(services, tx, step, *told(lacking))
     found = pauses.find(tx, params["run"])
     if found is None or found.state == "ended":
         return cannot(services, tx, step, ["the pause has ended; there is nothing to put back"], [])
