@@ -171,7 +171,11 @@ def _already_there(services: Services, chat: Chat, work: _Work) -> tuple[str, st
     since = item.created_at - timedelta(seconds=5)
     try:
         posted = chat.history(item.destination, since, thread_ts=work.thread_ts)
-    except DeliveryError:
+    except RateLimited as error:
+        with services.db.write() as tx:
+            outbox.again(tx, item, wait=error.retry_after, error=item.last_error, state="ambiguous")
+        return None
+    except DeliveryError:  # a channel that cannot be read at all: a duplicate beats a loss
         return ()
     there = next((found.ts for found in posted if found.outbox_id == item.id), None)
     if there:

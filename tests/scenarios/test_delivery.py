@@ -107,6 +107,19 @@ def test_10_a_later_try_that_was_not_sent_forgets_nothing(night: Night) -> None:
     assert len(night.messages()) == 2
 
 
+def test_10_told_to_wait_before_the_look(night: Night) -> None:
+    """An answer is lost, then Slack asks whoever looks to wait: it is waited for, nothing is sent meanwhile."""
+    night.slack.workspace.faults.script(Fault(method=POST, drop_answer=True))
+    queue(night.services, "status:1")
+    night.deliver()
+    night.slack.workspace.faults.script(Fault(method="conversations.history", retry_after_seconds=30))
+    for _ in range(5):
+        night.clock.passes(10)
+        night.deliver()
+    assert delivered(night) == ["status:1"]
+    assert len(night.slack.workspace.calls_of(POST)) == 1
+
+
 def test_10_far_back(night: Night) -> None:
     """An answer is lost, then hundreds write in the channel: the message is still found."""
     night.slack.workspace.faults.script(Fault(method=POST, drop_answer=True))
