@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from bot.domain.catalog import Catalog
 from bot.domain.needs import unseen
+from bot.domain.rescue import Disposition
 from bot.domain.workers import HeartbeatLook
 from bot.operations import judging
 from bot.operations.declared import changing_step
@@ -25,14 +26,16 @@ def look(services: Services, tx: Tx) -> tuple[Catalog, HeartbeatLook]:
 
 def held_by_the_dead(services: Services, tx: Tx) -> Mapping[str, int]:
     """Return the jobs that a reset would act on now, by job type; nothing where they cannot be judged."""
-    catalog = services.catalog.get(tx)
-    if unseen(catalog):
-        return {}
-    step, _kind = changing_step(services, "reset-stuck")
     held: Counter[str] = Counter()
-    for (job_type, disposition), jobs in judging.count(tx, step, catalog, services.config).items():
+    for (job_type, disposition), jobs in _stuck(services, tx).items():
         held[job_type] += jobs if disposition.acts else 0
     return +held
+
+
+def _stuck(services: Services, tx: Tx) -> Mapping[tuple[str, Disposition], int]:
+    catalog = services.catalog.get(tx)
+    step, _kind = changing_step(services, "reset-stuck")
+    return {} if unseen(catalog) else judging.count(tx, step, catalog, services.config)
 
 
 def held_by_the_gone(services: Services, tx: Tx) -> int | None:
@@ -41,7 +44,9 @@ def held_by_the_gone(services: Services, tx: Tx) -> int | None:
     if unseen(catalog) or not beats.types:
         return None
     if "worker_id" not in catalog.features:
-        return sum(held_by_the_dead(services, tx).values())
+        stuck = _stuck(services, tx)
+        untold = any(disposition is Disposition.LEAVE_UNKNOWN for _job_type, disposition in stuck)
+        return None if untold else sum(jobs for (_type, disposition), jobs in stuck.items() if disposition.acts)
     limit = services.config.timing.offline_after.total_seconds()
     rows = tx.records(
         heartbeats.SQL["workers"],

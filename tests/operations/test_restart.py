@@ -11,7 +11,7 @@ import pytest
 import bot.targets.railway
 from bot.domain.messages import CannotPlan, Message, Notice, PlanCard, PlanFace, SettleForm
 from bot.errors import InvalidCommand, NotAllowed
-from bot.operations import audit, forms, plans, proofs, runs
+from bot.operations import audit, forms, plans, proofs, runs, verifying
 from bot.operations.issuing import Place
 from bot.operations.kinds.restart import SIGN_IN_FAILS
 from bot.operations.services import Services
@@ -443,3 +443,24 @@ def test_our_patience_ends_before_railways(here: Services, railway: Cloud, monke
     assert ended.face is PlanFace.UNKNOWN
     assert ended.reason.startswith("Railway did not answer for")
     assert railway.server.settings.project_token not in card_text(ended)
+
+
+@pytest.mark.parametrize(("target_schema", "first"), [("playbook", 3), ("deployed", 0)], indirect=["target_schema"])
+def test_without_worker_ids_a_reset_comes_before_the_restart(here: Services, target: Target, first: int) -> None:
+    """Once a worker beats nobody can tell whose the stuck jobs were: the plan says so before, and `verify` never calls it well."""
+    target.worker(OLD, silent_seconds=600)
+    target.worker("enforcement_engine-1", silent_seconds=-60, worker_type="enforcement_engine")
+    target.stuck(3)
+    card = planned(here, "restart", service="ingest")
+    assert card.facts["reset_first"] == first
+    assert ("Reset 3 stuck jobs first" in card_text(card)) == bool(first)
+
+    target.worker("ingest_processor-new", silent_seconds=-60)
+    nothing = plans.make(here, "reset-stuck", {}, ADA, HERE)
+    jobs = next(line for line in verifying.read(here, "worker-death").lines if line.thing == "jobs")  # type: ignore[attr-defined]
+    if first:
+        assert "stop every worker of their type" in card_text(nothing)
+        assert (jobs.verdict, jobs.facts) == (verifying.UNKNOWN, {"held": None})
+    else:
+        assert isinstance(nothing, PlanCard)
+        assert (jobs.verdict, jobs.facts) == (verifying.NOT_YET, {"held": 3})

@@ -346,6 +346,7 @@ PLANS: dict[str, tuple[str, str, dict[str, object]]] = {
             "built": NOW.isoformat(),
             "replicas": 2,
             "holds": 3,
+            "reset_first": 3,
             "worker_types": ["ingest_processor"],
             "status": "SUCCESS",
             "says": "deploymentRestart",

@@ -12,6 +12,7 @@ from bot.domain.params import not_known
 from bot.domain.platform import Deployment, ServiceState, sign_in_fails
 from bot.domain.runbook import Step
 from bot.errors import InvalidCommand, TargetError, TargetRefused, TargetUnavailable
+from bot.operations import judging
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, watched
 from bot.operations.services import Services
 from bot.store.db import Tx
@@ -106,11 +107,21 @@ def _planned(
             "worker_types": list(service.worker_types),
             "workers": workers,
             "holds": _holds(tx, catalog, workers),
+            "reset_first": _reset_first(services, tx, catalog),
             "url": state.url,
         },
         sealed={"service": service.name, "deployment": running.id},
         resource=f"service:{service.name}",
     )
+
+
+def _reset_first(services: Services, tx: Tx, catalog: Catalog) -> int:
+    """Return how many jobs a reset would act on only before the restart: a queue without worker ids is judged by type."""
+    step = services.runbooks.step("reset-stuck")
+    if step is None or "worker_id" in catalog.features:
+        return 0
+    found = judging.count(tx, step, catalog, services.config)
+    return sum(jobs for (_job_type, disposition), jobs in found.items() if disposition.acts)
 
 
 def beats(services: Services, tx: Tx, catalog: Catalog, types: Sequence[str]) -> list[dict[str, Any]]:
