@@ -117,8 +117,10 @@ def _is_duration(text: str) -> bool:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the name that may have been meant, or nothing."""
-    found = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
+    """Return the name that may have been meant, or nothing: the only one that begins so, else the most alike."""
+    names = list(known)
+    begun = [name for name in names if word and name.startswith(word.lower())]
+    found = begun if len(begun) == 1 else difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.5)
     return found[0] if found else ""
 
 

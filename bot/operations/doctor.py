@@ -7,6 +7,7 @@ from bot import words
 from bot.clock import Clock, SystemClock
 from bot.domain.ids import SCOPES
 from bot.domain.messages import DoctorLine, DoctorReport
+from bot.domain.rotation import on_call
 from bot.errors import (
     BotError,
     ConflictError,
@@ -25,6 +26,9 @@ from bot.targets.catalog import look as look_at
 from runbooks import faults
 
 _SAYS = words.load("doctor")
+_NO_PRIVILEGE = "42501"
+_DOWN = ("CRASHED", "FAILED", "REMOVED", "NO DEPLOYMENT")
+"""What Railway says of a service of which nothing runs."""
 
 
 def offline() -> DoctorReport:
@@ -46,7 +50,8 @@ def examine(services: Services) -> DoctorReport:
         with services.db.read() as tx:
             lines += [*_store(services, tx), *_target(services, tx)]
     except StoreError as error:
-        lines.append(_line("connection", "bad", why=error.message, hint=_hint(error)))
+        key = "rights" if getattr(error, "sqlstate", "") == _NO_PRIVILEGE else "connection"
+        lines.append(_line(key, "bad", why=error.message, hint=_hint(error)))
     for look in (_dba, _platform, _sources, _team, _slack, _people):
         lines += look(services)
     return _report(services.config.env, services.clock, began, lines)
@@ -139,8 +144,9 @@ def _platform(services: Services) -> Iterator[DoctorLine]:
         except TargetError as error:
             yield _line("service", "bad", service=service.name, why=error.message)
             continue
-        running = state.running.status.lower() if state.running else "no deployment"
-        yield _line("service", "ok", service=service.name, state=running)
+        status = state.running.status if state.running else "NO DEPLOYMENT"
+        facts = {"service": service.name, "state": status.lower()}
+        yield _line("service_down", "bad", **facts) if status in _DOWN else _line("service", "ok", **facts)
 
 
 def _sources(services: Services) -> Iterator[DoctorLine]:
@@ -201,5 +207,6 @@ def _people(services: Services) -> Iterator[DoctorLine]:
     people = services.config.people
     counts = {"operators": len(people.operators), "approvers": len(people.approvers)}
     yield _line("operators", "ok" if people.operators else "bad", **counts)
+    yield _line("oncall", "ok" if on_call(services.config.rotation, services.clock.now()) else "bad")
     if people.approvers and not services.config.security_channel:
         yield _line("security_channel", "off")

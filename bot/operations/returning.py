@@ -49,6 +49,9 @@ def away_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message |
         restarted=bool(facts["restarted"]),
         looking_until=until,
         alerts=tuple(alert_operations.line(services, tx, item) for item in alerts.came_between(tx, began, until)),
+        before=tuple(
+            alert_operations.line(services, tx, item) for item in alerts.list_open(tx) if item.started_at < began
+        ),
         missed_looks=sum(int((ended - began) / interval) for interval in intervals.values()),
         late_calls=late.count,
         latest_call=timedelta(seconds=late.seconds) if late.count else None,

@@ -87,7 +87,14 @@ def pending(done: tuple[Applied, ...]) -> tuple[Migration, ...]:
 
 
 def migrate(database: Database, mode: str) -> tuple[Migration, ...]:
-    """Apply what is pending in one transaction and return it; safe to repeat and to run twice at once."""
+    """Apply what is pending in one transaction and return it; safe to repeat and to run twice at once.
+
+    With nothing to apply nothing is locked or made: any role that may look is told so.
+    """
+    with database.read() as tx:
+        done = applied(tx)
+    if done and not pending(done):
+        return ()
     with database.write(whole=LONG) as tx:
         tx.run(SQL["lock"])
         tx.run(SQL["create_versions"])

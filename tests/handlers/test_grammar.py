@@ -62,6 +62,9 @@ def test_the_nearest_command_is_suggested() -> None:
     with pytest.raises(NoSuchCommand) as refused:
         parse("rest-stuck", load())
     assert refused.value.nearest == "reset-stuck"
+    with pytest.raises(NoSuchCommand) as begun:
+        parse("reset", load())
+    assert begun.value.nearest == "reset-stuck", "the only one that begins so, though `resume` is more alike"
 
 
 def test_every_operation_is_on_both_surfaces_or_says_why_not() -> None:

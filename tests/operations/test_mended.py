@@ -213,3 +213,14 @@ def test_the_other_environments_tables_refuse_changes(services: Services, target
     with pytest.raises(ConflictError):
         plans.confirm(prod, made.key, ADA, secret=made.secret)
     assert target.statuses() == {"processing": 1}
+
+
+def test_doctor_says_that_nobody_is_on_call(services: Services) -> None:
+    """Alerts that call nobody are found by day."""
+
+    def said(ours: Services) -> tuple[str, tuple[str, ...]]:
+        line = {line.name: line for line in doctor.examine(ours).lines}["on call"]
+        return line.verdict, line.remedy
+
+    assert said(services) == ("ok", ())
+    assert said(replace(services, config=replace(services.config, rotation=None))) == ("bad", ("set [oncall] people",))

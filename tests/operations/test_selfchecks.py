@@ -298,3 +298,16 @@ def test_back_after_a_restart(night: Night) -> None:
     assert "1 alert came in that time" in str(card.blocks) and "still so" in str(card.blocks)
     assert "Acknowledge A1" in str(card.blocks) and "I am looking" not in str(card.blocks)
     assert not Pulse(night.services, lambda: night.said).beat()
+
+
+def test_what_was_open_before_is_said_on_the_way_back(night: Night) -> None:
+    """An alert that nobody has taken is the next thing to do, though it came before the gap."""
+    night.fires()
+    night.alive = False
+    night.clock.passes(840)
+    night.pulse = Pulse(night.services, lambda: night.said)
+    assert night.pulse.beat()
+    night.deliver()
+    [card] = night.messages("Back after 14 m")
+    assert "1 alert open from before" in str(card.blocks)
+    assert "*Next* acknowledge A1" in str(card.blocks)

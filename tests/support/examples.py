@@ -947,6 +947,7 @@ def itself() -> list[m.Message]:
         restarted=True,
         looking_until=NOW + timedelta(seconds=110),
         alerts=lines * 2,
+        before=lines,
         missed_looks=56,
         late_calls=1,
         latest_call=timedelta(seconds=250),
@@ -955,7 +956,7 @@ def itself() -> list[m.Message]:
     )
     return [
         away,
-        replace(away, as_of=NOW + timedelta(seconds=110), alerts=(), late_calls=0, ended_plans=()),
+        replace(away, as_of=NOW + timedelta(seconds=110), alerts=(), before=(), late_calls=0, ended_plans=()),
         replace(away, alerts=lines * 31),
         *(m.ModeNotice(env="dev", as_of=NOW, mode=mode) for mode in MODES),
         *(m.ModeNotice(env="dev", as_of=NOW, mode=mode, ended_at=NOW) for mode in MODES),

@@ -55,6 +55,8 @@ class AwayCard(Message):
     looking_until: datetime
     """What came meanwhile is known by then."""
     alerts: tuple[AlertLine, ...]
+    before: tuple[AlertLine, ...]
+    """Open alerts that came before we were away: nobody was called for them meanwhile."""
     missed_looks: int
     late_calls: int
     latest_call: timedelta | None
