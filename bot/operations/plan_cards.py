@@ -129,7 +129,7 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
         approvers=tuple(
             who for who in services.config.people.approvers if not services.config.people.are_same(who, plan.requester)
         ),
-        secret="" if stale else _secret(services, plan),
+        secret=_secret(services, plan),
         alert=_alert_link(services, tx, plan),
         url=str(plan.preview.get("url", "")),
         undo=_undo(services, tx, plan, run),

@@ -15,7 +15,8 @@ from bot.errors import NotAllowed
 from bot.operations import approvals, audit, forms, plan_cards, plans, runs
 from bot.operations.issuing import Place
 from bot.operations.services import Services
-from tests.support.danger import shown
+from bot.render.slack import SlackRenderer
+from tests.support.danger import approve, shown
 from tests.support.jobs import Target
 from tests.support.product import ADA, BEN, CONFIG, DANA, GIL, INCIDENTS, SHELL, product
 
@@ -101,7 +102,7 @@ def test_what_has_moved_on_is_said_before_it_is_confirmed(services: Services, ta
     gone = plans.card(services, card.key)
     assert isinstance(gone, PlanCard) and (gone.moved, gone.stale) == (5, True), "their worker beats again"
     assert "Too much has moved on" in shown(gone) and ids.PLAN_AGAIN in shown(gone)
-    assert ids.CONFIRM not in shown(gone) and not gone.secret
+    assert ids.CONFIRM not in shown(gone) and card.secret not in shown(gone)
     plans.cancel(services, card.key, ADA)
     assert "moved on" not in shown(plans.card(services, card.key))
 
@@ -312,6 +313,22 @@ def test_a_large_plan_takes_two_people_and_a_typed_count(careful: Services, targ
     assert isinstance(plans.confirm(careful, card.key, ADA, secret=form.card.secret, typed=form.card.target), PlanCard)
     runs.perform_due(careful)
     assert target.statuses() == {"pending": 3}
+
+
+def test_an_approved_plan_that_went_stale_is_refused_in_its_own_words(careful: Services, target: Target) -> None:
+    """*Run* pressed on a card that is a moment old: the form still knows its plan, and the run says what has moved on."""
+    target.worker()
+    jobs = target.stuck(4)
+    approved = approve(careful, make(careful))
+    target.complete(jobs[:3])
+    form = forms.typed_form(careful, approved.key, ADA, approved.secret)
+    assert isinstance(form, TypedForm) and form.card.stale
+    secret, kept = ids.decode_request(str(SlackRenderer().view(form)["private_metadata"]))
+    assert isinstance(plans.confirm(careful, approved.key, ADA, secret=secret, typed=kept["target"]), PlanCard)
+    runs.perform_due(careful)
+    ended = plans.card(careful, approved.key)
+    assert isinstance(ended, PlanCard)
+    assert (ended.face, ended.reason) == (PlanFace.REFUSED, "too much has moved on (3 of 4)")
 
 
 def test_nobody_approves_their_own_plan(careful: Services, target: Target) -> None:

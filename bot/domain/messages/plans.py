@@ -100,7 +100,7 @@ class PlanCard(Message):
     approved_by: str = ""
     approved_at: datetime | None = None
     secret: str = field(default="", repr=False)
-    """The value of the button that acts; empty where there is none."""
+    """The value of the button that acts, which a stale card does not show; empty where nothing may act."""
     run_before: datetime | None = None
     confirmed_by: str = ""
     confirmed_at: datetime | None = None
