@@ -159,7 +159,10 @@ def step_line(services: Services, item: RunLine) -> StepLine:
     if item.step == "reset-stuck" and item.state == "succeeded":
         count = item.result.get("reset", 0)
         picked = said["picked_up"] if item.proof == "proved" else proof
+        picked = said["undone"].format(by=item.undone_by) if item.undone_by else picked
         state = said["reset_one" if count == 1 else "reset"].format(count=count, proof=picked)
+    elif item.undone_by:
+        state = said["undone"].format(by=item.undone_by)
     title = shown_step(services, item.step).title
     return StepLine(
         title=title,
@@ -169,7 +172,7 @@ def step_line(services: Services, item: RunLine) -> StepLine:
         key=item.id,
         step=item.step,
         reset=item.result.get("reset", 0),
-        proved=item.proof == "proved",
+        proved=item.proof == "proved" and not item.undone_by,
         took=item.proved_at - item.ended_at if item.proved_at and item.ended_at else None,
     )
 
@@ -233,6 +236,7 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         return None
     chain = escalations.of_alert(tx, alert.id)
     ran = alerts.runs_of(tx, alert.id)
+    kept = [item for item in ran if not item.undone_by]
     evidence = alert.evidence
     down = event.facts.get("down_seconds")
     called = tuple(event.facts.get("who", ()))
@@ -253,9 +257,10 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         online=evidence.get("online"),
         total=evidence.get("total"),
         pending=evidence.get("pending"),
-        reset=sum(item.result.get("reset", 0) for item in ran),
+        reset=sum(item.result.get("reset", 0) for item in kept),
+        put_back=sum(item.put_back for item in ran if item.step == "reset-stuck"),
         left=_left(services, tx, alert, event.event),
-        picked_up=bool(ran) and all(item.proof in ("proved", "none") for item in ran),
+        picked_up=bool(kept) and all(item.proof in ("proved", "none") for item in kept),
         changes=int(event.facts.get("changes", 0)),
         reason=event.reason,
         actor=event.actor,

@@ -135,7 +135,7 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
         undo=_undo(services, tx, plan, run),
         alone=alone,
         may_run_alone=plan.surface == "slack" and stored_step(services, plan.step, plan.params)[1].may_run_alone,
-        **{**_decided(plan), **_ran(run), **_stopped(run, alone)},
+        **{**_decided(plan), **_ran(run), **_undone(tx, run), **_stopped(run, alone)},
     )
 
 
@@ -310,6 +310,11 @@ def _ran(run: Run | None) -> dict[str, Any]:
         "proof_took": run.proved_at - run.ended_at if run.proved_at and run.ended_at else None,
         "proof_until": run.proof_until,
     }
+
+
+def _undone(tx: Tx, run: Run | None) -> dict[str, Any]:
+    by = runs.find(tx, run.undone_by) if run and run.undone_by else None
+    return {"undone_by": by.actor, "undone_at": by.ended_at, "put_back": by.result.get("put_back", 0)} if by else {}
 
 
 def plan_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:

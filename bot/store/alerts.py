@@ -82,6 +82,9 @@ class RunLine:
     proved_at: datetime | None
     ended_at: datetime | None
     record_n: int | None
+    undone_by: str | None
+    """The run that took it back, and how many things that put back."""
+    put_back: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,17 @@ from dataclasses import replace
 import pytest
 
 from bot.domain import ids
-from bot.domain.messages import CannotPlan, PlanCard, PlanFace
+from bot.domain.messages import CannotPlan, Message, PlanCard, PlanFace
+from bot.domain.workers import Status
 from bot.errors import InvalidCommand
-from bot.operations import audit, plans, runs
+from bot.operations import alert_cards, alerts, audit, plans, runs, timeline
+from bot.operations.alerts import Observation
 from bot.operations.kinds import KINDS
 from bot.operations.services import Services
-from tests.support.danger import approve, looked, make, plan, refused, run, shown
+from bot.store import alerts as store
+from tests.support.danger import HERE, approve, looked, make, plan, refused, run, shown
 from tests.support.jobs import Target
-from tests.support.product import ADA
+from tests.support.product import ADA, BEN
 
 deployed = pytest.mark.parametrize("target_schema", ["deployed"])
 TRIGGERED = ("updated_at",)
@@ -68,6 +71,48 @@ def test_a_reset_is_taken_back_exactly(services: Services, target: Target) -> No
     events = [entry.event for entry in audit.list_newest(services, 4).entries]
     assert set(events) == {"preview.made", "confirmation.consumed", "step.succeeded", "proof.proved"}
     assert audit.verify(services).broken_at is None
+
+
+@deployed
+def test_what_was_undone_is_told_as_undone(services: Services, target: Target) -> None:
+    """On its card, on its alert's, in the timeline, and to whoever presses late: never as done, never as picked up."""
+    number = fired(services)
+    target.worker()
+    target.stuck(3)
+    made = plans.make(services, "reset-stuck", {}, ADA, HERE, number)
+    assert isinstance(made, PlanCard)
+    done = run(services, made)
+    undo = run(services, plan(services, "undo", {"run": done.key}))
+
+    assert "Undone: 3 of 3 put back" in shown(plans.card(services, done.key))
+    late = shown(plans.confirm(services, done.key, BEN, secret=made.secret))
+    assert "it was undone by" in late and "Already done" not in late
+    assert [step.state for step in alerts.card(services, number).steps] == [f"3 jobs reset, undone by {undo.key}"]
+    assert f"3 jobs reset, undone by {undo.key}" in shown(timeline.read(services, number))
+    told = shown(recovered(services, number))
+    assert "3 jobs put back as they were, stuck again" in told
+    assert "picked up" not in told and "Nobody has to do anything" not in told
+
+
+def fired(services: Services) -> int:
+    """Let an alert fire, and return its number."""
+    with services.db.write() as tx:
+        seen = Observation(
+            check="slack_auth", labels={}, status=Status.BAD, started_at=tx.now, evidence={"label": "it"}
+        )
+        alerts.observe(services, tx, seen)
+        return store.list_open(tx)[0].id
+
+
+def recovered(services: Services, number: int) -> Message:
+    """Return the reply that tells of an alert's recovery."""
+    with services.db.write() as tx:
+        alert = store.find(tx, number)
+        assert alert is not None
+        event = store.add_event(tx, alert, "recovered", down_seconds=100)
+        reply = alert_cards.alert_reply(services, tx, {"id": number, "event": event})
+    assert reply is not None
+    return reply
 
 
 def test_every_change_is_watched() -> None:

@@ -120,6 +120,10 @@ class PlanCard(Message):
     proof_until: datetime | None = None
     undo: int | None = None
     """How many things can be put back now; None = there is nothing an undo would do."""
+    undone_by: str = ""
+    """Who took it back, when, and how many things that put back."""
+    undone_at: datetime | None = None
+    put_back: int = 0
     alert: Link | None = None
     alone: Alone | None = None
     """It is, or was, run by one person alone."""
