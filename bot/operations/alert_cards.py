@@ -157,10 +157,7 @@ def step_line(services: Services, item: RunLine) -> StepLine:
     proof = said["proofs"][item.proof]
     state = proof if item.state == "succeeded" else said["states"].get(item.state, item.state.replace("_", " "))
     if item.step == "reset-stuck" and item.state == "succeeded":
-        count = item.result.get("reset", 0)
-        picked = said["picked_up"] if item.proof == "proved" else proof
-        picked = said["undone"].format(by=item.undone_by) if item.undone_by else picked
-        state = said["reset_one" if count == 1 else "reset"].format(count=count, proof=picked)
+        state = _rescued(item, proof)
     elif item.undone_by:
         state = said["undone"].format(by=item.undone_by)
     title = shown_step(services, item.step).title
@@ -171,10 +168,25 @@ def step_line(services: Services, item: RunLine) -> StepLine:
         by=item.actor,
         key=item.id,
         step=item.step,
-        reset=item.result.get("reset", 0),
+        reset=item.result.get("reset", 0) - item.gone,
         proved=item.proof == "proved" and not item.undone_by,
         took=item.proved_at - item.ended_at if item.proved_at and item.ended_at else None,
     )
+
+
+def _rescued(item: RunLine, proof: str) -> str:
+    """Return how many jobs a run set to failed and how many it reset, and what became of them since."""
+    said, counts = _SAYS["runs"], {name: item.result.get(name, 0) for name in ("failed", "reset")}
+    done = [said[f"{name}_one" if n == 1 else name].format(count=n) for name, n in counts.items() if n]
+    if item.undone_by:
+        done.append(said["undone"].format(by=item.undone_by))
+    elif item.proof != "proved":
+        done.append(proof)
+    elif counts["reset"] > item.gone:
+        done.append(said["picked_up"])
+    if item.gone:
+        done.append(said["gone"].format(count=item.gone))
+    return ", ".join(done)
 
 
 def _open_plan(services: Services, tx: Tx, alert_id: int) -> Link | None:
@@ -257,7 +269,8 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         online=evidence.get("online"),
         total=evidence.get("total"),
         pending=evidence.get("pending"),
-        reset=sum(item.result.get("reset", 0) for item in kept),
+        reset=sum(item.result.get("reset", 0) - item.gone for item in kept),
+        failed=sum(item.result.get("failed", 0) for item in kept if item.step == "reset-stuck"),
         put_back=sum(item.put_back for item in ran if item.step == "reset-stuck"),
         left=_left(services, tx, alert, event.event),
         picked_up=bool(kept) and all(item.proof in ("proved", "none") for item in kept),

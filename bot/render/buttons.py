@@ -234,7 +234,7 @@ def _plan(card: m.PlanCard) -> list[Button]:
 
 def _undo(card: m.PlanCard, left: int) -> Button:
     """Return the way back; while a reset is watched, with how many jobs nobody has begun."""
-    counted = card.kind == "rescue" and card.face is m.PlanFace.WORKING
+    counted = card.kind == "rescue" and card.face is m.PlanFace.WORKING and bool(card.result.get("reset"))
     return button(ids.PLAN_UNDO, "undo_left" if counted else "undo", card.key, count=filters.count(left))
 
 
@@ -280,8 +280,16 @@ def _named(action: str, label: str, card: m.PlanCard, *, style: str) -> Button:
 
 
 def _worded(label: str, card: m.PlanCard) -> str:
-    own = f"{label}_{card.kind}"
+    own = f"{label}_{_deed(card)}"
     return own if own in labels() else label
+
+
+def _deed(card: m.PlanCard) -> str:
+    """Return a plan's kind of step; of a rescue, whether it sets jobs to failed too, or does nothing else."""
+    counts = card.facts.get("counts", {}) if card.kind == "rescue" else {}
+    if not counts.get("fail_exhausted", 0) + counts.get("fail_poison", 0):
+        return card.kind
+    return "mixed" if counts.get("reset") else "failing"
 
 
 def _runbook(card: m.RunbookCard) -> list[Button]:

@@ -85,6 +85,8 @@ class RunLine:
     undone_by: str | None
     """The run that took it back, and how many things that put back."""
     put_back: int
+    gone: int
+    """Jobs that it reset and that nobody can see any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,7 +97,8 @@ SELECT id, at, event, actor, reason, facts FROM ops.chatops_alert_event WHERE id
 -- name: runs_of
 -- The runs made for an alert, oldest first, and what was put back of them since.
 SELECT r.id, r.step, r.state, r.actor, r.confirmed_at, r.rows_affected, r.proof, r.result, r.proved_at, r.ended_at,
-       r.record_n, r.undone_by, coalesce((undo.result ->> 'put_back')::integer, 0) AS put_back
+       r.record_n, r.undone_by, coalesce((undo.result ->> 'put_back')::integer, 0) AS put_back,
+       coalesce((r.proof_facts ->> 'gone')::integer, 0) AS gone
 FROM ops.chatops_run AS r
 JOIN ops.chatops_plan AS p ON p.id = r.id
 LEFT JOIN ops.chatops_run AS undo ON undo.id = r.undone_by

@@ -160,11 +160,12 @@ SELECT (SELECT count(*) FROM reset)::integer AS reset,
              ORDER BY ordinal) AS moved;
 
 -- name: count_waiting
--- Of the jobs a run reset: how many, and how many nobody has picked up yet; those that were paused wait too.
+-- Of the jobs a run reset: how many, how many nobody has picked up yet (those that were paused wait too), how many are gone.
 -- Of those it set to failed: how many, and how many are not.
 SELECT count(*) FILTER (WHERE t.disposition = 'reset')::integer AS total,
        count(*) FILTER (WHERE t.disposition = 'reset' AND j.status::text IN ('pending', 'paused')
                               AND coalesce(j.attempts, 0) = t.attempts)::integer AS waiting,
+       count(*) FILTER (WHERE t.disposition = 'reset' AND j.id IS NULL)::integer AS gone,
        count(*) FILTER (WHERE t.disposition <> 'reset')::integer AS failed,
        count(*) FILTER (WHERE t.disposition <> 'reset' AND j.status::text <> 'failed')::integer AS not_failed
 FROM ops.chatops_plan_target AS t

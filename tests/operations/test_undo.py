@@ -6,15 +6,13 @@ from dataclasses import replace
 import pytest
 
 from bot.domain import ids
-from bot.domain.messages import CannotPlan, Message, PlanCard, PlanFace
-from bot.domain.workers import Status
+from bot.domain.messages import AlertCard, CannotPlan, PlanCard, PlanFace
 from bot.errors import InvalidCommand
-from bot.operations import alert_cards, alerts, audit, plans, runs, timeline
-from bot.operations.alerts import Observation
+from bot.operations import alerts, audit, plans, runs, timeline
 from bot.operations.kinds import KINDS
 from bot.operations.services import Services
-from bot.store import alerts as store
 from tests.support.danger import HERE, approve, looked, make, plan, refused, run, shown
+from tests.support.firing import fired, recovered
 from tests.support.jobs import Target
 from tests.support.product import ADA, BEN
 
@@ -87,32 +85,13 @@ def test_what_was_undone_is_told_as_undone(services: Services, target: Target) -
     assert "Undone: 3 of 3 put back" in shown(plans.card(services, done.key))
     late = shown(plans.confirm(services, done.key, BEN, secret=made.secret))
     assert "it was undone by" in late and "Already done" not in late
-    assert [step.state for step in alerts.card(services, number).steps] == [f"3 jobs reset, undone by {undo.key}"]
+    shown_now = alerts.card(services, number)
+    assert isinstance(shown_now, AlertCard)
+    assert [step.state for step in shown_now.steps] == [f"3 jobs reset, undone by {undo.key}"]
     assert f"3 jobs reset, undone by {undo.key}" in shown(timeline.read(services, number))
     told = shown(recovered(services, number))
     assert "3 jobs put back as they were, stuck again" in told
     assert "picked up" not in told and "Nobody has to do anything" not in told
-
-
-def fired(services: Services) -> int:
-    """Let an alert fire, and return its number."""
-    with services.db.write() as tx:
-        seen = Observation(
-            check="slack_auth", labels={}, status=Status.BAD, started_at=tx.now, evidence={"label": "it"}
-        )
-        alerts.observe(services, tx, seen)
-        return store.list_open(tx)[0].id
-
-
-def recovered(services: Services, number: int) -> Message:
-    """Return the reply that tells of an alert's recovery."""
-    with services.db.write() as tx:
-        alert = store.find(tx, number)
-        assert alert is not None
-        event = store.add_event(tx, alert, "recovered", down_seconds=100)
-        reply = alert_cards.alert_reply(services, tx, {"id": number, "event": event})
-    assert reply is not None
-    return reply
 
 
 def test_every_change_is_watched() -> None:

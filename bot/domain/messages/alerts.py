@@ -138,6 +138,8 @@ class AlertReply(Message):
     total: int | None = None
     pending: int | None = None
     reset: int = 0
+    failed: int = 0
+    """Jobs that were set to failed: they do not run again by themselves."""
     put_back: int = 0
     """Jobs of resets that were undone since: they are as they were."""
     picked_up: bool = False

@@ -241,9 +241,8 @@ def _prove(services: Services, work: Work) -> Proof:
     with services.db.read() as tx:
         row = tx.record(work.step.statements["count_waiting"], work.catalog.features, plan=work.plan.id)
     assert row is not None
-    if not row["total"]:
-        return Proof(left=row["not_failed"], total=row["failed"])
-    return Proof(left=row["waiting"], total=row["total"])
+    facts = {name: row[name] for name in ("waiting", "gone", "not_failed")}
+    return Proof(left=row["waiting"] + row["not_failed"], total=row["total"] + row["failed"], facts=facts)
 
 
 def _undo_prove(services: Services, work: Work) -> Proof:
