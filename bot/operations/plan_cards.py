@@ -103,7 +103,8 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
     """Return a plan's card as it stands now."""
     run = runs.find(tx, plan.id)
     step, alone = shown_step(services, plan.step), _alone(tx, plan.id) if run else None
-    acting, moved = int(plan.preview["acting"]), _moved(services, tx, plan)
+    acting, seen = int(plan.preview["acting"]), _moved(services, tx, plan)
+    moved = seen or 0
     stale = too_much_moved(acting, acting - moved)
     return PlanCard(
         env=services.config.env,
@@ -122,6 +123,7 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
         database=_place(services, plan),
         acting=acting,
         moved=moved,
+        unseen=seen is None,
         stale=stale,
         target=str(plan.preview["typed"]),
         facts=plan.preview,
@@ -139,18 +141,21 @@ def card_of(services: Services, tx: Tx, plan: Plan) -> PlanCard:
     )
 
 
-def _moved(services: Services, tx: Tx, plan: Plan) -> int:
-    """Return how many of an issued plan's targets have moved on since; 0 where nothing was pinned, or it cannot be seen."""
+def _moved(services: Services, tx: Tx, plan: Plan) -> int | None:
+    """Return how many of an issued plan's targets have moved on since, 0 where nothing was pinned; None = cannot be seen.
+
+    The catalog is looked at anew: rows that were hidden from us a moment ago look as if they all had moved on.
+    """
     count = stored_step(services, plan.step, plan.params)[0].statements.get("count_left")
     if plan.state != "issued" or not plan.target_count or count is None:
         return 0
     try:
         with tx.looking():
-            catalog = services.catalog.get(tx)
+            catalog = services.catalog.get(tx, fresh=True)
             row = None if unseen(catalog) else tx.record(count, catalog.features, plan=plan.id)
     except BotError:
-        return 0
-    return int(plan.preview["acting"]) - row["jobs"] if row else 0
+        return None
+    return int(plan.preview["acting"]) - row["jobs"] if row else None
 
 
 def edit_due(services: Services) -> int:

@@ -105,7 +105,7 @@ def refresh(services: Services, plan_id: str) -> Message:
         if plan is None:
             return services.notice(tx, "not-found", plan=plan_id[:8])
         plan_cards.announce_edit(tx, plan)
-        return plan_cards.card_of(services, tx, plan)
+    return card(services, plan_id)
 
 
 def details(services: Services, plan_id: str) -> Message:

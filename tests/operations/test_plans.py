@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from bot.domain import ids
 from bot.domain.ids import SecretValue
@@ -84,40 +83,6 @@ def test_a_second_persons_press_says_how_far_the_run_is(bot_dsn: str, target: Ta
         assert re.search(r"^Already done by <@U0ADA> at .*: 3 of 3 reset\.", said())
         target.connection.execute("UPDATE ops.chatops_run SET state = 'failed', proof = 'none'")
         assert said().endswith("Its card says what came of it.")
-
-
-def test_what_has_moved_on_is_said_before_it_is_confirmed(services: Services, target: Target) -> None:
-    """Counted anew whenever the card is built; fewer than half left: Confirm goes, and a new plan is offered."""
-    target.worker()
-    jobs = target.stuck(5)
-    card = make(services)
-    assert "Moved on" not in shown(card) and ids.REFRESH not in shown(card)
-
-    target.complete(jobs[:2])
-    some = plans.refresh(services, card.key)
-    assert isinstance(some, PlanCard) and (some.moved, some.stale) == (2, False)
-    assert "2 of 5" in shown(some) and ids.REFRESH in shown(some) and ids.CONFIRM in shown(some)
-
-    target.worker(silent_seconds=0)
-    gone = plans.card(services, card.key)
-    assert isinstance(gone, PlanCard) and (gone.moved, gone.stale) == (5, True), "their worker beats again"
-    assert "Too much has moved on" in shown(gone) and ids.PLAN_AGAIN in shown(gone)
-    assert ids.CONFIRM not in shown(gone) and card.secret not in shown(gone)
-    plans.cancel(services, card.key, ADA)
-    assert "moved on" not in shown(plans.card(services, card.key))
-
-
-@pytest.mark.parametrize("target_schema", ["deployed"])
-def test_what_cannot_be_counted_has_not_moved_on(services: Services, target: Target, bot_dsn: str) -> None:
-    """Rows that are hidden from us say nothing: the card stays as it was."""
-    target.worker()
-    target.stuck(2)
-    card = make(services)
-    role = conninfo_to_dict(bot_dsn)["user"]
-    target.connection.execute(f"REVOKE SELECT ON ops.worker_heartbeats FROM {role}".encode())
-    seen = plans.card(services, card.key)
-    assert isinstance(seen, PlanCard) and (seen.moved, seen.stale) == (0, False)
-    target.connection.execute(f"GRANT SELECT ON ops.worker_heartbeats TO {role}".encode())
 
 
 def test_the_card_of_a_plan_that_waits_is_edited_each_minute(bot_dsn: str, target: Target) -> None:

@@ -87,6 +87,8 @@ class PlanCard(Message):
     """What must be typed where a second person is needed."""
     moved: int = 0
     """How many of them have moved on since, while it may still be carried out."""
+    unseen: bool = False
+    """How many that are cannot be seen now: none is said to have moved on."""
     stale: bool = False
     """Fewer than half are left: it would be refused."""
     facts: Mapping[str, Any] = field(default_factory=dict)
