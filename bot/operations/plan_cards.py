@@ -76,8 +76,11 @@ def announce_review(tx: Tx, plan: Plan, review: Review) -> None:
 
 
 def announce_reply(tx: Tx, plan: Plan, event: str, actor: str, **facts: object) -> None:
-    """Queue an edit of a plan's card, and a reply in its thread that says who did what."""
+    """Queue an edit of a plan's card, of the one it takes back, and a reply in its thread that says who did what."""
     announce_edit(tx, plan)
+    taken_back = plans.find(tx, plan.params["run"]) if plan.step == UNDO_STEP else None
+    if taken_back is not None:
+        announce_edit(tx, taken_back)
     thread = outbox.live_key("alert", plan.alert_id) if plan.alert_id else ""
     said = {"event": event, "actor": actor, "at": tx.now.isoformat(), "facts": facts}
     where = outbox.Options(thread_key=thread, thread_ts=plan.thread_ts, priority=outbox.RESULT)

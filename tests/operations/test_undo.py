@@ -80,8 +80,14 @@ def test_what_was_undone_is_told_as_undone(services: Services, target: Target) -
     made = plans.make(services, "reset-stuck", {}, ADA, HERE, number)
     assert isinstance(made, PlanCard)
     done = run(services, made)
-    undo = run(services, plan(services, "undo", {"run": done.key}))
+    undo = plan(services, "undo", {"run": done.key})
+    delivered = "UPDATE ops.chatops_outbox SET state = 'delivered', ended_at = created_at, sent_channel = destination, sent_ts = '1.1'"
+    target.connection.execute(delivered)
+    run(services, undo)
 
+    edits = "SELECT message_key FROM ops.chatops_outbox WHERE kind = 'update' AND state = 'pending'"
+    edited = {row[0] for row in target.connection.execute(edits).fetchall()}
+    assert edited == {f"plan:{undo.key}", f"plan:{done.key}", f"alert:{number}"}
     assert "Undone: 3 of 3 put back" in shown(plans.card(services, done.key))
     late = shown(plans.confirm(services, done.key, BEN, secret=made.secret))
     assert "it was undone by" in late and "Already done" not in late
