@@ -50,8 +50,10 @@ def examine(services: Services) -> DoctorReport:
         with services.db.read() as tx:
             lines += [*_store(services, tx), *_target(services, tx)]
     except StoreError as error:
-        key = "rights" if getattr(error, "sqlstate", "") == _NO_PRIVILEGE else "connection"
-        lines.append(_line(key, "bad", why=error.message, hint=_hint(error)))
+        if getattr(error, "sqlstate", "") == _NO_PRIVILEGE:
+            lines.append(_line("rights", "bad", why=error.message))
+        else:
+            lines.append(_line("connection", "bad", why=error.message, hint=_hint(error)))
     for look in (_dba, _platform, _sources, _team, _slack, _people):
         lines += look(services)
     return _report(services.config.env, services.clock, began, lines)
