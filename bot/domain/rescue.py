@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.configuration import Queue
+from bot.domain.durations import typed
 from bot.domain.timing import Timing
 
 
@@ -142,6 +143,8 @@ def _known_owner(job: StuckJob, scene: Scene, timing: Timing) -> tuple[Dispositi
         return None, "no heartbeat"
     if job.owner_status == "stopped" and silent > timing.stopped_after:
         return None, "worker stopped"
+    if silent > timing.offline_after:
+        return Disposition.LEAVE_UNKNOWN, f"silent, not yet for {typed(timing.dead_after)}"
     return Disposition.LEAVE_SLOW, "worker alive"
 
 

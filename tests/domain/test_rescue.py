@@ -28,7 +28,8 @@ JOB = StuckJob(
     ("job", "expected"),
     [
         (JOB, Disposition.RESET),
-        (replace(JOB, owner_seen_at=ago(2.9)), Disposition.LEAVE_SLOW),
+        (replace(JOB, owner_seen_at=ago(2.9)), Disposition.LEAVE_UNKNOWN),
+        (replace(JOB, owner_seen_at=ago(1)), Disposition.LEAVE_SLOW),
         (replace(JOB, owner_seen_at=ago(2), owner_status="stopped"), Disposition.RESET),
         (replace(JOB, owner_seen_at=ago(0.5), owner_status="stopped"), Disposition.LEAVE_SLOW),
         (replace(JOB, owner_seen_at=None), Disposition.RESET),

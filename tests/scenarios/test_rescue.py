@@ -225,7 +225,7 @@ def test_33_the_database_could_not_be_reached(bot_dsn: str, target: Target) -> N
         checks.run_due(services)
         clock.passes(2)
         if target.has_worker_id:
-            assert plan(services).facts["counts"] == {"reset": 2, "leave_slow": 1}
+            assert plan(services).facts["counts"] == {"reset": 2, "leave_unknown": 1}
         clock.passes(90)
         others_beat(target, clock)
         made = plan(services)
