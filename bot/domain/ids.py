@@ -47,6 +47,7 @@ READ_PLAN = "read.plan:v1"
 READ_LOGS = "read.logs:v1"
 READ_LOCKS = "read.locks:v1"
 READ_PROBE = "read.probe:v1"
+READ_VERIFY = "read.verify:v1"
 READ_MIGRATIONS = "read.migrations:v1"
 
 PLAN_RESTART = "plan.restart:v1"

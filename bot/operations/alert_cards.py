@@ -92,6 +92,7 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         open_plan=_open_plan(services, tx, alert.id),
         scenario=alert.scenario,
         service=services.config.service_of(alert.labels.get("worker_type", "")),
+        vendor=alert.labels.get("vendor", ""),
         sources=evidence.get("sources"),
         **_happened(services, tx, alert),
         **_held_by(services, alert),

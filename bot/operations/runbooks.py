@@ -7,19 +7,22 @@ from bot.domain.runbook import Step
 from bot.operations import escalations, preflight
 from bot.operations.kinds import KINDS
 from bot.operations.services import Services
+from bot.store import alerts
 from bot.store.db import Tx
 
 
 def read(services: Services, scenario: str, alert_id: int | None = None) -> Message:
-    """Return a runbook with the state of each step.
+    """Return a runbook with the state of each step: the one that is named, or the alert's.
 
     Raises:
         InvalidCommand: no runbook of that name.
     """
-    runbook = services.runbooks.scenario(scenario or "worker-death")
-    if runbook is None:
-        raise not_known("runbook", "scenario", scenario, [item.scenario for item in services.runbooks.runbooks])
     with services.db.read() as tx:
+        alert = alerts.find(tx, alert_id) if alert_id is not None else None
+        wanted = scenario or (alert.scenario if alert else "worker-death")
+        runbook = services.runbooks.scenario(wanted)
+        if runbook is None:
+            raise not_known("runbook", "scenario", wanted, [item.scenario for item in services.runbooks.runbooks])
         steps = tuple(_line(services, tx, number, step) for number, step in enumerate(runbook.steps, start=1))
         asked = services.catalog.looked_at if any(step.kind in KINDS for step in runbook.steps) else None
         return RunbookCard(
@@ -31,7 +34,8 @@ def read(services: Services, scenario: str, alert_id: int | None = None) -> Mess
             steps=steps,
             checked_ago=tx.now - asked if asked else None,
             calls=escalations.chain_for(services.config, runbook.scenario, tx.now),
-            alert=_alert(services, tx, alert_id),
+            alert=Link(key=ids.alert_key(alert.id), url=services.link(tx, "alert", alert.id)) if alert else None,
+            vendor=alert.labels.get("vendor", "") if alert else "",
         )
 
 
@@ -65,9 +69,3 @@ def _ready(services: Services, tx: Tx, step: Step) -> str:
         return "by hand"
     found = preflight.of_step(services, services.catalog.get(tx), step)
     return {"ok": "ready", "off": f"not set up: {found.detail}"}.get(found.verdict, f"will not work: {found.detail}")
-
-
-def _alert(services: Services, tx: Tx, alert_id: int | None) -> Link | None:
-    if alert_id is None:
-        return None
-    return Link(key=ids.alert_key(alert_id), url=services.link(tx, "alert", alert_id))

@@ -107,7 +107,8 @@ def _by_scenario(card: m.AlertCard) -> list[Button]:
     """Return the runbook's next step for an alert that no worker type is behind."""
     if card.scenario == "vendor-outage":
         pause = ids.encode_request(card.key, {"reason": f"{card.label} failing, {card.key}"})
-        return [button(ids.READ_PROBE, "probe", card.key), button(ids.PLAN_PAUSE, "pause", pause)]
+        probe = ids.encode_request(card.key, {"vendor": card.vendor})
+        return [button(ids.READ_PROBE, "probe", probe), button(ids.PLAN_PAUSE, "pause", pause)]
     if card.check == "jobs_stuck":
         return [_reset(card, primary=bool(card.acked_by))]
     if card.scenario == "migration-block":
@@ -298,14 +299,16 @@ def _runbook(card: m.RunbookCard) -> list[Button]:
     steps = [step for step in card.steps if step.action and step.ready == "ready"]
     seen = {step.action: step for step in reversed(steps)}
     chosen = sorted((step for step in steps if seen[step.action] is step), key=lambda step: step.risk == "read")
-    return [_labelled(step, value) for step in chosen[:RUNBOOK_BUTTONS]]
+    asked = {"vendor": card.vendor} if card.vendor else {}
+    carried = {ids.READ_PROBE: asked, ids.READ_VERIFY: {"scenario": card.scenario}}
+    return [_labelled(step, value, carried.get(step.action, {})) for step in chosen[:RUNBOOK_BUTTONS]]
 
 
-def _labelled(step: m.RunbookStepLine, alert: str) -> Button:
+def _labelled(step: m.RunbookStepLine, alert: str, carried: Mapping[str, str]) -> Button:
     """Return a button named by a declaration; one that plans ends in `…`, and a reason it needs is the alert."""
     text = limits.cut_text(step.title, 18)
     named = text if step.risk == "read" else f"{text.rstrip('…')}…"
-    value = ids.encode_request(alert, {"reason": f"runbook, {alert}"}) if step.needs_reason else alert
+    value = ids.encode_request(alert, {"reason": f"runbook, {alert}"} if step.needs_reason else carried)
     return {"type": "button", "action_id": step.action, "text": limits.plain(named, limits.BUTTON), "value": value}
 
 

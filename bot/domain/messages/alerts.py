@@ -109,6 +109,8 @@ class AlertCard(Message):
     steps: tuple[StepLine, ...] = ()
     open_plan: Link | None = None
     scenario: str = "worker-death"
+    vendor: str = ""
+    """The name of the vendor that fails, by which it is asked."""
     sources: Mapping[str, Any] | None = None
     """What speaks for a vendor's failing: jobs, log lines, our own call, its page."""
     service: str = ""

@@ -146,6 +146,8 @@ class RunbookCard(Message):
     steps: tuple[RunbookStepLine, ...]
     calls: tuple[Call, ...] = ()
     alert: Link | None = None
+    vendor: str = ""
+    """The name of the vendor that the alert is about."""
     checked_ago: timedelta | None = None
     """How long ago the database was asked which steps are ready; None = no step asks it."""
 

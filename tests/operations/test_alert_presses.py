@@ -1,0 +1,88 @@
+"""What is pressed on an alert's card is about that alert."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from bot.domain import ids
+from bot.domain.configuration import DEFAULT_VENDORS
+from bot.domain.messages import AlertCard
+from bot.domain.workers import Status
+from bot.operations import alerts
+from bot.operations.alerts import Observation
+from bot.operations.services import Services
+from bot.ports import Envelope
+from bot.render.slack import SlackRenderer
+from handlers import dispatch
+from tests.support.jobs import Target
+from tests.support.product import CONFIG, INCIDENTS, TEAM, Answers
+
+BETA = replace(DEFAULT_VENDORS[0], name="beta", title="Beta API")
+
+
+@pytest.fixture
+def target_schema() -> str:
+    """A card's buttons are the same on both schemas."""
+    return "deployed"
+
+
+@pytest.fixture
+def answers() -> Answers:
+    """Give what one person is shown."""
+    return Answers()
+
+
+@pytest.fixture
+def here(services: Services, answers: Answers) -> Iterator[Services]:
+    """Give the product with two vendors, in which an alert fires at the first look."""
+    timing = replace(CONFIG.timing, pending_for=timedelta(0))
+    config = replace(CONFIG, vendors=(*DEFAULT_VENDORS, BETA), timing=timing)
+    return replace(services, config=config, chat=cast(Any, answers), beside=lambda act: act())
+
+
+def fired(services: Services, target: Target, check: str, labels: dict[str, str], label: str) -> AlertCard:
+    """Let an alert fire and return its card."""
+    with services.db.write() as tx:
+        evidence = {"label": label, "reason": "as seen"}
+        seen = Observation(check=check, labels=labels, status=Status.BAD, started_at=tx.now, evidence=evidence)
+        alerts.observe(services, tx, seen)
+    number = (target.connection.execute("SELECT max(id) FROM ops.chatops_alert").fetchone() or (0,))[0]
+    card = alerts.card(services, number)
+    assert isinstance(card, AlertCard)
+    return card
+
+
+def controls(blocks: object) -> dict[str, str]:
+    """Return the value of each control by its action id, those in the menu too."""
+    found = [item for block in cast(Any, blocks) if block["type"] == "actions" for item in block["elements"]]
+    inside = [option["value"].partition(" ") for item in found for option in item.get("options", ())]
+    return {item["action_id"]: item.get("value", "") for item in found} | {item[0]: item[2] for item in inside}
+
+
+def press(services: Services, action: str, value: str) -> None:
+    """Press a control in the incident channel."""
+    who = {"team_id": TEAM, "user_id": "U0ADA", "channel_id": INCIDENTS}
+    dispatch.handle(services, Envelope(key="k", kind="action", action_id=action, value=value, **who))
+
+
+def test_runbook_is_the_alerts_own(here: Services, target: Target, answers: Answers) -> None:
+    """*Runbook* opens the runbook of the alert's scenario, and that one's *Verify* verifies the same."""
+    card = fired(here, target, "migration_blocked", {}, "migrations")
+    press(here, ids.READ_RUNBOOK, controls(SlackRenderer().card(card).blocks)[ids.READ_RUNBOOK])
+    [shown] = answers.shown
+    assert "Runbook Migration block" in shown
+    assert f"'{card.key}?scenario=migration-block'" in shown
+
+
+def test_the_vendor_that_fails_is_asked(here: Services, target: Target, answers: Answers) -> None:
+    """*Probe* asks the alert's vendor, on its card and on the runbook that the card opens."""
+    card = fired(here, target, "vendor_errors", {"vendor": BETA.name}, BETA.title)
+    on_card = controls(SlackRenderer().card(card).blocks)
+    press(here, ids.READ_PROBE, on_card[ids.READ_PROBE])
+    press(here, ids.READ_RUNBOOK, on_card[ids.READ_RUNBOOK])
+    assert "Beta API" in answers.shown[0]
+    assert "Runbook Vendor outage" in answers.shown[1]
+    assert f"'{card.key}?vendor=beta'" in answers.shown[1]
