@@ -122,7 +122,7 @@ def answer_from_memory(asked: Asked) -> None:
     read = subject if action == ids.REFRESH else ids.asked_of(action, "read")
     if not asked.envelope.channel_id:
         show_home(asked)
-    elif read in READS and read in WITHOUT_DATABASE:
+    if read in READS and read in WITHOUT_DATABASE:
         asked.read(read, params, in_place=action == ids.REFRESH)
     else:
         asked.refuse("storage-away")

@@ -41,6 +41,16 @@ def handle(services: Services, envelope: Envelope) -> None:
     answered(asked, lambda: _handle(asked))
 
 
+def from_memory(asked: Asked, act: Callable[[], None]) -> None:
+    """Do what needs no row, for whoever may read: the directory is no database."""
+
+    def allowed() -> None:
+        authority.require(asked.services, asked.actor, Role.VIEWER, "this")
+        act()
+
+    answered(asked, allowed)
+
+
 def _handle(asked: Asked) -> None:
     if asked.envelope.event_type == "app_home_opened":
         actions.show_home(asked)  # whoever may not read is shown that, and recorded

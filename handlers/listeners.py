@@ -100,7 +100,7 @@ class Listeners:
         if handler is None:
             return False
         asked = Asked(services=self._services, envelope=envelope)
-        self._spawn(lambda: dispatch.answered(asked, lambda: handler(asked, command.args)))
+        self._spawn(lambda: dispatch.from_memory(asked, lambda: handler(asked, command.args)))
         return True
 
     def action(self, body: dict[str, Any], ack: Ack, context: BoltContext) -> BoltResponse | None:
@@ -108,11 +108,12 @@ class Listeners:
         envelope = envelopes.action(body)
         if self._is_refused(body, envelope):
             return ack()
+        shown = self._with_form(envelope)
         try:
-            return self._keep(self._with_form(envelope), ack, context)
+            return self._keep(shown, ack, context)
         except StoreError:
-            asked = Asked(services=self._services, envelope=envelope)
-            self._spawn(lambda: dispatch.answered(asked, lambda: actions.answer_from_memory(asked)))
+            asked = Asked(services=self._services, envelope=shown)
+            self._spawn(lambda: dispatch.from_memory(asked, lambda: actions.answer_from_memory(asked)))
             return ack()
 
     def _with_form(self, envelope: Envelope) -> Envelope:

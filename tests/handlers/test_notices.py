@@ -45,6 +45,14 @@ class Asking:
         found = [item for row in rows for item in cast("list[dict[str, Any]]", row)]
         self.buttons = tuple((i["text"]["text"], i["action_id"], i.get("url") or i["value"]) for i in found)
 
+    def open_view(self, _trigger: str, _view: object) -> str:
+        """Open a form."""
+        return "V1"
+
+    def update_view(self, view_id: str, view: object) -> None:
+        """Keep what the form shows."""
+        self.told = f"{view_id}: {view!r}"
+
     def link(self, channel: str, ts: str) -> str:
         """Return a message's address."""
         return f"https://slack.test/{channel}/{ts}"
@@ -66,6 +74,12 @@ def asking(services: Services) -> Asking:
     made = Asking(services)
     made.services = replace(services, chat=cast(Any, made))
     return made
+
+
+def listening(made: Asking) -> Listeners:
+    """Return what Bolt calls, with work that is done at once."""
+    ours = Ours(app_id="", team_id="")
+    return Listeners(made.services, ours=lambda: ours, spawn=lambda act: act(), rejected=lambda _why: None)
 
 
 def plans_made(target: Target) -> list[tuple[str, str]]:
@@ -194,13 +208,10 @@ def test_a_plan_is_refreshed_on_its_card(services: Services, target: Target) -> 
 def test_a_press_that_comes_too_late_is_told_so(services: Services, target: Target) -> None:
     """It is not acknowledged and not carried out; whoever pressed reads why, and nothing is kept of it."""
     made = asking(services)
-    listeners = Listeners(
-        made.services, ours=lambda: Ours(app_id="", team_id=""), spawn=lambda act: act(), rejected=lambda _why: None
-    )
     body = json.loads(str(signed.pressed(ids.ACK, "A1")["payload"]))
     context = BoltContext({"arrived": services.clock.monotonic() - 9})
     ack = Ack()  # type: ignore[no-untyped-call]
-    answer = listeners.action(body, ack, context)
+    answer = listening(made).action(body, ack, context)
     assert answer is not None and answer.status == 503
     assert "Your press came 9 s late. Nothing was done. Press again." in made.told
     assert target.connection.execute("SELECT count(*) FROM ops.chatops_inbox").fetchone() == (0,)
@@ -221,5 +232,33 @@ def test_every_button_of_a_blind_status_works_without_a_database(services: Servi
         ada.told = ""
         sent = Envelope(key="k1", kind="action", team_id=TEAM, user_id="U0ADA", channel_id=INCIDENTS)
         asked = Asked(services=ada.services, envelope=replace(sent, action_id=action, value=value))
-        dispatch.answered(asked, partial(actions.answer_from_memory, asked))
+        dispatch.from_memory(asked, partial(actions.answer_from_memory, asked))
         assert said in ada.told
+
+
+def pressed_blind(made: Asking, action: str, value: str, user: str = "U0ADA") -> str:
+    """Press while nothing can be written down, and return what is told."""
+    made.told = ""
+    body = json.loads(str(signed.pressed(action, value, user=user)["payload"]))
+    listening(made).action(body, Ack(), BoltContext())  # type: ignore[no-untyped-call]
+    return made.told
+
+
+def test_a_form_says_that_nothing_was_done_without_a_database(services: Services) -> None:
+    """It was opened before anything could be written down, so it is the form that answers."""
+    made = asking(services)
+    services.db.close()
+    told = pressed_blind(made, ids.READ_PLAN, "7F3K")
+    assert told.startswith("V1: ") and "Nothing was done: I could not write it down" in told
+
+
+def test_a_guest_reads_nothing_without_a_database_either(services: Services) -> None:
+    """The directory needs no database: a press and a command of a guest are refused, a member's are answered."""
+    made = asking(services)
+    services.db.close()
+    assert "a guest may not" in pressed_blind(made, ids.READ_STATUS, "-", user="U0GIL")
+    assert "Cannot see" in pressed_blind(made, ids.READ_STATUS, "-")
+    for user, said in (("U0GIL", "a guest may not"), ("U0ADA", "on call")):
+        body = dict(signed.typed("oncall", user=user))
+        listening(made).command(body, Ack(), BoltContext())  # type: ignore[no-untyped-call]
+        assert said in made.told

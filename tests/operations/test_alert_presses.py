@@ -1,6 +1,5 @@
 """What is pressed on an alert's card is about that alert."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
@@ -36,7 +35,7 @@ def answers() -> Answers:
 
 
 @pytest.fixture
-def here(services: Services, answers: Answers) -> Iterator[Services]:
+def here(services: Services, answers: Answers) -> Services:
     """Give the product with two vendors, in which an alert fires at the first look."""
     timing = replace(CONFIG.timing, pending_for=timedelta(0))
     config = replace(CONFIG, vendors=(*DEFAULT_VENDORS, BETA), timing=timing)
@@ -64,8 +63,8 @@ def controls(blocks: object) -> dict[str, str]:
 
 def press(services: Services, action: str, value: str) -> None:
     """Press a control in the incident channel."""
-    who = {"team_id": TEAM, "user_id": "U0ADA", "channel_id": INCIDENTS}
-    dispatch.handle(services, Envelope(key="k", kind="action", action_id=action, value=value, **who))
+    sent = Envelope(key="k", kind="action", team_id=TEAM, user_id="U0ADA", channel_id=INCIDENTS)
+    dispatch.handle(services, replace(sent, action_id=action, value=value))
 
 
 def test_runbook_is_the_alerts_own(here: Services, target: Target, answers: Answers) -> None:

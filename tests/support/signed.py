@@ -59,7 +59,12 @@ def command(
     bot: Bot, slack: SlackServer, text: str, *, user: str = "U0ADA", channel: str = INCIDENTS, team: str = TEAM
 ) -> httpx.Response:
     """Type a slash command."""
-    fields = {
+    return send(bot, slack, typed(text, user=user, channel=channel, team=team))
+
+
+def typed(text: str, *, user: str = "U0ADA", channel: str = INCIDENTS, team: str = TEAM) -> Mapping[str, object]:
+    """Return what Slack sends of one command."""
+    return {
         "team_id": team,
         "user_id": user,
         "channel_id": channel,
@@ -69,7 +74,6 @@ def command(
         "trigger_id": f"t-{next(_numbers)}",
         "response_url": "",
     }
-    return send(bot, slack, fields)
 
 
 def mention(bot: Bot, slack: SlackServer, text: str, **event: str) -> httpx.Response:
