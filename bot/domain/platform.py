@@ -119,9 +119,9 @@ def evidence(lines: Sequence[LogLine]) -> list[tuple[str, int, datetime]]:
     return found
 
 
-def crashed_instances(deployments: Iterable[Deployment]) -> int:
-    """Return how many containers crashed or are being restarted by the platform."""
-    return sum(status in ("CRASHED", "RESTARTING") for item in deployments for _, status in item.instances)
+def instances_in(status: str, deployments: Iterable[Deployment]) -> int:
+    """Return how many containers are in a state."""
+    return sum(state == status for item in deployments for _, state in item.instances)
 
 
 def sign_in_fails(lines: Iterable[LogLine]) -> bool:

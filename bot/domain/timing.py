@@ -144,6 +144,8 @@ class Timing:
     """How long before its end a pause says so."""
     status_shared: timedelta = _seconds(60)
     """Whoever asks for the status this soon after another gets a link to their card."""
+    cause_window: timedelta = _minutes(5)
+    """How long before an outage its logs may tell of its cause."""
     numbers_edit: timedelta = _seconds(60)
     """A card whose numbers alone changed is edited no more often than this."""
     edit_gap: timedelta = _seconds(3)

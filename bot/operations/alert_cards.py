@@ -1,7 +1,7 @@
 """An alert's live card and its thread replies, built from what is stored at the moment they are sent."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -94,25 +94,31 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         service=services.config.service_of(alert.labels.get("worker_type", "")),
         vendor=alert.labels.get("vendor", ""),
         sources=evidence.get("sources"),
-        **_happened(services, tx, alert),
+        **_happened(tx, alert),
         **_held_by(services, alert),
         **_ends(services, alert, tx.now),
     )
 
 
-def _happened(services: Services, tx: Tx, alert: Alert) -> dict[str, Any]:
+def _happened(tx: Tx, alert: Alert) -> dict[str, Any]:
     """Return what only an alert's events say: its last recovery, an acknowledgement that ended, what logs showed."""
-    newest = {item.event: item for item in alerts.events(tx, alert.id)}
-    logs, lapsed, acked = newest.get("logs"), newest.get("ack_lapsed"), newest.get("acknowledged")
-    found = logs.facts["found"] if logs and logs.at >= alert.started_at else {}
-    in_logs = tuple(found.items()) if services.platform else None
-    facts: dict[str, Any] = {"late": _told_late(tx, alert), "in_logs": in_logs}
+    events = alerts.events(tx, alert.id)
+    newest = {item.event: item for item in events}
+    lapsed, acked = newest.get("ack_lapsed"), newest.get("acknowledged")
+    looks = [item.facts["found"] for item in events if item.event == "logs" and item.at >= alert.started_at]
+    facts: dict[str, Any] = {"late": _told_late(tx, alert), "in_logs": _in_logs(looks)}
     if alert.reopens and "recovered" in newest:
         facts["recovered_at"] = newest["recovered"].at
     firing = alert.state == "firing" and not alert.acked_at
     if lapsed and acked and firing and lapsed.at >= (alert.fired_at or lapsed.at):
         facts |= {"lapsed_by": acked.actor, "lapsed_at": lapsed.at}
     return facts
+
+
+def _in_logs(looks: Sequence[Mapping[str, int]]) -> tuple[tuple[str, int], ...] | None:
+    """Return the most that any look at the logs found of each kind: a later one that finds nothing takes nothing back."""
+    kinds = dict.fromkeys(name for found in looks for name in found)
+    return tuple((name, max(found.get(name, 0) for found in looks)) for name in kinds) if looks else None
 
 
 def _told_late(tx: Tx, alert: Alert) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from bot.domain.ids import parse_alert_key
 from bot.domain.messages import LogReport
-from bot.domain.platform import LogLine, ServiceState, crashed_instances, dropped, evidence
+from bot.domain.platform import LogLine, ServiceState, dropped, evidence, instances_in
 from bot.errors import StoreError, TargetError
 from bot.operations import alert_cards
 from bot.operations.kinds.restart import known_service
@@ -14,13 +14,24 @@ from bot.store import alerts
 
 LINES = 100
 MOST = 1000
+CRASHED, RESTARTING, DIAGNOSED = "crashed, says the platform", "being restarted", "diagnosed by the platform"
+"""What the platform says of its containers; of a restart it does not say whose it is, of a diagnosis not of when."""
 
 
-def read(services: Services, service: str, lines: str = "", *, oom: bool = False, raw: bool = False) -> LogReport:
+def read(
+    services: Services,
+    service: str,
+    lines: str = "",
+    *,
+    oom: bool = False,
+    raw: bool = False,
+    after: datetime | None = None,
+) -> LogReport:
     """Return what the logs of a service's latest and active deployments are evidence of.
 
     Args:
         raw: whole lines too; for the terminal of a shell only.
+        after: older lines are left out.
 
     Raises:
         InvalidCommand: no such service; the known ones are named.
@@ -34,7 +45,7 @@ def read(services: Services, service: str, lines: str = "", *, oom: bool = False
         return _unknown(services, found.name, most, now, why, by_hand)
     try:
         state = services.platform.state(found.name, found.service_id)
-        seen = _lines(services.platform, state, most)
+        seen = _lines(services.platform, state, most, after)
         diagnosed = sum(services.platform.diagnosis(item.id) for item in state.deployments)
     except TargetError as error:
         return _unknown(services, found.name, most, now, error.message)
@@ -53,13 +64,24 @@ def read(services: Services, service: str, lines: str = "", *, oom: bool = False
     )
 
 
+def begins(services: Services, alert: str) -> datetime | None:
+    """Return from when on logs may tell of an alert's cause; None = there is no such alert, or it cannot be read."""
+    try:
+        with services.db.read() as tx:
+            found = alerts.find(tx, parse_alert_key(alert) or 0)
+    except StoreError:
+        return None
+    return found.started_at - services.config.timing.cause_window if found else None
+
+
 def note(services: Services, report: LogReport, alert: str) -> None:
-    """Keep with an alert what was found in the logs for it; its card and its timeline say it from then on."""
+    """Keep with an alert what its own logs showed; its card and its timeline say it from then on."""
+    causes = {name: hits for name, hits, last in report.evidence if last or name == CRASHED}
     try:
         with services.db.write() as tx:
             found = alerts.find(tx, parse_alert_key(alert) or 0, lock=True)
             if found is not None and found.state != "resolved":
-                alerts.add_event(tx, found, "logs", found={name: hits for name, hits, _last in report.evidence})
+                alerts.add_event(tx, found, "logs", found=causes)
                 alert_cards.announce_edit(tx, found)
     except StoreError as error:
         services.log.warning("logs_not_noted alert=%s error=%s", alert, error.code)
@@ -73,18 +95,19 @@ def _marks(
         (name, count, last) for name, count, last in evidence(seen) if name == "OOM" or not oom
     ]
     told = {
-        "crashed or restarted by the platform": crashed_instances(state.deployments),
-        "diagnosed by the platform": diagnosed,
+        CRASHED: instances_in("CRASHED", state.deployments),
+        RESTARTING: instances_in("RESTARTING", state.deployments),
+        DIAGNOSED: diagnosed,
     }
     return (*found, *((name, count, None) for name, count in told.items() if count))
 
 
-def _lines(platform: Platform, state: ServiceState, most: int) -> list[LogLine]:
+def _lines(platform: Platform, state: ServiceState, most: int, after: datetime | None) -> list[LogLine]:
     """Return the newest lines of every deployment that may hold them, oldest first.
 
     Logs belong to a deployment, not to a service: one that talks much must not hide the last words of one that died.
     """
-    found = [line for item in state.deployments for line in platform.logs(item.id, most)]
+    found = [line for item in state.deployments for line in platform.logs(item.id, most, after)]
     return sorted(found, key=lambda line: line.at)
 
 

@@ -41,9 +41,11 @@ def _queue(services: Services, args: Mapping[str, str]) -> Message:
 
 
 def _logs(services: Services, args: Mapping[str, str]) -> Message:
-    report = logs.read(services, args["service"], args.get("lines", ""), oom=bool(args.get("oom")))
-    if args.get("alert") and not report.why_unknown:
-        logs.note(services, report, args["alert"])
+    alert, oom = args.get("alert", ""), bool(args.get("oom"))
+    after = logs.begins(services, alert) if alert else None
+    report = logs.read(services, args["service"], args.get("lines", ""), oom=oom, after=after)
+    if after and not report.why_unknown:
+        logs.note(services, report, alert)
     return report
 
 

@@ -8,9 +8,9 @@ from bot.domain.platform import (
     Deployment,
     LogLine,
     ServiceState,
-    crashed_instances,
     dropped,
     evidence,
+    instances_in,
     matches,
     sign_in_fails,
 )
@@ -109,10 +109,10 @@ def test_sign_in_that_fails(text: str, *, fails: bool) -> None:
 
 
 def test_crash_states_count_where_no_line_is_left() -> None:
-    """An out-of-memory kill often writes nothing: crashed and restarting containers are evidence of their own."""
+    """An out-of-memory kill often writes nothing: the states of containers are evidence of their own."""
     found = [deployment("a", "SUCCESS", "RUNNING", "CRASHED"), deployment("b", "CRASHED", "CRASHED", "RESTARTING")]
-    assert crashed_instances(found) == 3
-    assert crashed_instances([deployment()]) == 0
+    assert (instances_in("CRASHED", found), instances_in("RESTARTING", found)) == (2, 1)
+    assert instances_in("CRASHED", [deployment()]) == 0
 
 
 def test_dropped_lines_are_added_up() -> None:

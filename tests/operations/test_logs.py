@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from bot.domain.ids import parse_alert_key
 from bot.domain.messages import AlertCard, LogReport
 from bot.domain.workers import Status
 from bot.errors import InvalidCommand
@@ -68,6 +70,23 @@ def card_text(found: LogReport) -> str:
     return repr(SlackRenderer().card(found))
 
 
+def fired(services: Services, target: Target, case: str) -> dict[str, str]:
+    """Let an alert fire, and return what *Check logs* on its card asks."""
+    with services.db.write() as tx:
+        labels, evidence = {"case": case}, {"label": "ingest"}
+        seen = Observation(check="slack_auth", labels=labels, status=Status.BAD, started_at=tx.now, evidence=evidence)
+        alerts.observe(services, tx, seen)
+    number = (target.connection.execute("SELECT max(id) FROM ops.chatops_alert").fetchone() or (0,))[0]
+    return {"service": "ingest", "oom": "yes", "alert": f"A{number}"}
+
+
+def causes(services: Services, asked: dict[str, str]) -> tuple[tuple[str, int], ...] | None:
+    """Return what an alert's card says the logs showed."""
+    card = alerts.card(services, parse_alert_key(asked["alert"]) or 0)
+    assert isinstance(card, AlertCard)
+    return card.in_logs
+
+
 def test_oom_is_told_with_count_and_last_time(here: Services, railway: Cloud) -> None:
     """Two hits, when last, and what to do; other evidence is left out where only OOM is asked for."""
     railway.log("room 17 is full", "DLQ FAILURE", "Killed", "memory usage 40%", "exit code 137")
@@ -92,30 +111,38 @@ def test_a_kill_without_a_line_is_seen_by_its_state(here: Services, railway: Clo
     railway.server.crashed(INGEST, f"{INGEST}-0", oom=True)
     eventually(lambda: railway.running().status == "CRASHED")
     found = report(here, oom=True)
-    assert {name for name, _, _ in found.evidence} == {
-        "crashed or restarted by the platform",
-        "diagnosed by the platform",
-    }
+    assert {name for name, _, _ in found.evidence} == {logs.CRASHED, logs.DIAGNOSED}
     assert "exit code 137" not in card_text(found)
 
 
 def test_an_alert_keeps_what_its_logs_showed(here: Services, railway: Cloud, target: Target) -> None:
     """Read from an alert's card, what was found stands on it and in its timeline; nothing is kept of a read that failed."""
-    with here.db.write() as tx:
-        seen = Observation(
-            check="slack_auth", labels={}, status=Status.BAD, started_at=tx.now, evidence={"label": "ingest"}
-        )
-        alerts.observe(here, tx, seen)
-    number = (target.connection.execute("SELECT max(id) FROM ops.chatops_alert").fetchone() or (0,))[0]
-    asked = {"service": "ingest", "oom": "yes", "alert": f"A{number}"}
+    asked = fired(here, target, "oom")
     railway.fault(FaultKind.DOWN)
     READS["logs"](here, asked)
     railway.server.faults.clear()
+    assert causes(here, asked) is None, "nobody has seen the logs"
     railway.log("Killed", "exit code 137")
     READS["logs"](here, asked)
-    card, told = alerts.card(here, number), READS["timeline"](here, asked)
-    assert isinstance(card, AlertCard) and card.in_logs == (("OOM", 2),)
-    assert TerminalRenderer().text(told).count(" logs: OOM, 2 hits") == 1
+    assert causes(here, asked) == (("OOM", 2),)
+    assert TerminalRenderer().text(READS["timeline"](here, asked)).count(" logs: OOM, 2 hits") == 1
+    railway.log(*["room 17"] * 120)
+    READS["logs"](here, asked)
+    assert causes(here, asked) == (("OOM", 2),), "a later look takes nothing back"
+
+
+def test_what_is_no_cause_is_not_kept(here: Services, railway: Cloud, target: Target) -> None:
+    """A line from well before the outage is none; nor is a restart that may be our own, nor an undated diagnosis."""
+    railway.log("Killed")
+    late = on(here, railway, cause_window=timedelta(0))
+    asked = fired(here, target, "nothing")
+    READS["logs"](late, asked)
+    assert causes(here, asked) == (), "looked, and nothing seen"
+    READS["logs"](here, asked)
+    assert causes(here, asked) == (("OOM", 1),), "within a few minutes it is one"
+    told = ((logs.CRASHED, 1, None), (logs.RESTARTING, 1, None), (logs.DIAGNOSED, 1, None))
+    logs.note(here, replace(report(here), evidence=told), asked["alert"])
+    assert causes(here, asked) == (("OOM", 1), (logs.CRASHED, 1))
 
 
 def test_latest_and_active_deployments_are_both_read(here: Services, railway: Cloud) -> None:

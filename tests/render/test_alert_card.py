@@ -73,7 +73,7 @@ def test_recovered_names_cause_and_proof() -> None:
 
 
 def test_a_cause_is_said_only_where_logs_showed_it() -> None:
-    """Nothing found is said; where there are no logs to look at, nothing is; a step without a proof is no proof."""
+    """Nothing found is said; where nobody looked, nothing is; a step without a proof is no proof."""
     bare = replace(ENDED, face=FACE.RECOVERED, steps=ALERT.steps)
     assert "Cause not seen in the logs" in lines(replace(bare, in_logs=()))
     assert not any("Cause" in line or "Proof" in line for line in lines(replace(bare, in_logs=None)))

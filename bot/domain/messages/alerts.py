@@ -102,7 +102,7 @@ class AlertCard(Message):
     """Whose acknowledgement ended by itself."""
     lapsed_at: datetime | None = None
     in_logs: tuple[tuple[str, int], ...] | None = None
-    """What was found in the logs, and how often; None = there are none to look at."""
+    """What was found in the logs, and how often; None = nobody looked."""
     changes: int = 0
     late: bool = False
     """It was over before this card arrived: the only message of it."""

@@ -187,7 +187,9 @@ class LogReport(Message):
     @property
     def is_failing(self) -> bool:
         """Say whether the service itself is in trouble; single jobs that failed are not that."""
-        return any(name.startswith(("OOM", "crash", "database trouble")) for name, _, _ in self.evidence)
+        return any(
+            name.startswith(("OOM", "crash", "being restarted", "database trouble")) for name, _, _ in self.evidence
+        )
 
     @property
     def is_oom(self) -> bool:
