@@ -10,7 +10,9 @@ from bot.domain.alerts import Change, changes_lately, decide, fingerprint, is_un
 from bot.domain.escalation import SELF_CHECK, chain
 from bot.domain.ids import alert_key
 from bot.domain.messages import AlertLine, AlertList, Message, ResolveForm
+from bot.domain.params import LEAST
 from bot.domain.workers import Status
+from bot.errors import InvalidCommand
 from bot.operations import alert_cards, authority, pages
 from bot.operations.services import Services
 from bot.store import alerts, audit, escalations, outbox
@@ -286,8 +288,15 @@ def acknowledge(services: Services, alert_id: int, actor: Actor) -> Message:
 
 
 def resolve(services: Services, alert_id: int, actor: Actor, reason: str) -> Message:
-    """Resolve an alert by hand, with a reason; still bad later, it fires anew."""
+    """Resolve an alert by hand, with a reason; still bad later, it fires anew.
+
+    Raises:
+        NotAllowed: the actor is no operator.
+        InvalidCommand: the reason says too little.
+    """
     authority.require(services, actor, Role.OPERATOR, "resolve by hand")
+    if len(reason.strip()) < LEAST:
+        raise InvalidCommand(f"a reason has {LEAST} characters or more", hint="why is it over?")
     with services.db.write() as tx:
         alert = _open_one(services, tx, alert_id, "resolve")
         if not isinstance(alert, Alert):

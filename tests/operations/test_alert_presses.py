@@ -85,3 +85,13 @@ def test_the_vendor_that_fails_is_asked(here: Services, target: Target, answers:
     assert "Beta API" in answers.shown[0]
     assert "Runbook Vendor outage" in answers.shown[1]
     assert f"'{card.key}?vendor=beta'" in answers.shown[1]
+
+
+def test_an_alert_is_resolved_by_hand_with_a_reason_only(here: Services, target: Target, answers: Answers) -> None:
+    """A form without a reason, or with spaces for one, resolves nothing, and its sender is told."""
+    card = fired(here, target, "slack_auth", {}, "sign-in")
+    sent = Envelope(key="k", kind="submission", team_id=TEAM, user_id="U0ADA", callback_id=ids.VIEW_RESOLVE)
+    for inputs in ({}, {ids.INPUT_REASON: "        "}):
+        dispatch.handle(here, replace(sent, private_metadata=card.key, inputs=inputs))
+    assert [("a reason has 5 characters or more" in shown) for shown in answers.shown] == [True, True]
+    assert [line.state for line in alerts.list_open(here).alerts] == ["firing"]
