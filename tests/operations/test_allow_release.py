@@ -43,7 +43,7 @@ def test_nothing_to_allow(services: Services) -> None:
         plans.make(services, "allow-release", {**REASON, "for": "9h"}, ADA, HERE)
 
 
-def test_two_people_say_yes_to_a_no(services: Services, target: Target) -> None:
+def test_two_people_say_yes_to_a_no(services: Services) -> None:
     """Asked, approved by another, the number of failures typed; the card is never green; undo ends it at once."""
     report = failed(services)
     assert report.has_findings
@@ -69,7 +69,6 @@ def test_two_people_say_yes_to_a_no(services: Services, target: Target) -> None:
     events = [entry.event for entry in audit.list_newest(services, 50).entries]
     assert {"gate.failed", "approval.granted", "step.succeeded"} <= set(events)
     assert audit.verify(services).broken_at is None
-    assert target.schema in ("playbook", "deployed")
 
 
 def test_a_gate_while_the_database_is_away_still_answers(services: Services) -> None:
