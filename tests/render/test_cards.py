@@ -64,19 +64,50 @@ FORMS = [message for message in examples() if message not in CARDS]
 
 
 def each(cards: Sequence[Any]) -> Callable[[Callable[[Any], None]], Callable[[str], None]]:
-    """Try every card: one test for each kind of message, because thousands of tests take longer to collect than to run."""
+    """Try every card: one test for each kind of message, because thousands of tests take longer to collect than to run.
+
+    Each card that fails is named; without a card there would be no test.
+    """
+    assert cards
     kinds = {type(card).__name__: [one for one in cards if type(one) is type(card)] for card in cards}
 
     def decorate(test: Callable[[Any], None]) -> Callable[[str], None]:
         @pytest.mark.parametrize("kind", kinds)
         def of_kind(kind: str) -> None:
-            for card in kinds[kind]:
-                test(card)
+            failed = [error for card in kinds[kind] if (error := tried(test, card))]
+            if failed:
+                raise ExceptionGroup(f"{len(failed)} of {len(kinds[kind])}", failed)
 
         of_kind.__doc__ = test.__doc__
         return of_kind
 
     return decorate
+
+
+def tried(test: Callable[[Any], None], card: Any) -> Exception | None:
+    """Try one card, and return what failed with the card's name."""
+    try:
+        test(card)
+    except Exception as error:  # noqa: BLE001  # whatever fails, its card is named
+        error.add_note(f"the card: {card}")
+        return error
+    return None
+
+
+def test_each_card_that_fails_is_named() -> None:
+    """The first bad card of a kind hides no other; of no cards no test is made."""
+
+    def fail(card: m.Message) -> None:
+        assert card.env == "nowhere"
+
+    two = [dataclasses.replace(CARDS[0], env=name) for name in ("one", "nowhere", "two")]
+    with pytest.raises(ExceptionGroup, match="2 of 3") as told:
+        each(two)(fail)(type(two[0]).__name__)
+    assert [
+        f"env='{name}'" in error.__notes__[0] for name, error in zip(("one", "two"), told.value.exceptions, strict=True)
+    ] == [True, True]
+    with pytest.raises(AssertionError):
+        each([])
 
 
 def texts(blocks: tuple[object, ...]) -> Iterator[str]:
