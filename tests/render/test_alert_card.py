@@ -98,6 +98,22 @@ def test_what_happened_before_is_said() -> None:
     assert lines(hidden) == ["Database just started", "Last seen 3:10:02 AM: 0 of 2 online"]
 
 
+def test_a_notification_says_no_more_than_is_known() -> None:
+    """What cannot be seen was last seen so; by hand is no recovery; what never beat has no last heartbeat."""
+    hidden = replace(ALERT, face=FACE.HIDDEN, unseen="database just started", seen_at=ago(60))
+    by_hand = replace(ENDED, face=FACE.BY_HAND, resolved_by="slack:T0/U0ADA", resolved_reason="planned stop")
+    record = {"check": "audit_chain", "label": "record", "word": "not in order"}
+    never = RENDERER.card(replace(ALERT, face=FACE.FIRING, newest_heartbeat=None)).text
+    cards = (hidden, replace(hidden, **record), by_hand, replace(by_hand, **record))  # type: ignore[arg-type]
+    assert [RENDERER.card(card).text for card in cards] == [
+        "Ingest worker in dev: cannot be seen now, last seen 1 m 00 s ago: 0 of 2 online.",
+        "Record in dev: cannot be seen now, last seen 1 m 00 s ago: not in order.",
+        "Ingest worker in dev: resolved by hand. If still offline in 10 min it fires anew.",
+        "Record in dev: resolved by hand. If still not in order in 10 min it fires anew.",
+    ]
+    assert "0 of 2 online, no heartbeat ever. Called" in never
+
+
 def test_a_list_says_what_and_who_in_two_lines() -> None:
     """The alert's name in bold; below it its numbers, its age, and who has it (cards, section 10)."""
     taken = STATUS.alerts[0]
