@@ -91,13 +91,18 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         steps=tuple(step_line(services, item) for item in alerts.runs_of(tx, alert.id)),
         open_plan=_open_plan(services, tx, alert.id),
         scenario=alert.scenario,
-        service=services.config.service_of(alert.labels.get("worker_type", "")),
-        vendor=alert.labels.get("vendor", ""),
         sources=evidence.get("sources"),
+        **_about(services, alert),
         **_happened(tx, alert),
         **_held_by(services, alert),
         **_ends(services, alert, tx.now),
     )
+
+
+def _about(services: Services, alert: Alert) -> dict[str, Any]:
+    """Return whom its buttons ask: the service that runs a worker type, the vendor that fails."""
+    service = services.config.service_of(alert.labels.get("worker_type", ""))
+    return {"service": service, "vendor": alert.labels.get("vendor", "")}
 
 
 def _happened(tx: Tx, alert: Alert) -> dict[str, Any]:

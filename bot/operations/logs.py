@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from bot.domain.configuration import Service
 from bot.domain.ids import parse_alert_key
 from bot.domain.messages import LogReport
 from bot.domain.platform import LogLine, ServiceState, dropped, evidence, instances_in
@@ -38,20 +39,16 @@ def read(
     """
     found = known_service(services, service, "logs")
     most = max(1, min(int(lines or LINES), MOST))
-    now = services.clock.now()
     if services.platform is None:
-        by_hand = found.local if services.config.env == "dev" else ""
-        why = "in dev nothing runs on Railway" if by_hand else "Railway is not configured: set RAILWAY_TOKEN"
-        return _unknown(services, found.name, most, now, why, by_hand)
+        return _without_platform(services, found, most)
     try:
         state = services.platform.state(found.name, found.service_id)
-        seen = _lines(services.platform, state, most, after)
-        diagnosed = sum(services.platform.diagnosis(item.id) for item in state.deployments)
+        seen, diagnosed = _look(services.platform, state, most, after)
     except TargetError as error:
-        return _unknown(services, found.name, most, now, error.message)
+        return _unknown(services, found.name, most, error.message)
     return LogReport(
         env=services.config.env,
-        as_of=now,
+        as_of=services.clock.now(),
         service=found.name,
         lines=len(seen),
         since=seen[0].at if seen else None,
@@ -102,15 +99,22 @@ def _marks(
     return (*found, *((name, count, None) for name, count in told.items() if count))
 
 
-def _lines(platform: Platform, state: ServiceState, most: int, after: datetime | None) -> list[LogLine]:
-    """Return the newest lines of every deployment that may hold them, oldest first.
+def _look(platform: Platform, state: ServiceState, most: int, after: datetime | None) -> tuple[list[LogLine], int]:
+    """Return the newest lines of every deployment that may hold them, oldest first, and how many were diagnosed.
 
     Logs belong to a deployment, not to a service: one that talks much must not hide the last words of one that died.
     """
     found = [line for item in state.deployments for line in platform.logs(item.id, most, after)]
-    return sorted(found, key=lambda line: line.at)
+    diagnosed = sum(platform.diagnosis(item.id) for item in state.deployments)
+    return sorted(found, key=lambda line: line.at), diagnosed
 
 
-def _unknown(services: Services, service: str, lines: int, now: datetime, why: str, local: str = "") -> LogReport:
-    env = services.config.env
+def _without_platform(services: Services, service: Service, most: int) -> LogReport:
+    by_hand = service.local if services.config.env == "dev" else ""
+    why = "in dev nothing runs on Railway" if by_hand else "Railway is not configured: set RAILWAY_TOKEN"
+    return _unknown(services, service.name, most, why, by_hand)
+
+
+def _unknown(services: Services, service: str, lines: int, why: str, local: str = "") -> LogReport:
+    env, now = services.config.env, services.clock.now()
     return LogReport(env=env, as_of=now, service=service, lines=lines, why_unknown=why, local=local)
