@@ -23,7 +23,7 @@ class WorkerRow:
     worker_id: str
     status: str
     last_seen_at: datetime
-    jobs_held: int = 0
+    jobs_held: int | None = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

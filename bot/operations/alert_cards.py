@@ -14,7 +14,7 @@ from bot.domain.workers import SourceVerdict
 from bot.operations import looking
 from bot.operations.declared import shown_step
 from bot.operations.services import Services
-from bot.store import alerts, escalations, outbox, plans
+from bot.store import alerts, escalations, outbox, pauses, plans
 from bot.store.alerts import Alert, Event, RunLine
 from bot.store.db import Tx
 from bot.store.escalations import Escalation
@@ -240,6 +240,12 @@ def _left(services: Services, tx: Tx, alert: Alert, event: str) -> int:
     return sum(looking.held_by_the_dead(services, tx).values())
 
 
+def _paused(tx: Tx, alert: Alert, event: str) -> int:
+    """Return how many jobs a pause still holds when a vendor is well again."""
+    pause = pauses.open_one(tx) if alert.scenario == "vendor-outage" and event == "recovered" else None
+    return pauses.counts(tx, pause.id).now if pause else 0
+
+
 def _called_anew(tx: Tx, event: Event, alert_id: int) -> bool:
     """Say whether the same people were called again since: whoever reads late needs the newest call only."""
     return event.event == "escalated" and any(
@@ -285,6 +291,7 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         failed=sum(item.result.get("failed", 0) for item in kept if item.step == "reset-stuck"),
         put_back=sum(item.put_back for item in ran if item.step == "reset-stuck"),
         left=_left(services, tx, alert, event.event),
+        paused=_paused(tx, alert, event.event),
         picked_up=bool(kept) and all(item.proof in ("proved", "none") for item in kept),
         changes=int(event.facts.get("changes", 0)),
         reason=event.reason,

@@ -55,7 +55,7 @@ def look(tx: Tx, catalog: Catalog, config: Configuration) -> HeartbeatLook:
     )
 
 
-def _type(row: _Census, held: int, by_worker: Mapping[str, int]) -> TypeCensus:
+def _type(row: _Census, held: int, by_worker: Mapping[str, int] | None) -> TypeCensus:
     return TypeCensus(
         worker_type=row.worker_type,
         total=row.total,
@@ -69,7 +69,7 @@ def _type(row: _Census, held: int, by_worker: Mapping[str, int]) -> TypeCensus:
                 worker_id=item["worker_id"],
                 status=item["status"],
                 last_seen_at=datetime.fromisoformat(item["last_seen_at"]),
-                jobs_held=by_worker.get(item["worker_id"], 0),
+                jobs_held=None if by_worker is None else by_worker.get(item["worker_id"], 0),
             )
             for item in row.worst
         ),
@@ -78,11 +78,11 @@ def _type(row: _Census, held: int, by_worker: Mapping[str, int]) -> TypeCensus:
 
 def _held(
     tx: Tx, catalog: Catalog, config: Configuration, beating: tuple[str, ...]
-) -> tuple[Mapping[str, int], Mapping[str, int]]:
-    """Return jobs held by worker type and by worker; without worker ids, by the one type that serves the job type."""
+) -> tuple[Mapping[str, int], Mapping[str, int] | None]:
+    """Return jobs held by worker type and by worker; without worker ids, by the one type that serves the job type alone."""
     held: Counter[str] = Counter()
     if not catalog.readable_queue:
-        return held, held
+        return held, None
     if "worker_id" in catalog.features:
         by_worker = {row["worker_id"]: row["held"] for row in tx.records(SQL["held"])}
         for row in tx.records(SQL["workers_of"], ids=list(by_worker)):
@@ -92,7 +92,7 @@ def _held(
         serving = config.serving_types(row["job_type"], beating)
         if serving:
             held[serving[0]] += row["held"]
-    return held, {}
+    return held, None
 
 
 def depth(tx: Tx) -> Depth | None:

@@ -102,6 +102,14 @@ def test_1_first_fire_bound(night: Night) -> None:
     assert [call.who for call in card.calls] == [("U0ADA",)]
 
 
+def test_whose_the_jobs_are_is_said_where_the_queue_says_it(night: Night) -> None:
+    """Without worker ids no number stands beside a worker: not known is never 0."""
+    night.target.stuck(2, owner="ingest_processor-1")
+    night.passes(120)
+    [worst] = night.card().worst
+    assert worst.jobs_held == (2 if night.target.has_worker_id else None)
+
+
 def test_2_blip_is_silent(night: Night) -> None:
     """Bad for less than `for`: nobody is told."""
     night.passes(75)

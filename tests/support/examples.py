@@ -767,6 +767,8 @@ def examples() -> list[m.Message]:
                 card=m.Link(key="A31", url="https://example.org/x"),
             )
         )
+    recovered = next(one for one in found if isinstance(one, m.AlertReply) and one.event == "recovered")
+    found.append(replace(recovered, reset=0, paused=155))
     found += [
         STATUS,
         replace(STATUS, restart="enforcement"),

@@ -31,7 +31,8 @@ class WorkerLine:
 
     worker_id: str
     silent_for: timedelta
-    jobs_held: int
+    jobs_held: int | None
+    """None: the queue does not say whose jobs are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +148,8 @@ class AlertReply(Message):
     picked_up: bool = False
     left: int = 0
     """Jobs that dead workers still hold."""
+    paused: int = 0
+    """Jobs that a pause still holds."""
     changes: int = 0
     """How often it fired and recovered of late."""
     reason: str = ""
