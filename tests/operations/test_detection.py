@@ -10,14 +10,16 @@ import psycopg
 import pytest
 
 from bot.domain.configuration import Level
-from bot.domain.messages import AlertCard, AlertFace
+from bot.domain.messages import AlertCard, AlertFace, AlertReply, Message
 from bot.domain.redaction import Redactor
 from bot.domain.vendor import Answer
-from bot.operations import alerts, checks, detection, escalations
+from bot.operations import alert_cards, alerts, checks, detection, escalations
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.sandbox.railway.faults import FaultKind
 from bot.sandbox.target.seeds import SEEDS
+from bot.store import alerts as stored
+from bot.store import outbox
 from tests.support.jobs import Target
 from tests.support.railway import INGEST, Cloud, carried_out, cloud, on, planned
 from tests.support.seeds import ours
@@ -95,7 +97,7 @@ def fired(services: Services) -> list[AlertCard]:
     return [card for card in found if isinstance(card, AlertCard)]
 
 
-def card_text(card: AlertCard) -> str:
+def card_text(card: Message) -> str:
     """Return what Slack shows."""
     return repr(SlackRenderer(names={}, redact=Redactor(public=[PHONE])).card(card))
 
@@ -223,6 +225,25 @@ def test_recovery_resolves(here: Services, vendor: Vendor, target: Target) -> No
     detection.watch(here, detection.VENDOR)
     detection.watch(here, detection.VENDOR)
     assert fired(here) == []
+
+
+def test_a_recovery_says_what_a_pause_still_holds(here: Services, vendor: Vendor, target: Target) -> None:
+    """The vendor is well again, and ingest still waits: that is something to do."""
+    vendor.endpoint = "failing"
+    detection.watch(here, detection.VENDOR)
+    target.pending(3)
+    carried_out(here, planned(here, "pause", reason="the API fails", **{"for": "2h"}))
+    vendor.endpoint = "ok"
+    with here.db.write() as tx:
+        outbox.settle(tx, "post", "alert:1", "C0INCIDENTS", "1.000001")
+    for _ in range(2):
+        detection.watch(here, detection.VENDOR)
+    with here.db.read() as tx:
+        [last] = [event for event in stored.events(tx, 1) if event.event == "recovered"]
+        reply = alert_cards.alert_reply(here, tx, {"id": 1, "event": last.id})
+    assert isinstance(reply, AlertReply)
+    assert reply.paused == 3
+    assert "3 jobs still held by the pause" in card_text(reply)
 
 
 def test_railway_away_neither_fires_nor_recovers(here: Services, railway: Cloud, vendor: Vendor) -> None:
