@@ -37,6 +37,8 @@ def _look(services: Services, work: Work) -> Proof:
     """Return how far it is; what cannot be asked or seen now is unknown, never "recovered" and never "no effect"."""
     if work.kind.prove is None:
         return Proof(left=0, total=0)
+    if work.step.kind == "sql_change" and work.plan.step_rev != work.step.rev(work.kind.settings(services)):
+        return Proof(left=1, total=1, unknown=True)  # a step of this name with other SQL has another proof
     if touched_step(services, work.step, work.plan.params).kind not in NEEDS_NO_ROWS and unseen(work.catalog):
         return Proof(left=1, total=1, unknown=True)
     try:

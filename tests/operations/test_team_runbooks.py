@@ -311,6 +311,29 @@ def test_a_bot_without_the_runbook_leaves_its_run_alone(bot_dsn: str, target: Ta
         assert shown(shell, late).face is PlanFace.NOT_RUN
 
 
+PROOF = """
+-- name: waits
+-- Those that nobody has picked up.
+{};
+"""
+PROVED_BY = ', proof = "waits"'
+WAITING = "SELECT id::text AS id FROM ops.job_queue WHERE status = 'pending' AND id::text = ANY (%(ids)s::text[])"
+
+
+def test_a_proof_of_another_version_proves_nothing(services: Services, target: Target, tmp_path: Path) -> None:
+    """A process whose folder has the step with other SQL cannot tell whether it worked; who has the plan's can."""
+    failed(target, 2)
+    proof = PROOF.format(WAITING)
+    ours = unchecked(services, write(tmp_path, sql=PROVED_BY, blocks=proof))
+    other = unchecked(services, write(tmp_path, sql=PROVED_BY, blocks=proof.replace("WHERE", "WHERE false AND")))
+    card = carry_out(ours, make(ours))
+    assert proofs.watch(other) == 0
+    assert shown(ours, card).face is PlanFace.WORKING
+    target.pick_up()
+    assert proofs.watch(ours) == 1
+    assert shown(ours, card).face is PlanFace.RECOVERED
+
+
 def test_danger_takes_a_second_person(services: Services, target: Target, tmp_path: Path) -> None:
     """A team may ask for a second person; without one nothing is confirmed."""
     failed(target, 1)
