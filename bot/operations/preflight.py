@@ -10,7 +10,8 @@ from bot.domain.catalog import Catalog
 from bot.domain.messages import DoctorLine, DoctorReport, Message
 from bot.domain.needs import CONFIGURED
 from bot.domain.runbook import Step
-from bot.operations.declared import UNDO_STEP, changing_steps
+from bot.operations.declared import UNDO_STEP, changing_steps, reading_steps
+from bot.operations.kinds import team
 from bot.operations.kinds.base import readiness, told
 from bot.operations.services import Services
 from bot.store import checks, outbox
@@ -20,14 +21,17 @@ CHECK = "preflight"
 
 
 def lines(services: Services, tx: Tx) -> list[DoctorLine]:
-    """Return each changing step with whether it is ready, by which strategy, or what mends it."""
+    """Return each step that changes or is a statement, with whether it is ready, by which strategy, or what mends it."""
     catalog = services.catalog.get(tx)
-    return [of_step(services, catalog, step) for step in changing_steps(services.runbooks) if step.id != UNDO_STEP]
+    steps = (*changing_steps(services.runbooks), *reading_steps(services.runbooks))
+    return [of_step(services, tx, catalog, step) for step in steps if step.id != UNDO_STEP]
 
 
-def of_step(services: Services, catalog: Catalog, step: Step) -> DoctorLine:
+def of_step(services: Services, tx: Tx, catalog: Catalog, step: Step) -> DoctorLine:
     """Return whether one step will work on this database, under this role, with this configuration."""
     chosen, lacking = readiness(services, step, catalog)
+    if not lacking and step.kind in ("sql_read", "sql_change"):
+        lacking = team.lacking(services, tx, step, catalog)
     if lacking:
         reasons, remedies = told(lacking)
         verdict = "off" if all(item.need in CONFIGURED for item in lacking) else "bad"

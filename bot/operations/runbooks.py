@@ -63,9 +63,9 @@ def _action(step: Step) -> str:
 
 
 def _ready(services: Services, tx: Tx, step: Step) -> str:
-    if step.kind in ("read", "sql_read"):
+    if step.kind == "read":
         return "ready"
-    if step.kind not in KINDS:
+    if step.kind not in (*KINDS, "sql_read"):
         return "by hand"
-    found = preflight.of_step(services, services.catalog.get(tx), step)
+    found = preflight.of_step(services, tx, services.catalog.get(tx), step)
     return {"ok": "ready", "off": f"not set up: {found.detail}"}.get(found.verdict, f"will not work: {found.detail}")

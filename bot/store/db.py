@@ -102,8 +102,8 @@ class Tx:
         with self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(statement.text(features), params or None).fetchone()
 
-    def guarded(self, text: str, /, **params: object) -> list[dict[str, Any]]:
-        """Return the rows of a statement that was written by a team.
+    def guarded(self, text: str, begin: str = "", /, **params: object) -> list[dict[str, Any]]:
+        """Return the rows of a statement that was written by a team, or what `begin` makes of it (`EXPLAIN `).
 
         Sent by the extended protocol, unnamed: the server itself refuses several statements in one text (42601). A text
         that is a COMMIT and nothing else would pass there, so the first word is looked at here (tried, PostgreSQL 15,
@@ -116,7 +116,7 @@ class Tx:
             raise StatementRefused("a team's statement begins with SELECT, WITH, INSERT, UPDATE or DELETE", sqlstate="")
         try:
             with self.connection.cursor(row_factory=dict_row) as cursor, self.connection.pipeline():
-                cursor.execute(text.encode(), params or None)
+                cursor.execute(f"{begin}{text}".encode(), params or None)
                 return cursor.fetchall()
         except (psycopg.ProgrammingError, psycopg.DataError) as error:
             if error.sqlstate:

@@ -11,7 +11,7 @@ import pytest
 
 from bot.domain.messages import CannotPlan, PlanCard, PlanFace, RunbookCard, TableReport
 from bot.errors import InvalidCommand
-from bot.operations import audit, plans, proofs, runbooks, runs, team_reads
+from bot.operations import audit, plans, preflight, proofs, runbooks, runs, team_reads
 from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
@@ -332,6 +332,42 @@ def test_a_proof_of_another_version_proves_nothing(services: Services, target: T
     target.pick_up()
     assert proofs.watch(ours) == 1
     assert shown(ours, card).face is PlanFace.RECOVERED
+
+
+CANNOT_RUN = [
+    pytest.param({"preview": "SELECT id FROM FROM ops.job_queue"}, "ours", "42601", id="a-slip-in-the-preview"),
+    pytest.param({"effect": EFFECT.replace("status =", "stat =", 1)}, "touch", "42703", id="no-such-column"),
+    pytest.param({"effect": EFFECT.replace("SET", "SET locked_at = NULL,")}, "touch", "42501", id="no-grant"),
+    pytest.param({"sql": PROVED_BY, "blocks": PROOF.format("SELECT idd FROM ops.job_queue")}, "waits", "42703"),
+    pytest.param({"more": READ, "blocks": WHO.replace("current_user", "nobody")}, "who", "42703", id="a-read"),
+]
+
+
+@pytest.mark.parametrize(("written", "block", "state"), CANNOT_RUN)
+def test_what_cannot_run_is_said_by_day(
+    services: Services, target: Target, tmp_path: Path, role: str, written: dict[str, str], block: str, state: str
+) -> None:
+    """The server plans each block under the team's role and runs none; the first refusal is named, with who mends it."""
+    failed(target, 1)
+    ours = under(unchecked(services, write(tmp_path, **written)), role)
+    with ours.db.read() as tx:
+        bad = [line for line in preflight.lines(ours, tx) if line.name.startswith("our-") and line.verdict == "bad"]
+        assert len(tx.guarded("SELECT id FROM ops.job_queue")) == 1
+    assert [line.detail for line in bad] == [f"block {block}: the database refused a statement ({state})"]
+    assert bad[0].remedy == (f"ask its author, or grant role {role} what it needs",)
+    card = runbooks.read(ours, "our-own")
+    assert isinstance(card, RunbookCard)
+    assert [step.ready for step in card.steps if step.step == bad[0].name] == [f"will not work: {bad[0].detail}"]
+
+
+def test_a_locked_table_takes_no_answer_away(services: Services, target: Target, tmp_path: Path) -> None:
+    """While somebody holds the queue locked, a look at the steps goes on and finds no fault in them."""
+    ours = unchecked(services, write(tmp_path))
+    with ours.db.read() as tx:
+        preflight.lines(ours, tx)
+        with target.connection.transaction():
+            target.connection.execute("LOCK TABLE ops.job_queue")
+            assert [line.detail for line in preflight.lines(ours, tx) if line.name == "our-step"] == ["ready"]
 
 
 def test_danger_takes_a_second_person(services: Services, target: Target, tmp_path: Path) -> None:

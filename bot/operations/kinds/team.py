@@ -15,8 +15,9 @@ from bot.domain.catalog import Catalog
 from bot.domain.durations import parse_duration
 from bot.domain.ids import parse_alert_key
 from bot.domain.messages import Message
+from bot.domain.needs import Missing
 from bot.domain.runbook import Step
-from bot.errors import StatementRefused
+from bot.errors import StatementRefused, StatementTimedOut
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible
 from bot.operations.services import Services
 from bot.store.db import Tx
@@ -70,17 +71,43 @@ def look(
 
 
 def _send(
-    services: Services, tx: Tx, step: Step, role: str, catalog: Catalog, given: Mapping[str, Any]
+    services: Services,
+    tx: Tx,
+    step: Step,
+    role: str,
+    catalog: Catalog,
+    given: Mapping[str, Any],
+    *,
+    explain: bool = False,
 ) -> list[dict[str, Any]]:
-    """Send a statement with what it was declared to take, and what every statement is given."""
-    text = step.statements[role].text(catalog.features)
-    with tx.role(services.config.team_role):
-        return tx.guarded(text, **{"now": tx.now, "most": most(step) + 1, "ids": None, **given})
+    """Send a statement with what it was declared to take, and what every statement is given; a refusal names its block."""
+    statement = step.statements[role]
+    asked = {"now": tx.now, "most": most(step) + 1, "ids": None, **given}
+    try:
+        with tx.savepoint(), tx.role(services.config.team_role):
+            return tx.guarded(statement.text(catalog.features), "EXPLAIN " if explain else "", **asked)
+    except StatementRefused as error:
+        said = f"block {statement.name}: {error.message}"
+        raise StatementRefused(said, sqlstate=error.sqlstate, constraint=error.constraint, table=error.table) from None
+
+
+def lacking(services: Services, tx: Tx, step: Step, catalog: Catalog) -> tuple[Missing, ...]:
+    """Return the first refusal of a step's blocks, each planned by the server and none run, or nothing."""
+    examples = {item.name: item.example if item.takes(item.example) else "" for item in step.params}
+    try:
+        for role in step.statements:
+            with tx.looking():
+                _send(services, tx, step, role, catalog, values(step, examples), explain=True)
+    except StatementRefused as error:
+        return (Missing(need="sql", reason=error.message, remedy=by_hand(services, catalog)),)
+    except StatementTimedOut:
+        return ()  # a table that somebody holds locked says nothing about the step
+    return ()
 
 
 def by_hand(services: Services, catalog: Catalog) -> str:
     """Return what to do about a statement that the database refuses."""
-    return f"send it by hand as role {services.config.team_role or catalog.role}, then mend it or grant what it needs"
+    return f"ask its author, or grant role {services.config.team_role or catalog.role} what it needs"
 
 
 def shown(name: str, value: object, width: int = _WIDTH) -> str:
