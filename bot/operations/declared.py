@@ -26,12 +26,21 @@ def changing_step(services: Services, step_id: str, params: Mapping[str, str] | 
     found = known.get(step_id)
     if found is None:
         near = nearest(step_id, known) or "reset-stuck"
-        raise InvalidCommand(f"no step {step_id!r}; steps here: {', '.join(known)}", hint=f"{COMMAND} {near}")
+        message = f"no step {step_id!r}; steps here: {', '.join(known)}"
+        raise left_out(services, message) or InvalidCommand(message, hint=f"{COMMAND} {near}")
     taken_back = known.get((params or {}).get("step", "")) if step_id == UNDO_STEP else None
     if taken_back is None:
         return found, KINDS[found.kind]
     undo = replace(found, statements=taken_back.statements, settings=taken_back.settings)
     return undo, KINDS[taken_back.kind].undo or KINDS[found.kind]
+
+
+def left_out(services: Services, message: str) -> InvalidCommand | None:
+    """Return the refusal of a name that may stand in the team's own runbooks, while a fault leaves them out."""
+    if not services.runbook_faults:
+        return None
+    said = f"{message}. The team's own runbooks are left out: {services.runbook_faults[0]}"
+    return InvalidCommand(said, hint=f"dragonfly runbook lint {services.config.team_runbooks}")
 
 
 def _refuse(*_: object) -> Done:

@@ -5,6 +5,7 @@ from bot.domain.messages import Link, Message, RunbookCard, RunbookStepLine
 from bot.domain.params import not_known
 from bot.domain.runbook import Step
 from bot.operations import escalations, preflight
+from bot.operations.declared import left_out
 from bot.operations.kinds import KINDS
 from bot.operations.services import Services
 from bot.store import alerts
@@ -22,7 +23,8 @@ def read(services: Services, scenario: str, alert_id: int | None = None) -> Mess
         wanted = scenario or (alert.scenario if alert else "worker-death")
         runbook = services.runbooks.scenario(wanted)
         if runbook is None:
-            raise not_known("runbook", "scenario", wanted, [item.scenario for item in services.runbooks.runbooks])
+            refusal = not_known("runbook", "scenario", wanted, [item.scenario for item in services.runbooks.runbooks])
+            raise left_out(services, refusal.message) or refusal
         steps = tuple(_line(services, tx, number, step) for number, step in enumerate(runbook.steps, start=1))
         asked = services.catalog.looked_at if any(step.kind in KINDS for step in runbook.steps) else None
         return RunbookCard(

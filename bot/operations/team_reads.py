@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bot.domain.messages import Message, TableReport
 from bot.domain.params import checked
 from bot.errors import InvalidCommand, StatementRefused
-from bot.operations.declared import reading_steps
+from bot.operations.declared import left_out, reading_steps
 from bot.operations.kinds import team
 from bot.operations.kinds.base import blind, cannot_see
 from bot.operations.services import Services
@@ -24,7 +24,7 @@ def read(services: Services, step_id: str, given: Mapping[str, str]) -> Message:
     known = {step.id: step for step in reading_steps(services.runbooks)}
     if step_id not in known:
         message = f"no read {step_id!r} in a runbook; reads here: {', '.join(known) or 'none'}"
-        raise InvalidCommand(message, hint="dragonfly runbook list")
+        raise left_out(services, message) or InvalidCommand(message, hint="dragonfly runbook list")
     step = known[step_id]
     values = team.values(step, checked(step_id, step.params, given))
     with services.db.read() as tx:

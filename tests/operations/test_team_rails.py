@@ -9,6 +9,7 @@ from bot.domain.messages import PlanFace
 from bot.errors import InvalidCommand, StatementRefused
 from bot.operations import audit, plans
 from bot.operations.services import Services
+from bot.render.slack import SlackRenderer
 from runbooks import load
 from tests.support.jobs import Target
 from tests.support.product import ADA
@@ -45,7 +46,8 @@ def test_what_touches_a_row_outside_the_plan_is_taken_back(
     failed(target, 3)
     done = carry_out(ours, card)
     assert done.face is PlanFace.REFUSED
-    assert said in done.reason
+    assert f"{said}; all of it was taken back" in done.reason
+    assert "*Next* ask its author" in repr(SlackRenderer().card(done).blocks)
     assert target.statuses() == {"failed": 5}
     assert audit.show(ours, card.key).entries[-1].event == "step.aborted"
 
@@ -106,7 +108,8 @@ def test_a_preview_changes_nothing(services: Services, target: Target, tmp_path:
     """What looks may not touch: there is no plan, and the database refused."""
     failed(target, 1)
     ours = unchecked(services, write(tmp_path, preview=preview))
-    assert "refused a statement (25006)" in (why := refused(ours)) or "42601" in why or "begins with" in why
+    assert (why := refused(ours)).startswith("block ours: ")
+    assert "refused a statement (25006)" in why or "42601" in why or "begins with" in why
     assert target.statuses() == {"failed": 1}
 
 

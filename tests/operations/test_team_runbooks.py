@@ -1,7 +1,7 @@
 """A team's own runbook: declared without Python, under rails that hold whatever the SQL says (design, section 7)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -261,7 +261,10 @@ def test_the_teams_role_bounds_it(services: Services, target: Target, tmp_path: 
     effect = EFFECT.replace("SET status", "SET locked_at = NULL, status")
     ours = under(unchecked(services, write(tmp_path, effect=effect)), role)
     done = carry_out(ours, make(ours))
-    assert (done.face, "42501" in done.reason) == (PlanFace.FAILED, True)
+    assert (done.face, "block touch: " in done.reason, "42501" in done.reason) == (PlanFace.FAILED, True, True)
+    said = " ".join(texts(SlackRenderer().card(done).blocks))
+    assert "*Next* ask its author, or grant what it needs" in said
+    assert "in a minute" not in said
     assert target.statuses() == {"failed": 2}
     assert "refused a statement" in refused(under(ours, "nobody_at_all"))
 
@@ -358,6 +361,34 @@ def test_what_cannot_run_is_said_by_day(
     card = runbooks.read(ours, "our-own")
     assert isinstance(card, RunbookCard)
     assert [step.ready for step in card.steps if step.step == bad[0].name] == [f"will not work: {bad[0].detail}"]
+
+
+def test_a_proof_that_is_refused_says_so(services: Services, target: Target, tmp_path: Path) -> None:
+    """Its card names the block and the SQLSTATE while it is watched, with every row still open and whom to ask."""
+    failed(target, 3)
+    proof = PROOF.format(WAITING.replace("status", "stat"))
+    ours = unchecked(services, write(tmp_path, sql=PROVED_BY, blocks=proof))
+    card = carry_out(ours, make(ours))
+    assert proofs.watch(ours) == 0
+    said = " ".join(texts(SlackRenderer().card(shown(ours, card)).blocks))
+    assert "Block waits: the database refused a statement (42703)" in said
+    assert "Ask its author" in said
+    assert shown(ours, card).proof["left"] == 3
+
+
+def test_a_fault_in_the_folder_is_why_a_name_is_not_known(services: Services, tmp_path: Path) -> None:
+    """Step, read and scenario: each refusal says that the team's runbooks are left out, why, and how to see it."""
+    config = replace(services.config, team_runbooks=str(tmp_path))
+    ours = replace(services, config=config, runbook_faults=("our_own/runbook.toml, no title",))
+    asked: list[Callable[[], object]] = [
+        lambda: plans.make(ours, "our-step", {}, ADA, Place()),
+        lambda: team_reads.read(ours, "our-read", {}),
+        lambda: runbooks.read(ours, "our-own"),
+    ]
+    for ask in asked:
+        with pytest.raises(InvalidCommand, match=re.escape("left out: our_own/runbook.toml, no title")) as refusal:
+            ask()
+        assert refusal.value.hint == f"dragonfly runbook lint {tmp_path}"
 
 
 def test_a_locked_table_takes_no_answer_away(services: Services, target: Target, tmp_path: Path) -> None:

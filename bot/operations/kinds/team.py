@@ -30,6 +30,7 @@ _PRIVATE = ("payload", "last_error")
 _SHOWN = 10
 _WIDTH = 60
 _UNIQUE = "23505"
+_TAKEN_BACK = "; all of it was taken back"
 
 Row = Mapping[str, Any]
 
@@ -189,9 +190,9 @@ def _act(services: Services, tx: Tx, work: Work, after: int, upto: int) -> Done:
     same = _still_the_same(services, tx, work, pinned, given)
     touched, conflicts = _touch(services, tx, work, same, given)
     if not set(touched) <= set(same):
-        return Done(result={}, rows=0, refused="it touched rows that are not in the plan")
+        return Done(result={}, rows=0, refused=f"it touched rows that are not in the plan{_TAKEN_BACK}")
     if len(set(touched)) < len(touched):
-        return Done(result={}, rows=0, refused="it touched more rows than the plan has")
+        return Done(result={}, rows=0, refused=f"it touched more rows than the plan has{_TAKEN_BACK}")
     moved = [item.ordinal for item in pinned if item.target_id not in touched]
     result = {"touched": len(touched), "moved_on": len(moved) - conflicts, "conflict": conflicts}
     return Done(result=result, rows=len(touched), moved=moved)
@@ -232,11 +233,14 @@ def _touch(
 
 
 def _prove(services: Services, work: Work) -> Proof:
-    """Count what the step's proof still finds of the keys that were touched."""
+    """Count what the step's proof still finds of the keys that were touched; one that is refused can tell nothing."""
     with services.db.read() as tx:
         keys = [item.target_id for item in work.targets(tx) if item.result == "done"]
         asked = {**values(work.step, work.plan.params), "ids": keys}
-        found = look(services, tx, work.step, "proof", work.catalog, asked)
+        try:
+            found = look(services, tx, work.step, "proof", work.catalog, asked)
+        except StatementRefused as error:
+            return Proof(left=len(keys), total=len(keys), unknown=True, facts={"why": error.message})
     left = {str(row.get(KEY)) for row in found} & set(keys)
     return Proof(left=len(left), total=len(keys))
 
