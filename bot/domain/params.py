@@ -15,14 +15,15 @@ from bot.errors import InvalidCommand
 
 LEAST, MOST = 5, 500
 """Characters of a text that a person writes."""
+_NAME = r"[a-z][a-z0-9_-]{0,62}"
 _PATTERNS = {
     "job_type": re.compile(r"[a-z][a-z0-9_]{0,62}"),
-    "name": re.compile(r"[a-z][a-z0-9_-]{0,62}", re.IGNORECASE),
+    "name": re.compile(_NAME, re.IGNORECASE),
     "version": re.compile(r"[0-9]{4}|[0-9]{8}|[0-9]{14}"),
     "pid": re.compile(r"[1-9][0-9]{0,9}"),
     "integer": re.compile(r"[0-9]{1,9}"),
     "run": re.compile(r"[0-9A-Za-z]{4,8}"),
-    "words": re.compile(r"[a-z]+(?:[, ]+[a-z]+){0,20}", re.IGNORECASE),
+    "words": re.compile(rf"{_NAME}(?:[, ]+{_NAME}){{0,20}}", re.IGNORECASE),
     "text": re.compile(rf".{{{LEAST},{MOST}}}", re.DOTALL),
 }
 TYPES = (*_PATTERNS, "duration", "alert", "choice", "flag")

@@ -4,6 +4,7 @@ import pytest
 
 from bot.cli.words import in_a_shell
 from bot.domain.params import not_known
+from bot.domain.params import Param
 from bot.errors import InvalidCommand
 from bot.operations.reads import READS
 from bot.operations.table import OPERATIONS
@@ -107,3 +108,10 @@ def test_a_name_that_is_not_here_is_refused_with_the_nearest() -> None:
     assert near.message == "restart does not know service 'ingst'. Services here: api, ingest. Nearest: ingest"
     assert (near.hint, near.nearest) == ("/dragonfly restart ingest", "restart ingest")
     assert (far.hint, far.nearest, "Nearest" in far.message) == ("/dragonfly restart api", "", False)
+
+
+@pytest.mark.parametrize("text", ["ingest_csv", "a5", "a-b_c, ingest_csv d"])
+def test_words_are_names(text: str) -> None:
+    """Each of several words is what one name may be: letters, digits, `_` and `-`."""
+    assert Param(name="types", type="words").takes(text)
+    assert not Param(name="types", type="words").takes(f"{text} --x")
