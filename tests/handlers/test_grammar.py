@@ -3,8 +3,7 @@
 import pytest
 
 from bot.cli.words import in_a_shell
-from bot.domain.params import not_known
-from bot.domain.params import Param
+from bot.domain.params import Param, not_known
 from bot.errors import InvalidCommand
 from bot.operations.reads import READS
 from bot.operations.table import OPERATIONS

@@ -22,7 +22,7 @@ from runbooks import load
 from tests.render.test_cards import NEVER, texts
 from tests.support.jobs import Target
 from tests.support.product import ADA, CONFIG, DANA, SHELL, product
-from tests.support.teams import EFFECT, carry_out, example, failed, make, refused, shown, unchecked, write
+from tests.support.teams import EFFECT, HERE, carry_out, example, failed, make, refused, shown, unchecked, write
 
 
 @pytest.fixture
@@ -61,6 +61,19 @@ def test_preview_confirm_effect_proof(ours: Services, target: Target) -> None:
     target.pick_up()
     assert proofs.watch(ours) == 1
     assert shown(ours, card).face is PlanFace.RECOVERED
+
+
+def test_an_undo_says_the_way_back_by_hand(services: Services, target: Target, tmp_path: Path) -> None:
+    """A team's step is not taken back for it: the refusal repeats how its author would."""
+    failed(target, 1)
+    folder = write(tmp_path)
+    declared = folder / "our_own" / "runbook.toml"
+    text = declared.read_text(encoding="utf-8")
+    declared.write_text(text.replace('way_back = ""', 'way_back = "fail them again"'))
+    ours = unchecked(services, folder)
+    answer = plans.make(ours, "undo", {"run": carry_out(ours, make(ours)).key}, ADA, HERE)
+    assert isinstance(answer, CannotPlan)
+    assert (answer.reasons, answer.remedy) == (("our-step cannot be undone",), ("by hand: fail them again",))
 
 
 def test_everything_is_in_the_record(ours: Services, target: Target) -> None:

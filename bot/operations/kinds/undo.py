@@ -36,7 +36,10 @@ def why_not(run: Run) -> str:
 
 
 def _preview(services: Services, tx: Tx, step: Step, _catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
-    return cannot(services, tx, step, [f"{params.get('step', 'this step')} cannot be undone"], [])
+    name = params.get("step", "this step")
+    declared = services.runbooks.step(name)
+    by_hand = declared.way_back if declared else ""
+    return cannot(services, tx, step, [f"{name} cannot be undone"], [f"by hand: {by_hand}" if by_hand else ""])
 
 
 UNDO = Kind(preview=_preview)
