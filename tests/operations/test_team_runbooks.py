@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bot.domain.messages import CannotPlan, PlanCard, PlanFace, RunbookCard, TableReport
+from bot.domain.messages import CannotPlan, PlanCard, PlanDetails, PlanFace, RunbookCard, TableReport
 from bot.errors import InvalidCommand
 from bot.operations import audit, plans, preflight, proofs, runbooks, runs, team_reads
 from bot.operations.issuing import Place
@@ -74,6 +74,20 @@ def test_an_undo_says_the_way_back_by_hand(services: Services, target: Target, t
     answer = plans.make(ours, "undo", {"run": carry_out(ours, make(ours)).key}, ADA, HERE)
     assert isinstance(answer, CannotPlan)
     assert (answer.reasons, answer.remedy) == (("our-step cannot be undone",), ("by hand: fail them again",))
+
+
+def test_what_it_was_asked_with_is_shown(ours: Services, target: Target) -> None:
+    """Who confirms or approves a plan, and who reads what came of it, sees each parameter; Details have them too."""
+    failed(target, 1)
+    card = make(ours, "reset-failed", type=target.job_type, since="1h")
+    for face in (PlanFace.ISSUED, PlanFace.ASKED, PlanFace.APPROVED):
+        said = " ".join(texts(SlackRenderer().card(replace(card, face=face, approved_at=card.created_at)).blocks))
+        assert f"`type={target.job_type}`" in said
+        assert "`since=1h`" in said
+    details = plans.details(ours, card.key)
+    assert isinstance(details, PlanDetails)
+    assert details.statement.startswith(f"-- type={target.job_type}\n-- since=1h\n")
+    assert "since=1h" in TerminalRenderer().text(carry_out(ours, card))
 
 
 def test_everything_is_in_the_record(ours: Services, target: Target) -> None:

@@ -149,13 +149,16 @@ def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: M
         return cannot(services, tx, step, [fault], [remedy])
     chosen = step.choose(services.offered(catalog))
     lines = [(str(row[KEY]), _line(row), _print(row)) for row in found]
+    given = [f"{param.name}={params[param.name]}" for param in step.params if params.get(param.name)]
+    statement = step.statements["effect"].text(catalog.features)
     return Preview(
         params=dict(params),
         facts={
             "title": step.title,
             **({"says": chosen.says} if chosen else {}),
             "sample": [f"{key} {line}".strip() for key, line, _ in lines[:_SHOWN]],
-            "statement": step.statements["effect"].text(catalog.features),
+            "given": given,
+            "statement": "\n".join([*(f"-- {item}" for item in given), statement]),
             "proof": step.proof,
             "has_proof": "proof" in step.statements,
             "looked_at": tx.now.isoformat(),
