@@ -207,10 +207,11 @@ def _require(words: Sequence[str]) -> None:
     known = {name for item in OPERATIONS for name in (item.name, *item.aliases)}
     if not words or words[0].startswith("-") or words[0] in known:
         return
-    from bot.operations.declared import changing_steps
-    from runbooks import load
+    from bot.cli.words import here
+    from bot.operations.declared import changing_steps, reading_steps
 
-    near = nearest(words[0], [*known, *(step.id for step in changing_steps(load()))])
+    steps = (*changing_steps(here()), *reading_steps(here()))
+    near = nearest(words[0], [*known, *(step.id for step in steps)])
     raise InvalidCommand(f"no command {words[0]!r}", hint=f"{COMMAND} {near or 'help'}")
 
 

@@ -5,18 +5,19 @@ import sys
 from collections.abc import Mapping
 
 from bot.cli.session import actor, given, named, services, show
-from bot.cli.words import tell
+from bot.cli.words import here, in_a_shell, tell
 from bot.domain.escalation import chain
 from bot.domain.gate import Moment, as_json
+from bot.domain.ids import COMMAND
 from bot.domain.messages import Message
 from bot.errors import EXIT_FINDINGS, EXIT_OK, InvalidCommand
 from bot.operations import checks, doctor, gate_runs, history, logs, queues, runbooks, team_reads
 from bot.operations.alerts import SCENARIOS
-from bot.operations.declared import changing_steps
+from bot.operations.declared import changing_steps, reading_steps
 from bot.operations.reads import READS, Read
 from bot.operations.services import Services
 from bot.operations.table import OPERATIONS
-from runbooks import faults, load
+from runbooks import faults
 
 
 def run(args: argparse.Namespace) -> int:
@@ -85,7 +86,8 @@ _READ_HERE: Mapping[str, Read] = {"logs": _logs, "migrations": _migrations}
 def _help(args: argparse.Namespace) -> int:
     """Name the commands and the steps to plan; those that a word finds, where one is given."""
     known = [(f"dragonfly {item.shell}", item.sentence) for item in OPERATIONS]
-    known += [(step.shell, step.title) for step in changing_steps(load())]
+    steps = (*changing_steps(here()), *reading_steps(here()))
+    known += [(step.shell or in_a_shell(f"{COMMAND} {step.id}"), step.title) for step in steps]
     found = [(usage, said) for usage, said in known if args.word.lower() in f"{usage} {said}".lower()]
     lines = [f"{usage:<46} {said}" for usage, said in found]
     tell(args, found, lines or [f"no command speaks of {args.word!r}; all of them: dragonfly help"])

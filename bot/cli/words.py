@@ -5,14 +5,27 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from functools import cache
+from shlex import quote
 
+from bot import settings
 from bot.domain.params import from_words
-from bot.domain.runbook import Step
-from bot.errors import InvalidCommand
+from bot.domain.runbook import Catalogue, Step
+from bot.errors import ConfigurationError, InvalidCommand
 from bot.operations.table import OPERATIONS
-from runbooks import load
+from runbooks import faults, load
 
 _SLACK = re.compile(r"/dragonfly ([a-z-]+)([^.\n]*)")
+
+
+@cache
+def here() -> Catalogue:
+    """Return the runbooks of this shell: ours, and the team's where a folder is configured and has no fault."""
+    try:
+        folder = settings.load().config.team_runbooks
+    except ConfigurationError:
+        folder = ""
+    return load("" if faults(folder) else folder)
 
 
 def in_a_shell(text: str) -> str:
@@ -25,13 +38,14 @@ def _usage(name: str, rest: str) -> str:
     operation = next((item for item in OPERATIONS if item.name == name and item.shell), None)
     if operation is not None:
         return f"{name}{rest}" if not rest or operation.shell == operation.slack else operation.shell
-    step = load().step(name)
-    if step is None or not step.shell:
+    step = here().step(name)
+    if step is None:
         return f"plan {name}"
-    return _planned(step, rest.split()) or step.shell.removeprefix("dragonfly ")
+    verb = "runbook run" if step.kind == "sql_read" else "plan"
+    return _planned(step, verb, rest.split()) or step.shell.removeprefix("dragonfly ") or _example(step, verb)
 
 
-def _planned(step: Step, words: Sequence[str]) -> str:
+def _planned(step: Step, verb: str, words: Sequence[str]) -> str:
     """Return words after a step as a shell takes them, or nothing where there are none, or some are a person's own."""
     if not words or any(param.rest for param in step.typed):
         return ""
@@ -39,7 +53,13 @@ def _planned(step: Step, words: Sequence[str]) -> str:
         values = from_words(step.id, step.typed, words)
     except InvalidCommand:
         return ""
-    return " ".join([f"plan {step.id}", *(f"{name}={value}" for name, value in values.items())])
+    return " ".join([verb, step.id, *(f"{name}={quote(value)}" for name, value in values.items())])
+
+
+def _example(step: Step, verb: str) -> str:
+    """Return a step with an example of each value that it needs."""
+    needed = (param for param in step.typed if param.required and param.correct)
+    return " ".join([verb, step.id, *(f"{param.name}={quote(param.correct)}" for param in needed)])
 
 
 def tell(args: argparse.Namespace, facts: object, lines: Sequence[str]) -> None:

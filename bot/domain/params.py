@@ -103,8 +103,15 @@ class Param:
         return " or ".join(self.choices) or _WHAT.get(self.type, "a duration such as 10m")
 
     @property
+    def correct(self) -> str:
+        """Return a value that it takes, or nothing where none is declared."""
+        return self.example or next(iter(self.choices), "")
+
+    @property
     def lacking(self) -> str:
         """Return what is missing without it: by its own name where its type says less."""
+        if self.type in ("duration", "integer", "words"):
+            return f"{self.name.replace('_', '-')}, {self.what}"
         article = "an" if self.name[0] in "aeiou" else "a"
         return f"{article} {self.name.replace('_', ' ')}" if self.type in ("name", "text") else self.what
 
@@ -137,9 +144,9 @@ def not_known(command: str, what: str, word: str, known: Sequence[str]) -> Inval
 def example(name: str, params: Sequence[Param], faulty: str = "") -> str:
     """Return a correct command, with the parameter that was not."""
     shown = [
-        f"{item.after} {item.example}".strip()
+        f"{item.after} {item.correct}".strip()
         for item in params
-        if item.example and (item.required or item.after or item.name == faulty)
+        if item.correct and (item.required or item.after or item.name == faulty)
     ]
     return " ".join([COMMAND, name, *shown])
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from tests.support import shell
 from tests.support.jobs import Target
 from tests.support.tampering import tamper
-from tests.support.teams import example
+from tests.support.teams import example, write
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 QUICK = '[timing]\nstart_guard = "0s"\nunknown_after_start = "0s"\n'
@@ -230,6 +231,13 @@ def test_a_teams_runbook_from_a_shell(dragonfly: Run, target: Target, tmp_path: 
     assert (shown.returncode, f"{target.job_type} · 3" in shown.stdout) == (0, True)
     assert json.loads(dragonfly("runbook", "run", "failed-by-type", "--json").stdout)["rows"][0][1] == "3"
     assert dragonfly("runbook", "run", "nothing").returncode == 2
+    for wrong in (("type=X",), (), ("since=1h",), (f"type={target.job_type}", "since=soon")):
+        right = "dragonfly plan reset-failed type=ingest_csv"
+        assert right in dragonfly("plan", "reset-failed", *wrong).stderr
+    for word in ("reset-failed", "failed-by-type"):
+        assert f" {word}" in dragonfly("help", word).stdout
+    assert "dragonfly plan reset-failed" in dragonfly("reset-failed").stderr
+    assert "dragonfly runbook run failed-by-type" in dragonfly("failed-by-typ").stderr
 
     made = dragonfly("plan", "reset-failed", f"type={target.job_type}", "since=1h")
     found = re.search(r"PLAN (\w{4})", made.stdout)
@@ -241,6 +249,43 @@ def test_a_teams_runbook_from_a_shell(dragonfly: Run, target: Target, tmp_path: 
     assert dragonfly("plan", "reset-failed", f"type={target.job_type}").returncode == 2
     broken = dragonfly("doctor")
     assert (broken.returncode, "may be written by others" in broken.stdout) == (1, True)
+
+
+READ = """
+[[step]]
+id = "our-read"
+title = "Our read"
+kind = "sql_read"
+risk = "read"
+why = "It shows."
+sql = { read = "who" }
+
+[[step.param]]
+name = "order"
+type = "choice"
+choices = ["oldest", "newest"]
+required = true
+
+[[step.param]]
+name = "why"
+type = "text"
+required = true
+rest = true
+example = "a look back"
+"""
+WHO = "\n-- name: who\n-- What was given.\nSELECT %(order)s::text AS o, %(why)s::text AS w LIMIT %(most)s;\n"
+
+
+@pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
+def test_a_wrong_value_of_a_read_is_answered_with_the_read(dragonfly: Run, tmp_path: Path) -> None:
+    """What is advised can be typed as it stands, also where the step's author gave no line for a shell."""
+    with (tmp_path / "dragonfly.toml").open("a", encoding="utf-8") as settings:
+        settings.write(f'[runbooks]\nfolder = "{write(tmp_path, more=READ, blocks=WHO)}"\n')
+    said = dragonfly("runbook", "run", "our-read", "order=biggest").stderr
+    assert "order 'biggest' is not oldest or newest" in said
+    advised = "runbook run our-read order=oldest why='a look back'"
+    assert f"dragonfly {advised}" in said
+    assert dragonfly(*shlex.split(advised)).returncode == 0
 
 
 @pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
