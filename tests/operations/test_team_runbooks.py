@@ -1,7 +1,7 @@
 """A team's own runbook: declared without Python, under rails that hold whatever the SQL says (design, section 7)."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,19 @@ from runbooks import load
 from tests.render.test_cards import NEVER, texts
 from tests.support.jobs import Target
 from tests.support.product import ADA, CONFIG, DANA, SHELL, product
-from tests.support.teams import EFFECT, HERE, carry_out, example, failed, make, refused, shown, unchecked, write
+from tests.support.teams import (
+    EFFECT,
+    PROOF,
+    PROVED_BY,
+    carry_out,
+    example,
+    failed,
+    make,
+    refused,
+    shown,
+    unchecked,
+    write,
+)
 
 
 @pytest.fixture
@@ -61,19 +73,6 @@ def test_preview_confirm_effect_proof(ours: Services, target: Target) -> None:
     target.pick_up()
     assert proofs.watch(ours) == 1
     assert shown(ours, card).face is PlanFace.RECOVERED
-
-
-def test_an_undo_says_the_way_back_by_hand(services: Services, target: Target, tmp_path: Path) -> None:
-    """A team's step is not taken back for it: the refusal repeats how its author would."""
-    failed(target, 1)
-    folder = write(tmp_path)
-    declared = folder / "our_own" / "runbook.toml"
-    text = declared.read_text(encoding="utf-8")
-    declared.write_text(text.replace('way_back = ""', 'way_back = "fail them again"'))
-    ours = unchecked(services, folder)
-    answer = plans.make(ours, "undo", {"run": carry_out(ours, make(ours)).key}, ADA, HERE)
-    assert isinstance(answer, CannotPlan)
-    assert (answer.reasons, answer.remedy) == (("our-step cannot be undone",), ("by hand: fail them again",))
 
 
 def test_what_it_was_asked_with_is_shown(ours: Services, target: Target) -> None:
@@ -341,29 +340,6 @@ def test_a_bot_without_the_runbook_leaves_its_run_alone(bot_dsn: str, target: Ta
         assert shown(shell, late).face is PlanFace.NOT_RUN
 
 
-PROOF = """
--- name: waits
--- Those that nobody has picked up.
-{};
-"""
-PROVED_BY = ', proof = "waits"'
-WAITING = "SELECT id::text AS id FROM ops.job_queue WHERE status = 'pending' AND id::text = ANY (%(ids)s::text[])"
-
-
-def test_a_proof_of_another_version_proves_nothing(services: Services, target: Target, tmp_path: Path) -> None:
-    """A process whose folder has the step with other SQL cannot tell whether it worked; who has the plan's can."""
-    failed(target, 2)
-    proof = PROOF.format(WAITING)
-    ours = unchecked(services, write(tmp_path, sql=PROVED_BY, blocks=proof))
-    other = unchecked(services, write(tmp_path, sql=PROVED_BY, blocks=proof.replace("WHERE", "WHERE false AND")))
-    card = carry_out(ours, make(ours))
-    assert proofs.watch(other) == 0
-    assert shown(ours, card).face is PlanFace.WORKING
-    target.pick_up()
-    assert proofs.watch(ours) == 1
-    assert shown(ours, card).face is PlanFace.RECOVERED
-
-
 CANNOT_RUN = [
     pytest.param({"preview": "SELECT id FROM FROM ops.job_queue"}, "ours", "42601", id="a-slip-in-the-preview"),
     pytest.param({"effect": EFFECT.replace("status =", "stat =", 1)}, "touch", "42703", id="no-such-column"),
@@ -388,44 +364,6 @@ def test_what_cannot_run_is_said_by_day(
     card = runbooks.read(ours, "our-own")
     assert isinstance(card, RunbookCard)
     assert [step.ready for step in card.steps if step.step == bad[0].name] == [f"will not work: {bad[0].detail}"]
-
-
-def test_a_proof_that_is_refused_says_so(services: Services, target: Target, tmp_path: Path) -> None:
-    """Its card names the block and the SQLSTATE while it is watched, with every row still open and whom to ask."""
-    failed(target, 3)
-    proof = PROOF.format(WAITING.replace("status", "stat"))
-    ours = unchecked(services, write(tmp_path, sql=PROVED_BY, blocks=proof))
-    card = carry_out(ours, make(ours))
-    assert proofs.watch(ours) == 0
-    said = " ".join(texts(SlackRenderer().card(shown(ours, card)).blocks))
-    assert "Block waits: the database refused a statement (42703)" in said
-    assert "Ask its author" in said
-    assert shown(ours, card).proof["left"] == 3
-
-
-def test_a_fault_in_the_folder_is_why_a_name_is_not_known(services: Services, tmp_path: Path) -> None:
-    """Step, read and scenario: each refusal says that the team's runbooks are left out, why, and how to see it."""
-    config = replace(services.config, team_runbooks=str(tmp_path))
-    ours = replace(services, config=config, runbook_faults=("our_own/runbook.toml, no title",))
-    asked: list[Callable[[], object]] = [
-        lambda: plans.make(ours, "our-step", {}, ADA, Place()),
-        lambda: team_reads.read(ours, "our-read", {}),
-        lambda: runbooks.read(ours, "our-own"),
-    ]
-    for ask in asked:
-        with pytest.raises(InvalidCommand, match=re.escape("left out: our_own/runbook.toml, no title")) as refusal:
-            ask()
-        assert refusal.value.hint == f"dragonfly runbook lint {tmp_path}"
-
-
-def test_a_locked_table_takes_no_answer_away(services: Services, target: Target, tmp_path: Path) -> None:
-    """While somebody holds the queue locked, a look at the steps goes on and finds no fault in them."""
-    ours = unchecked(services, write(tmp_path))
-    with ours.db.read() as tx:
-        preflight.lines(ours, tx)
-        with target.connection.transaction():
-            target.connection.execute("LOCK TABLE ops.job_queue")
-            assert [line.detail for line in preflight.lines(ours, tx) if line.name == "our-step"] == ["ready"]
 
 
 def test_danger_takes_a_second_person(services: Services, target: Target, tmp_path: Path) -> None:

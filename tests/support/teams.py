@@ -44,6 +44,14 @@ UPDATE ops.job_queue SET status = 'pending'
 WHERE status = 'failed' AND id::text = ANY (%(ids)s::text[])
 RETURNING id::text AS id"""
 
+PROOF = """
+-- name: waits
+-- Those that nobody has picked up.
+{};
+"""
+PROVED_BY = ', proof = "waits"'
+WAITING = "SELECT id::text AS id FROM ops.job_queue WHERE status = 'pending' AND id::text = ANY (%(ids)s::text[])"
+
 
 def example(place: Path) -> str:
     """Return a directory with a copy of the shipped example that nobody else may write."""
