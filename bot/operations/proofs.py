@@ -38,7 +38,8 @@ def _look(services: Services, work: Work) -> Proof:
     if work.kind.prove is None:
         return Proof(left=0, total=0)
     if work.step.kind == "sql_change" and work.plan.step_rev != work.step.rev(work.kind.settings(services)):
-        return Proof(left=1, total=1, unknown=True)  # a step of this name with other SQL has another proof
+        rows = work.run.rows_affected  # a step of this name with other SQL has another proof
+        return Proof(left=rows, total=rows, unknown=True)
     if touched_step(services, work.step, work.plan.params).kind not in NEEDS_NO_ROWS and unseen(work.catalog):
         return Proof(left=1, total=1, unknown=True)
     try:

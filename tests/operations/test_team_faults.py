@@ -27,6 +27,7 @@ def test_a_proof_of_another_version_proves_nothing(services: Services, target: T
     card = carry_out(ours, make(ours))
     assert proofs.watch(other) == 0
     assert shown(ours, card).face is PlanFace.WORKING
+    assert shown(ours, card).proof["left"] == 2
     target.pick_up()
     assert proofs.watch(ours) == 1
     assert shown(ours, card).face is PlanFace.RECOVERED
