@@ -201,6 +201,7 @@ def ingest(services: Services) -> Message:
         waiting = [row["oldest"] for row in rows if row["oldest"] and row["status"] not in ("completed", "failed")]
         seen = "payload" in catalog.features
         sources = tx.records(SQL["sources"], catalog.features, job_types=known) if seen else []
+        held = pauses.open_one(tx)
         return IngestReport(
             env=services.config.env,
             as_of=tx.now,
@@ -210,4 +211,6 @@ def ingest(services: Services) -> Message:
             oldest=tx.now - min(waiting) if waiting else None,
             sources=tuple((row["source"] or "not said", row["jobs"]) for row in sources),
             sources_hidden=not seen,
+            paused_by=held.owner if held else "",
+            paused_until=held.ends_at if held else None,
         )

@@ -97,12 +97,16 @@ WHERE status::text = 'completed' AND updated_at > %(now)s::timestamptz - make_in
 GROUP BY job_type;
 
 -- name: by_status
--- Jobs of some types by status, with the oldest.
-SELECT job_type::text AS job_type, coalesce(status::text, 'no status') AS status, count(*)::integer AS jobs,
-       min(created_at) AS oldest  -- if created_at
+-- Jobs of some types by status, with the oldest; what a pause of ours holds is paused, whatever its status says.
+SELECT j.job_type::text AS job_type,
+       CASE WHEN j.status::text = 'pending' AND p.job_id IS NOT NULL THEN 'paused'
+            ELSE coalesce(j.status::text, 'no status') END AS status,
+       count(*)::integer AS jobs,
+       min(j.created_at) AS oldest  -- if created_at
        NULL::timestamptz AS oldest  -- unless created_at
-FROM ops.job_queue
-WHERE job_type::text = ANY (%(job_types)s)
+FROM ops.job_queue AS j
+LEFT JOIN ops.chatops_pause_job AS p ON p.job_id = j.id::text AND p.released_at IS NULL
+WHERE j.job_type::text = ANY (%(job_types)s)
 GROUP BY 1, 2
 ORDER BY 1, 2;
 

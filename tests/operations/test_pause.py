@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.messages import CannotPlan, PlanCard, PlanFace
+from bot.domain.messages import CannotPlan, IngestReport, PlanCard, PlanFace
 from bot.errors import InvalidCommand
 from bot.operations import audit, pausing, plans, proofs, queues, vendors
 from bot.operations.services import Services
+from bot.render.terminal import TerminalRenderer
 from bot.sandbox.target.vendor import Mood, Vendor
 from tests.support.danger import looked, shown
 from tests.support.jobs import Target
@@ -55,6 +56,10 @@ def test_row_02_a_pause_holds_pending_jobs_by_what_the_schema_has(services: Serv
         row = target.connection.execute("SELECT max(next_run_at) FROM ops.job_queue").fetchone()
         assert row is not None
         assert isinstance(row[0], datetime), "finite, so that every reader can read it"
+    read = queues.ingest(services)
+    assert isinstance(read, IngestReport)
+    assert {status: jobs for _, status, jobs in read.counts} == {"paused": 5, "processing": 1}, "as `queue` says"
+    assert "Paused by U0ADA until" in TerminalRenderer().text(read)
     assert audit.verify(services).broken_at is None
 
 

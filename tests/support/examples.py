@@ -642,6 +642,8 @@ def lists() -> list[m.Message]:
             oldest=timedelta(minutes=4),
             sources=(("a.csv", 2),),
             sources_hidden=False,
+            paused_by="slack:T0/U0ADA",
+            paused_until=NOW + timedelta(hours=2),
         ),
         m.IngestReport(
             env="dev", as_of=NOW, job_types=(), ignored=(), counts=(), oldest=None, sources=(), sources_hidden=True

@@ -102,10 +102,12 @@ class IngestReport(Message):
     ignored: tuple[str, ...]
     """Configured types that this database does not know."""
     counts: tuple[tuple[str, str, int], ...]
-    """(job type, status, count)."""
+    """(job type, status, count); what a pause of ours holds is `paused` on every schema."""
     oldest: timedelta | None
     sources: tuple[tuple[str, int], ...]
     sources_hidden: bool
+    paused_by: str = ""
+    paused_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
