@@ -119,6 +119,12 @@ def evidence(lines: Sequence[LogLine]) -> list[tuple[str, int, datetime]]:
     return found
 
 
+def out_of_memory(lines: Iterable[LogLine]) -> list[LogLine]:
+    """Return the lines that speak of an out-of-memory kill."""
+    [pattern] = [pattern for name, pattern in _PATTERNS if name == "OOM"]
+    return [line for line in lines if pattern.search(line.text)]
+
+
 def instances_in(status: str, deployments: Iterable[Deployment]) -> int:
     """Return how many containers are in a state."""
     return sum(state == status for item in deployments for _, state in item.instances)

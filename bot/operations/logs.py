@@ -5,7 +5,7 @@ from datetime import datetime
 from bot.domain.configuration import Service
 from bot.domain.ids import parse_alert_key
 from bot.domain.messages import LogReport
-from bot.domain.platform import LogLine, ServiceState, dropped, evidence, instances_in
+from bot.domain.platform import LogLine, ServiceState, dropped, evidence, instances_in, out_of_memory
 from bot.errors import StoreError, TargetError
 from bot.operations import alert_cards
 from bot.operations.kinds.restart import known_service
@@ -31,7 +31,8 @@ def read(
     """Return what the logs of a service's latest and active deployments are evidence of.
 
     Args:
-        raw: whole lines too; for the terminal of a shell only.
+        oom: look for OOM alone.
+        raw: whole lines too, those that speak of OOM where that alone is looked for; for the terminal of a shell only.
         after: older lines are left out.
 
     Raises:
@@ -46,6 +47,7 @@ def read(
         seen, diagnosed = _look(services.platform, state, most, after)
     except TargetError as error:
         return _unknown(services, found.name, most, error.message)
+    wanted = out_of_memory(seen) if oom else seen
     return LogReport(
         env=services.config.env,
         as_of=services.clock.now(),
@@ -56,7 +58,8 @@ def read(
         deployments=tuple(f"{item.id[:8]} {item.status.lower()}" for item in state.deployments),
         evidence=_marks(seen, state, diagnosed, oom=oom),
         dropped=dropped(seen),
-        raw=tuple(f"{item.at:%H:%M:%S} {item.text}" for item in seen[-most:]) if raw else (),
+        oom_lines=len(wanted) if oom else None,
+        raw=tuple(f"{item.at:%H:%M:%S} {item.text}" for item in wanted[-most:]) if raw else (),
         url=state.url,
     )
 

@@ -103,7 +103,17 @@ def test_no_sign_is_no_proof(here: Services, railway: Cloud) -> None:
     """A quiet log says how much was looked at, and that a kill often leaves no line."""
     railway.log("room 17 is full")
     text = card_text(report(here, oom=True))
-    assert "1 line" in text and "An OOM kill often leaves no line at all" in text
+    assert "0 of 1 line speak of OOM" in text and "An OOM kill often leaves no line at all" in text
+    assert "no failure" not in text, "only what was looked for is denied"
+
+
+def test_only_lines_of_oom_are_printed_where_that_is_asked_for(here: Services, railway: Cloud) -> None:
+    """In a shell `--oom` is the playbook's grep: the lines that match, and how many of how many."""
+    railway.log("room 17 is full", "Job 17 (ingest_csv) failed: 500", "Killed", "exit code 137")
+    found = report(here, oom=True, raw=True)
+    assert [line.partition(" ")[2] for line in found.raw] == ["Killed", "exit code 137"]
+    assert "2 of 4 lines speak of OOM" in TerminalRenderer().text(found)
+    assert len(report(here, raw=True).raw) == 4
 
 
 def test_a_kill_without_a_line_is_seen_by_its_state(here: Services, railway: Cloud) -> None:

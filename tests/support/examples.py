@@ -654,6 +654,7 @@ def lists() -> list[m.Message]:
         replace(LOCKS, tree=tree([], {}), endable=0, advisory=(), cannot="role bot may not end sessions of others"),
         logs,
         replace(logs, evidence=(), dropped=0, lines=0, since=None, until=None),
+        replace(logs, evidence=(), oom_lines=0),
         replace(logs, why_unknown="Railway cannot be reached", local="python -m backend.workers.ingest_processor"),
         *(replace(probe, verdict=verdict) for verdict in ("ok", "failing", "unknown")),
         replace(probe, good_in_a_row=None),

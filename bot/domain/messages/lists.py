@@ -180,6 +180,8 @@ class LogReport(Message):
     evidence: tuple[tuple[str, int, datetime | None], ...] = ()
     """(pattern class, count, last), the strongest first."""
     dropped: int = 0
+    oom_lines: int | None = None
+    """How many lines speak of OOM, where only that was looked for; None = every pattern was."""
     raw: tuple[str, ...] = ()
     """Full lines; filled for a shell only."""
     url: str = ""
