@@ -1,6 +1,8 @@
 """Jinja as we use it: sandboxed, strict, Slack's three characters escaped in everything that comes from outside."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from importlib.resources import files
 
@@ -20,6 +22,16 @@ def _escape(text: str) -> Markup:
 def _outside(value: object) -> Markup:
     """Return whatever is put into a template as words only: what cannot be seen goes, nothing of it is markup."""
     return value if isinstance(value, Markup) else _escape(filters.visible(str(value)))
+
+
+@contextmanager
+def _as_of(values: Mapping[str, object]) -> Iterator[None]:
+    """Let every moment know for which time its card is true; macros of other templates do not see the card."""
+    token = _AS_OF.set(getattr(values.get("card"), "as_of", None))
+    try:
+        yield
+    finally:
+        _AS_OF.reset(token)
 
 
 def _trimmed(text: str) -> str:
@@ -44,6 +56,8 @@ _PLAIN: Mapping[str, Callable[..., str]] = {
     )
 }
 """Filters that are the same on every surface."""
+_AS_OF: ContextVar[datetime | None] = ContextVar("as_of", default=None)
+"""The time for which the card that is written now is true."""
 _ALL = 100_000
 """Rows of a list that a terminal shows: it scrolls, a card does not."""
 
@@ -78,15 +92,14 @@ class Engine:
             finalize=_outside if escape else None,
         )
         self._environment.globals.update(timing=timing, shown=lambda most: most if escape else _ALL)
-        clock = filters.clock if escape else filters.local_time
-        self._clock, self._zone = clock, zone
+        self._clock = filters.clock if escape else filters.local_time
+        self._zone = zone
         code = filters.code if escape else lambda text, width=120: filters.cut(filters.clean(str(text)), width)
         self._environment.filters.update(
             _PLAIN,
-            clock=lambda value: safe(clock(value, zone)),
-            minute=lambda value: safe(clock(value, zone, seconds=False)),
-            day=lambda value, now: safe(clock(value, zone, day=filters.is_long_ago(value, now))),
-            moment=lambda text: safe(clock(datetime.fromisoformat(text), zone)),
+            clock=lambda value: safe(self.clock(value)),
+            minute=lambda value: safe(self.clock(value, seconds=False)),
+            moment=lambda text: safe(self.clock(datetime.fromisoformat(text))),
             code=lambda text, width=120: safe(_escape(code(text, width)) if escape else code(text, width)),
             mention=lambda key: safe(filters.mention(key)) if escape else filters.person(key, names),
             person=lambda key: filters.person(key, names),
@@ -96,9 +109,11 @@ class Engine:
         """Say whether this surface has a template of its own for a message."""
         return files("templates").joinpath(self._surface, f"{name}.j2").is_file()
 
-    def clock(self, at: datetime) -> str:
-        """Return a clock time as this surface writes it."""
-        return self._clock(at, self._zone)
+    def clock(self, at: datetime | None, *, seconds: bool = True) -> str:
+        """Return a moment as this surface writes it: a clock time, with its day where that is not the card's."""
+        now = _AS_OF.get()
+        day = at is not None and now is not None and filters.is_another_day(at, now, self._zone)
+        return self._clock(at, self._zone, day=day, seconds=seconds)
 
     def add_filter(self, name: str, make: Callable[..., str]) -> None:
         """Add a filter whose result is markup of its own."""
@@ -109,11 +124,13 @@ class Engine:
         """Return the template's named blocks in their order, rendered and trimmed; empty ones are left out."""
         template = self._environment.get_template(f"{name}.j2")
         context = template.new_context(dict(values))
-        rendered = {part: self._redact("".join(draw(context))) for part, draw in template.blocks.items()}
+        with _as_of(values):
+            rendered = {part: self._redact("".join(draw(context))) for part, draw in template.blocks.items()}
         trimmed = {part: _trimmed(text) for part, text in rendered.items()}
         return {part: text for part, text in trimmed.items() if text}
 
     def text(self, name: str, values: Mapping[str, object]) -> str:
         """Return a whole template as text."""
-        lines = self._redact(self._environment.get_template(f"{name}.j2").render(values)).splitlines()
+        with _as_of(values):
+            lines = self._redact(self._environment.get_template(f"{name}.j2").render(values)).splitlines()
         return "\n".join(line.rstrip() for line in lines if line.strip())

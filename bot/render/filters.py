@@ -75,9 +75,10 @@ def local_time(value: datetime | None, zone: str = "UTC", *, day: bool = False, 
     return value.astimezone(ZoneInfo(zone)).strftime(written) if value else NOT_KNOWN
 
 
-def is_long_ago(value: datetime, now: datetime) -> bool:
-    """Say whether a moment needs its day to be understood."""
-    return abs(now - value) > timedelta(hours=12)
+def is_another_day(value: datetime, now: datetime, zone: str = "UTC") -> bool:
+    """Say whether a moment needs its day to be understood: not today, or half a day away (other zones)."""
+    here = ZoneInfo(zone)
+    return value.astimezone(here).date() != now.astimezone(here).date() or abs(now - value) > timedelta(hours=12)
 
 
 def escaped(text: str) -> str:

@@ -64,7 +64,7 @@ class SlackRenderer:
         mode = self._mode()
         if mode is None or isinstance(message, m.ModeNotice):
             return []
-        line = limits.mrkdwn(self._engine.text("parts/mode", {"mode": mode}))
+        line = limits.mrkdwn(self._engine.text("parts/mode", {"mode": mode, "card": message}))
         foot = next((block for block in blocks if block["block_id"] == "foot"), None)
         if foot is None:
             return [{"type": "context", "block_id": "foot", "elements": [line]}]

@@ -41,7 +41,7 @@ class TerminalRenderer:
             body = f"{self._engine.text(name, {'card': message})}\nas of {self._local(message.as_of)}"
         else:
             body = self._from_blocks(name, message)
-        return f"{body}\n{self._engine.text('parts/mode', {'mode': mode})}" if mode else body
+        return f"{body}\n{self._engine.text('parts/mode', {'mode': mode, 'card': message})}" if mode else body
 
     def _from_blocks(self, name: str, message: Message) -> str:
         """Return a card's words line by line, without marks and emoji (cards, 0.7)."""

@@ -382,3 +382,21 @@ def test_what_cannot_be_seen_is_not_said_to_be_missing() -> None:
     assert "no heartbeat" not in TERMINAL.text(away)
     assert "no heartbeat ever" in TERMINAL.text(dataclasses.replace(away, blind="", workers=(never,)))
     assert "0 alerts" not in repr(RENDERER.card(away))
+
+
+@pytest.mark.parametrize(("ahead", "is_shown"), [(timedelta(hours=4), False), (timedelta(days=3), True)])
+def test_a_moment_of_another_day_shows_its_day(ahead: timedelta, is_shown: bool) -> None:
+    """A time alone of a day to come is no answer: the day is there, in a plan's own words too."""
+    until = NOW + ahead
+    oncall = m.OnCallNow(who="U0ADA", until=until)
+    pause = next(card for card in CARDS if isinstance(card, m.PlanCard) and card.kind == "pause" and not card.result)
+    facts = {**pause.facts, "keeps": "", "ends_at": until.isoformat()}
+    status = next(card for card in CARDS if isinstance(card, m.StatusCard) and not card.blind)
+    for card in (
+        m.OnCallCard(env="dev", as_of=NOW, now=oncall, chains=()),
+        dataclasses.replace(status, oncall=oncall),
+        dataclasses.replace(pause, facts=facts),
+    ):
+        written = f"<!date^{int(until.timestamp())}^{{date_short_pretty}} {{time}}|"
+        assert (written in repr(RENDERER.card(card).blocks)) is is_shown, type(card)
+        assert (f"{until:%Y-%m-%d %H:%M}" in TERMINAL.text(card)) is is_shown, type(card)
