@@ -10,7 +10,9 @@ from jinja2 import ChoiceLoader, PackageLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
+from bot.domain.configuration import PAGER
 from bot.domain.timing import Timing
+from bot.domain.written import is_slack_id
 from bot.render import filters
 
 
@@ -92,6 +94,7 @@ class Engine:
             finalize=_outside if escape else None,
         )
         self._environment.globals.update(timing=timing, shown=lambda most: most if escape else _ALL)
+        self._environment.tests["reached"] = lambda who: who == PAGER or is_slack_id(who)
         self._clock = filters.clock if escape else filters.local_time
         self._zone = zone
         code = filters.code if escape else lambda text, width=120: filters.cut(filters.clean(str(text)), width)

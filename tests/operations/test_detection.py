@@ -10,12 +10,14 @@ import psycopg
 import pytest
 
 from bot.domain.configuration import Level
+from bot.domain.ids import parse_alert_key
 from bot.domain.messages import AlertCard, AlertFace, AlertReply, Message
 from bot.domain.redaction import Redactor
 from bot.domain.vendor import Answer
-from bot.operations import alert_cards, alerts, checks, detection, escalations
+from bot.operations import alert_cards, alerts, checks, detection, escalations, timeline
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
+from bot.render.terminal import TerminalRenderer
 from bot.sandbox.railway.faults import FaultKind
 from bot.sandbox.target.seeds import SEEDS
 from bot.store import alerts as stored
@@ -188,6 +190,9 @@ def test_its_contacts_are_called_with_their_phone(here: Services, vendor: Vendor
     assert "<@U0ADA>" in text and "Simplicity support +1 555 0100" in text
     row = target.connection.execute("SELECT facts FROM ops.chatops_alert_event WHERE event = 'escalated'").fetchone()
     assert row is not None and row[0]["who"] == [PHONE]
+    told = TerminalRenderer().text(timeline.read(here, parse_alert_key(card.key) or 0))
+    assert f"not acknowledged; named {PHONE}, whom I do not call (vendor support)" in told
+    assert "called U0ADA" in told
 
 
 @pytest.mark.parametrize(
