@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -18,6 +19,8 @@ from bot.render.filters import duration
 from runbooks import load
 
 HERE = Path(__file__).parent
+_SOURCE = re.compile(r" \((?:§|target-system|cards, )[^)]*\)")
+"""Where a duration comes from, for whoever changes it; those documents are not shipped."""
 
 
 def commands() -> str:
@@ -76,7 +79,7 @@ def _sentences() -> dict[str, str]:
     found: dict[str, str] = {}
     for before, after in zip(declared.body, declared.body[1:], strict=False):
         if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and isinstance(after, ast.Expr):
-            found[before.target.id] = " ".join(ast.literal_eval(after.value).split())
+            found[before.target.id] = _SOURCE.sub("", " ".join(ast.literal_eval(after.value).split()))
     return found
 
 

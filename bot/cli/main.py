@@ -169,7 +169,8 @@ def _declared(item: Operation) -> Words:
         elif param.after or param.type == "duration":
             found[option] = {"default": "", "help": param.what}
         else:
-            found[param.name] = {"nargs": None if param.required else "?", "default": "", "help": param.what}
+            shown = {"metavar": "|".join(param.choices)} if param.choices else {}
+            found[param.name] = {"nargs": None if param.required else "?", "default": "", "help": param.what, **shown}
     return found
 
 

@@ -129,7 +129,7 @@ def _lines(tell: Progress, now: Moment) -> Callable[[str], None]:
 def _require_checkout(services: Services, mode: str) -> None:
     folder = services.config.gate.checkout
     if mode == "dev" and not (folder and Path(folder).is_dir()):
-        raise InvalidCommand(say("no_folder" if folder else "no_checkout"), hint="/dragonfly gate prod")
+        raise InvalidCommand(say("no_folder" if folder else "no_checkout"))
 
 
 def _one(look: Look) -> GateCheck:

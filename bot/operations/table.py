@@ -11,6 +11,8 @@ from bot.domain.params import Param
 
 SLACK, SHELL = "slack", "shell"
 BOTH = (SLACK, SHELL)
+VERIFIED = ("worker-death", "migration-block", "vendor-outage")
+"""Scenarios that `verify` looks at; none is taken for granted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ OPERATIONS = (
         name="failed",
         sentence="failures by error class, those out of attempts apart",
         params=(Param(name="since", type="duration", example="24h"),),
+        cli="failed [--since 24h] [--show-errors]",
     ),
     Operation(name="stuck", sentence="jobs that have been processing too long", params=(_TYPE, _OLDER)),
     Operation(name="ingest", sentence="ingest jobs by status, oldest age and source file"),
@@ -93,7 +96,7 @@ OPERATIONS = (
     Operation(
         name="verify",
         sentence="two looks: has the scenario recovered?",
-        params=(Param(name="scenario", type="name", example="worker-death"),),
+        params=(Param(name="scenario", type="choice", choices=VERIFIED, required=True, example="worker-death"),),
     ),
     Operation(
         name="gate",

@@ -25,7 +25,7 @@ def read(services: Services, scenario: str) -> Message:
     Raises:
         InvalidCommand: no such scenario; the known ones are named.
     """
-    found = services.runbooks.scenario(scenario or "worker-death")
+    found = services.runbooks.scenario(scenario)
     look = _LOOKS.get(found.scenario) if found else None
     if found is None or look is None:
         raise not_known("verify", "scenario", scenario, list(_LOOKS))

@@ -13,6 +13,8 @@ from typing import IO
 
 import pytest
 
+from bot.operations import verifying
+from bot.operations.table import VERIFIED
 from tests.support import shell
 from tests.support.jobs import Target
 from tests.support.tampering import tamper
@@ -138,6 +140,8 @@ def test_every_read_has_json(dragonfly: Run, target: Target, words: str) -> None
         ("resolve A31 --reason x", 2, "reason 'x' is not 5 to 500 characters"),
         ("logs nothing", 2, "dragonfly logs api"),
         ("failed --since 24", 2, "since '24' has no unit"),
+        ("verify", 2, "are required: worker-death|migration-block|vendor-outage"),
+        ("verify worker", 2, "scenario 'worker' is not worker-death or migration-block or vendor-outage"),
         ("gate --mode prod --skip nothing", 2, "dragonfly gate --mode dev|prod [--skip NAME …]"),
         ("audit list --most 0", 2, "--most is 1 or more"),
         ("sandbox --runbooks /nowhere", 2, "is no directory"),
@@ -316,12 +320,18 @@ def test_railway_is_away(dragonfly: Run) -> None:
     assert (done.returncode, "Railway cannot be reached" in done.stdout) == (3, True)
 
 
+def test_every_scenario_that_may_be_verified_has_its_looks() -> None:
+    """What the grammar takes after `verify` is what is looked at."""
+    assert tuple(verifying._LOOKS) == VERIFIED
+
+
 @pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
 def test_help_by_a_word(dragonfly: Run) -> None:
     """A word finds commands and steps, as a shell takes them; with none it says so."""
     assert "dragonfly plan reset-stuck" in dragonfly("help", "stuck").stdout
     assert "no command speaks of 'zzz'" in dragonfly("help", "zzz").stdout
     assert "/dragonfly" not in dragonfly("help").stdout
+    assert "dragonfly failed [--since 24h] [--show-errors]" in dragonfly("help", "failed").stdout
 
 
 @pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)

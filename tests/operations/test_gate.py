@@ -411,8 +411,9 @@ def test_a_caller_may_stop_a_gate(services: Services, checkout: Path) -> None:
 def test_no_dev_gate_without_a_checkout(services: Services, tmp_path: Path) -> None:
     """It is refused with the setting that is missing; prod needs none."""
     for settings in (configured(services), configured(services, checkout=str(tmp_path / "none"))):
-        with pytest.raises(InvalidCommand, match=r"gate\.checkout"):
+        with pytest.raises(InvalidCommand, match=r"gate\.checkout.*dragonfly\.toml") as refused:
             gate.read(settings, "dev")
+        assert refused.value.hint == "", "the same command again would be refused again"
 
 
 @pytest.mark.parametrize("target_schema", ["deployed"])
