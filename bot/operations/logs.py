@@ -31,15 +31,13 @@ def read(
     """Return what the logs of a service's latest and active deployments are evidence of.
 
     Args:
-        oom: look for OOM alone.
-        raw: whole lines too, those that speak of OOM where that alone is looked for; for the terminal of a shell only.
+        raw: whole lines too, with `oom` those that speak of it; for the terminal of a shell only.
         after: older lines are left out.
 
     Raises:
         InvalidCommand: no such service; the known ones are named.
     """
-    found = known_service(services, service, "logs")
-    most = max(1, min(int(lines or LINES), MOST))
+    found, most = known_service(services, service, "logs"), max(1, min(int(lines or LINES), MOST))
     if services.platform is None:
         return _without_platform(services, found, most)
     try:
@@ -47,7 +45,6 @@ def read(
         seen, diagnosed = _look(services.platform, state, most, after)
     except TargetError as error:
         return _unknown(services, found.name, most, error.message)
-    wanted = out_of_memory(seen) if oom else seen
     return LogReport(
         env=services.config.env,
         as_of=services.clock.now(),
@@ -58,10 +55,14 @@ def read(
         deployments=tuple(f"{item.id[:8]} {item.status.lower()}" for item in state.deployments),
         evidence=_marks(seen, state, diagnosed, oom=oom),
         dropped=dropped(seen),
-        oom_lines=len(wanted) if oom else None,
-        raw=tuple(f"{item.at:%H:%M:%S} {item.text}" for item in wanted[-most:]) if raw else (),
+        oom_lines=len(out_of_memory(seen)) if oom else None,
+        raw=_whole(out_of_memory(seen) if oom else seen, most) if raw else (),
         url=state.url,
     )
+
+
+def _whole(lines: list[LogLine], most: int) -> tuple[str, ...]:
+    return tuple(f"{item.at:%H:%M:%S} {item.text}" for item in lines[-most:])
 
 
 def begins(services: Services, alert: str) -> datetime | None:
