@@ -55,7 +55,11 @@ def test_the_proof_of_a_mixed_run_looks_at_both_halves(services: Services, targe
     jobs, used_up = target.stuck(1), target.stuck(2, attempts=5)
     made = plans.make(services, "reset-stuck", {}, ADA, Place(channel=INCIDENTS), number)
     assert isinstance(made, PlanCard)
-    assert "🟡 Plan: reset 1, fail 2 · dev" in shown(made) and "Confirm: 3 jobs" in shown(made)
+    assert (
+        "🟡 Plan: reset 1 stuck job · dev" in shown(made)
+        and "2 would be set to failed" in shown(made)
+        and "Confirm: 3 jobs" in shown(made)
+    )
     done = run(services, made)
     assert "2 set to failed" in shown(done) and "Plan was: 1 reset, 2 to fail, 0 left alone" in shown(done)
     target.pick_up()

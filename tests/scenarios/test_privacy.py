@@ -150,7 +150,7 @@ def test_44_debtor_data(
             shown = read(bot.services, ARGS.get(name, {}))
             assert piece_of(to_json(shown) + TerminalRenderer().text(shown)) == "", name
 
-        plan = card(slack, "🟡 Plan: reset 5")
+        plan = card(slack, "🟡 Plan: reset 3")
         ada.presses(plan, ids.READ_PLAN)
         ada.presses(plan, ids.CONFIRM)
         eventually(lambda: head(slack, plan.ts).startswith("🟡 Working: 5 of 5"), PATIENT)
