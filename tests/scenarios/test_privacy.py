@@ -153,7 +153,7 @@ def test_44_debtor_data(
         plan = card(slack, "🟡 Plan: reset 3")
         ada.presses(plan, ids.READ_PLAN)
         ada.presses(plan, ids.CONFIRM)
-        eventually(lambda: head(slack, plan.ts).startswith("🟡 Working: 5 of 5"), PATIENT)
+        eventually(lambda: head(slack, plan.ts).startswith("🟡 Working: 3 of 3"), PATIENT)
 
         target.stuck(2)
         ada.types("/dragonfly reset-stuck")
