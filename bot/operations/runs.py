@@ -122,7 +122,8 @@ def _locked(services: Services, tx: Tx, plan: Plan, states: tuple[str, ...], *, 
     if run is None or run.state not in states:
         return None
     step, kind = stored_step(services, run.step, plan.params)
-    catalog = look(tx) if kind.dba and services.dba is not None else services.catalog.get(tx, fresh=fresh)
+    known = services.catalog.visible if fresh else services.catalog.get
+    catalog = look(tx) if kind.dba and services.dba is not None else known(tx)
     return Work(run=run, plan=plan, step=step, kind=kind, catalog=catalog)
 
 
@@ -172,7 +173,7 @@ def _why_not(services: Services, tx: Tx, work: Work, not_allowed: str, *, taken_
         return over
     if work.plan.database != work.catalog.identity:
         return "the database is not the one of the plan"
-    if work.plan.step_rev != work.step.rev(work.kind.settings(services)):
+    if not taken_up and work.plan.step_rev != work.step.rev(work.kind.settings(services)):
         return "the step was changed since the plan"
     return _unseen(services, work) or _undone_already(tx, work)
 

@@ -1,6 +1,7 @@
 """Read the target's live catalog, and remember it for a while."""
 
 import threading
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.catalog import Catalog
@@ -64,3 +65,10 @@ class CatalogCache:
         with self._lock:
             self._known = (tx.now, catalog)
         return catalog
+
+    def visible(self, tx: Tx) -> Catalog:
+        """Return the catalog with what row security lets our role see now, at the cost of one statement."""
+        seen = tx.record(SQL["visibility"])
+        assert seen is not None
+        hides, matches, identity = (seen[name] for name in ("row_security", "policies_match", "identity"))
+        return replace(self.get(tx), row_security=hides, policies_match=matches, identity=identity)

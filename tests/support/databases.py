@@ -37,6 +37,7 @@ class TestServer:
         self._embedded = None if self._url else PostgresServer.start(fast=True)
         self._templates: dict[str, str] = {}
         self._pooler: Pooler | None = None
+        self._admin_connection: psycopg.Connection[Any] | None = None
 
     def stop(self) -> None:
         """Drop what was made and stop what was started."""
@@ -44,6 +45,8 @@ class TestServer:
             self._pooler.stop()
         for name in self._templates.values():
             self._admin("DROP DATABASE {}", name)
+        if self._admin_connection:
+            self._admin_connection.close()
         if self._embedded:
             self._embedded.stop()
 
@@ -52,9 +55,10 @@ class TestServer:
         return self._embedded.dsn(name) if self._embedded else make_conninfo(self._url, dbname=name)
 
     def _admin(self, statement: str, *names: str) -> None:
-        address = self._embedded.dsn() if self._embedded else self._url
-        with psycopg.connect(address, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
+        if self._admin_connection is None or self._admin_connection.closed:
+            address = self._embedded.dsn() if self._embedded else self._url
+            self._admin_connection = psycopg.connect(address, autocommit=True)
+        self._admin_connection.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
 
     @contextmanager
     def entry(self, dsn: str, *, pooled: bool) -> Iterator[str]:
