@@ -1,7 +1,7 @@
 """From Slack's delivery to its handling: committed first, acknowledged second, worked on third."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from bot.store import inbox
 _AT_ONCE = 1
 """One claim, one handling: a slow one can never outlast the claim of the next."""
 _TRIES = 3
+_FIELDS = tuple(item.name for item in fields(Envelope))
 
 Handle = Callable[[Envelope], None]
 GiveUp = Callable[[Envelope, str], None]
@@ -47,7 +48,8 @@ def receive_wrong(services: Services, envelope: Envelope, plan_id: str) -> int:
 
 def _kept(envelope: Envelope) -> dict[str, Any]:
     """Return what is written down of a delivery: never a plan's secret."""
-    kept = asdict(replace(envelope, value=sealed(envelope.value), private_metadata=sealed(envelope.private_metadata)))
+    kept = {name: getattr(envelope, name) for name in _FIELDS}
+    kept |= {"value": sealed(envelope.value), "private_metadata": sealed(envelope.private_metadata)}
     return {"key": envelope.key, "signature": kept.pop("signature"), "kind": envelope.kind, "envelope": kept}
 
 
@@ -83,8 +85,7 @@ def work(services: Services, handle: Handle, give_up: GiveUp) -> int:
 
 def _as_known(kept: Mapping[str, Any]) -> Envelope:
     """Return a kept delivery; what a newer program that runs beside this one wrote of it besides is not for us (L5)."""
-    known = {item.name for item in fields(Envelope)}
-    return Envelope(**{name: value for name, value in kept.items() if name in known})
+    return Envelope(**{name: value for name, value in kept.items() if name in _FIELDS})
 
 
 def _finish(services: Services, delivery_id: int, state: str) -> None:
