@@ -124,6 +124,16 @@ def _is_duration(text: str) -> bool:
     return True
 
 
+def require_reason(reason: str, least: int, hint: str) -> None:
+    """Return if a reason says enough; spaces around it do not count.
+
+    Raises:
+        InvalidCommand: it has fewer characters.
+    """
+    if len(reason.strip()) < least:
+        raise InvalidCommand(f"a reason has {least} characters or more", hint=hint)
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the name that may have been meant, or nothing: the only one that begins so, else the most alike."""
     names = list(known)

@@ -10,9 +10,8 @@ from bot.domain.alerts import Change, changes_lately, decide, fingerprint, is_un
 from bot.domain.escalation import SELF_CHECK, chain
 from bot.domain.ids import alert_key
 from bot.domain.messages import AlertLine, AlertList, Message, ResolveForm
-from bot.domain.params import LEAST
+from bot.domain.params import LEAST, require_reason
 from bot.domain.workers import Status
-from bot.errors import InvalidCommand
 from bot.operations import alert_cards, authority, pages
 from bot.operations.services import Services
 from bot.store import alerts, audit, escalations, outbox
@@ -295,8 +294,7 @@ def resolve(services: Services, alert_id: int, actor: Actor, reason: str) -> Mes
         InvalidCommand: the reason says too little.
     """
     authority.require(services, actor, Role.OPERATOR, "resolve by hand")
-    if len(reason.strip()) < LEAST:
-        raise InvalidCommand(f"a reason has {LEAST} characters or more", hint="why is it over?")
+    require_reason(reason, LEAST, "why is it over?")
     with services.db.write() as tx:
         alert = _open_one(services, tx, alert_id, "resolve")
         if not isinstance(alert, Alert):

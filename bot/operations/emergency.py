@@ -6,8 +6,8 @@ target and the minute. Everything else is a run like any other: authority, chang
 
 from bot.domain.actor import Actor, Role
 from bot.domain.messages import AloneForm, Message, ReviewForm
+from bot.domain.params import require_reason
 from bot.domain.plan import LEAST_REASON, MOST_WRONG, is_target
-from bot.errors import InvalidCommand
 from bot.operations import authority, changes, plan_cards, plans
 from bot.operations.declared import changing_step, scenario_of
 from bot.operations.plans import refuse, unknown
@@ -69,8 +69,7 @@ def run_alone(services: Services, plan_id: str, actor: Actor, *, reason: str, ty
         InvalidCommand: the reason says too little.
     """
     _require(services, plan_id, actor)
-    if len(reason.strip()) < LEAST_REASON:
-        raise InvalidCommand(f"a reason has {LEAST_REASON} characters or more", hint="why can nobody else decide?")
+    require_reason(reason, LEAST_REASON, "why can nobody else decide?")
     with services.db.write() as tx:
         changes.require_on(services, tx)
         plan = stored.find(tx, plan_id, lock=True)

@@ -52,6 +52,11 @@ def count(tx: Tx, step: Step, catalog: Catalog, config: Configuration) -> Mappin
     return found
 
 
+def acting(counted: Mapping[tuple[str, Disposition], int]) -> int:
+    """Return how many of the jobs counted a plan would touch."""
+    return sum(jobs for (_job_type, disposition), jobs in counted.items() if disposition.acts)
+
+
 def _judged(
     tx: Tx,
     step: Step,

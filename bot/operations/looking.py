@@ -46,7 +46,7 @@ def held_by_the_gone(services: Services, tx: Tx) -> int | None:
     if "worker_id" not in catalog.features:
         stuck = _stuck(services, tx)
         untold = any(disposition is Disposition.LEAVE_UNKNOWN for _job_type, disposition in stuck)
-        return None if untold else sum(jobs for (_type, disposition), jobs in stuck.items() if disposition.acts)
+        return None if untold else judging.acting(stuck)
     limit = services.config.timing.offline_after.total_seconds()
     rows = tx.records(
         heartbeats.SQL["workers"],

@@ -181,7 +181,7 @@ def _queue(services: Services, tx: Tx, catalog: Catalog) -> QueueLine:
     step, _kind = changing_step(services, "reset-stuck")
     stuck = judging.count(tx, step, catalog, services.config)
     total = sum(stuck.values())
-    acting = sum(number for (_type, disposition), number in stuck.items() if disposition.acts)
+    acting = judging.acting(stuck)
     slow = sum(number for (_type, disposition), number in stuck.items() if disposition is Disposition.LEAVE_SLOW)
     pause = pauses.open_one(tx)
     held = pauses.counts(tx, pause.id).now if pause and pause.strategy == BY_NEXT_RUN else 0

@@ -120,8 +120,7 @@ def _reset_first(services: Services, tx: Tx, catalog: Catalog) -> int:
     step = services.runbooks.step("reset-stuck")
     if step is None or "worker_id" in catalog.features:
         return 0
-    found = judging.count(tx, step, catalog, services.config)
-    return sum(jobs for (_job_type, disposition), jobs in found.items() if disposition.acts)
+    return judging.acting(judging.count(tx, step, catalog, services.config))
 
 
 def beats(services: Services, tx: Tx, catalog: Catalog, types: Sequence[str]) -> list[dict[str, Any]]:
