@@ -3,11 +3,10 @@
 from datetime import datetime
 
 from bot.domain.escalation import chain
-from bot.domain.needs import unseen
 from bot.errors import BotError, StoreUnavailable
 from bot.operations import plan_cards
 from bot.operations.declared import scenario_of, stored_step, touched_step
-from bot.operations.kinds.base import NEEDS_NO_ROWS, Proof, Work
+from bot.operations.kinds.base import Proof, Work, rows_unseen
 from bot.operations.services import Services
 from bot.store import audit, plans, runs
 from bot.store.db import Tx
@@ -40,7 +39,7 @@ def _look(services: Services, work: Work) -> Proof:
     if work.step.kind == "sql_change" and work.plan.step_rev != work.step.rev(work.kind.settings(services)):
         rows = work.run.rows_affected  # a step of this name with other SQL has another proof
         return Proof(left=rows, total=rows, unknown=True)
-    if touched_step(services, work.step, work.plan.params).kind not in NEEDS_NO_ROWS and unseen(work.catalog):
+    if rows_unseen(touched_step(services, work.step, work.plan.params), work.catalog):
         return Proof(left=1, total=1, unknown=True)
     try:
         return work.kind.prove(services, work)

@@ -11,12 +11,11 @@ from datetime import timedelta
 from functools import partial
 
 from bot.domain.actor import Actor, Role, Surface
-from bot.domain.needs import unseen
 from bot.errors import OutcomeUnknown, StatementRefused, StatementTimedOut, TargetError
 from bot.operations import authority, changes, emergency, plan_cards
 from bot.operations.again import once_more
 from bot.operations.declared import UNDO_STEP, stored_step, touched_step
-from bot.operations.kinds.base import NEEDS_NO_ROWS, Done, Work
+from bot.operations.kinds.base import Done, Work, rows_unseen
 from bot.operations.kinds.undo import why_not
 from bot.operations.services import Services
 from bot.store import audit, plans, reviews, runs
@@ -180,8 +179,7 @@ def _why_not(services: Services, tx: Tx, work: Work, not_allowed: str, *, taken_
 
 def _unseen(services: Services, work: Work) -> str:
     """Return why the rows cannot be seen, or empty: hidden ones give no error, they look as if they had moved on (D6)."""
-    touched = touched_step(services, work.step, work.plan.params)
-    lacking = () if touched.kind in NEEDS_NO_ROWS else unseen(work.catalog)
+    lacking = rows_unseen(touched_step(services, work.step, work.plan.params), work.catalog)
     return lacking[0].reason if lacking else ""
 
 

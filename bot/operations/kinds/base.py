@@ -137,10 +137,15 @@ NEEDS_NO_ROWS = ("end_session", "repair", "rollback", "set_variable", "allow_rel
 """Kinds of step that work where neither the queue nor the heartbeats can be seen."""
 
 
+def rows_unseen(step: Step, catalog: Catalog) -> tuple[Missing, ...]:
+    """Return why the rows that a step touches cannot be seen, or nothing: hidden ones give no error (D6)."""
+    return () if step.kind in NEEDS_NO_ROWS else unseen(catalog)
+
+
 def readiness(services: Services, step: Step, catalog: Catalog) -> tuple[Strategy | None, tuple[Missing, ...]]:
     """Return by which strategy a step would work now, and what it lacks: nothing = it would."""
     offered = services.offered(catalog)
-    chosen, lacking = step.choose(offered), () if step.kind in NEEDS_NO_ROWS else unseen(catalog)
+    chosen, lacking = step.choose(offered), rows_unseen(step, catalog)
     if not lacking and step.strategies and chosen is None:
         lacking = step.strategies[-1].unmet(offered, catalog.role)
     return chosen, lacking
