@@ -146,6 +146,20 @@ def test_a_tool_is_known_by_its_name(services: Services, people: People) -> None
 
 
 @deployed
+def test_a_waiting_migration_is_seen_without_a_right_on_its_schema(services: Services, people: People, bot_dsn: str) -> None:
+    """Who may not use the history's schema still sees who waits for the history, and how the holder stands."""
+    role = psycopg.conninfo.conninfo_to_dict(bot_dsn)["user"]
+    holder = people.hold()
+    migration = people.wait(name="alembic")
+    people.grant(f"REVOKE ALL ON SCHEMA supabase_migrations FROM {role}")
+    assert [pid for pid, _ in shape(seen(services))] == [holder.info.backend_pid, migration.pid]
+    with services.db.read() as tx:
+        assert sessions.migration_wait(services, tx).startswith(f"session {holder.info.backend_pid} blocks it for ")
+        held = tx.record(SQL["session"], now=tx.now, pid=holder.info.backend_pid, ours="dragonfly")
+        assert held is not None and held["holds_history"]
+
+
+@deployed
 def test_more_than_a_card_holds_are_counted(services: Services, people: People) -> None:
     """Twelve sessions are shown; the others are a number."""
     people.hold(ONE)
