@@ -4,7 +4,7 @@ Three answers, never two: a green page proves nothing about this customer, and n
 Status pages: Statuspage (`status.indicator`) and Instatus (`page.status`), told apart by their keys (reference 4, 2026-11).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,6 +56,11 @@ def combined(probe: Answer, page: Answer) -> str:
     if probe.verdict == "failing" or (page.verdict == "failing" and probe.verdict == "unknown"):
         return "failing"
     return probe.verdict
+
+
+def worst(verdicts: Collection[str]) -> str:
+    """Return one verdict of several vendors: well only where every one is."""
+    return next((word for word in ("failing", "unknown") if word in verdicts), "ok")
 
 
 def good_in_a_row(

@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.actor import Actor, Role
-from bot.domain.configuration import Vendor
 from bot.domain.messages import Message, PauseCard, PauseReply
 from bot.domain.needs import unseen
-from bot.domain.vendor import GOOD_IN_A_ROW, combined
+from bot.domain.vendor import GOOD_IN_A_ROW, combined, worst
 from bot.operations import authority, changes, escalations, vendors
 from bot.operations.kinds import pause as steps
 from bot.operations.kinds.pause import good_answers
@@ -44,18 +43,13 @@ def tend(services: Services) -> int:
     return int(done)
 
 
-def _vendor(services: Services, pause: Pause) -> Vendor | None:
-    types = set(pause.job_types)
-    return next((item for item in services.config.vendors if types & set(item.job_types)), None)
-
-
 def _ask(services: Services, pause: Pause, now: datetime) -> str:
-    """Ask the vendor when that is due; nothing is held open meanwhile."""
-    vendor = _vendor(services, pause)
+    """Ask every vendor whose jobs are held when that is due; nothing is held open meanwhile."""
+    asked = vendors.asked(services, pause)
     last = datetime.fromisoformat(pause.probes[-1][0]) if pause.probes else None
-    if vendor is None or not vendor.endpoint or (last and now - last < services.config.timing.probe_interval):
+    if not asked or (last and now - last < services.config.timing.probe_interval):
         return ""
-    return combined(*vendors.ask(services, vendor))
+    return worst([combined(*vendors.ask(services, vendor)) for vendor in asked])
 
 
 def _hold(services: Services, tx: Tx, pause: Pause) -> bool:
@@ -108,9 +102,9 @@ def _let_go(services: Services, tx: Tx, pause: Pause) -> bool:
     if lacking:  # what cannot be seen would count as moved on, and stay held for good
         stop_for(tx, pause, "dragonfly", lacking[0].reason)
         return True
-    vendor = _vendor(services, pause)
+    patterns = [pattern for vendor in vendors.behind(services, pause) for pattern in vendor.patterns]
     last = pause.batch_at - timing.resume_interval * 2
-    completed, failed = steps.since_release(tx, step, catalog, pause, last, vendor.patterns if vendor else ())
+    completed, failed = steps.since_release(tx, step, catalog, pause, last, patterns)
     seen = completed + failed
     failing = bool(pause.probes) and pause.probes[-1][1] == "failing"
     if failing or failed * 2 > seen:
@@ -171,9 +165,8 @@ def pause_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message 
 def build(services: Services, tx: Tx, pause: Pause) -> PauseCard:
     """Return a pause's card as it stands now."""
     counts = pauses.counts(tx, pause.id)
-    vendor = _vendor(services, pause)
+    asked = vendors.asked(services, pause)
     step = services.runbooks.step("pause")
-    good, asked = good_answers(services, pause, tx.now)
     return PauseCard(
         env=services.config.env,
         as_of=tx.now,
@@ -189,16 +182,19 @@ def build(services: Services, tx: Tx, pause: Pause) -> PauseCard:
         started_at=pause.started_at,
         ends_at=pause.ends_at,
         ended_at=pause.ended_at,
-        vendor=vendor.title if vendor and asked else "",
+        vendor=" and ".join(vendor.title for vendor in asked),
+        probes=asked[0].name if len(asked) == 1 else "",
         verdict=pause.probes[-1][1] if pause.probes else "unknown",
         asked_ago=tx.now - datetime.fromisoformat(pause.probes[-1][0]) if pause.probes else None,
-        good=good,
+        good=good_answers(services, pause, tx.now)[0],
         asks_every=services.config.timing.probe_interval,
         batch=services.config.queue.resume_batch,
         batch_every=services.config.timing.resume_interval,
         not_ours=steps.foreign(tx, step, pause.job_types) if step else 0,
         why_stopped=pause.why_stopped,
-        contact=vendor.contact if vendor else "",
+        contact=", ".join(
+            dict.fromkeys(vendor.contact for vendor in vendors.behind(services, pause) if vendor.contact)
+        ),
     )
 
 

@@ -38,6 +38,16 @@ def ask(services: Services, vendor: Vendor) -> tuple[Answer, Answer]:
     return services.vendor_probe.ask(vendor.endpoint), services.vendor_probe.status_page(vendor.status_page)
 
 
+def behind(services: Services, pause: pauses.Pause) -> tuple[Vendor, ...]:
+    """Return the vendors whose jobs a pause holds."""
+    return tuple(item for item in services.config.vendors if set(item.job_types) & set(pause.job_types))
+
+
+def asked(services: Services, pause: pauses.Pause) -> tuple[Vendor, ...]:
+    """Return those of them that can be asked; a resume waits for every one."""
+    return tuple(item for item in behind(services, pause) if item.endpoint)
+
+
 def note(tx: Tx, pause: pauses.Pause, verdict: str) -> list[list[str]]:
     """Keep an answer with the pause that waits for it, and return the newest ones."""
     probes = [*pause.probes, [tx.now.isoformat(), verdict]][-KEPT:]
@@ -69,12 +79,11 @@ def probe(services: Services, word: str) -> Message:
 
 
 def _count(services: Services, vendor: Vendor, verdict: str) -> int:
-    """Let an answer count towards the resume that waits for it, and return how many in a row were good."""
+    """Let an answer count towards the resume that waits for this vendor alone; return how many in a row were good."""
     timing = services.config.timing
     with services.db.write() as tx:
         pause = pauses.open_one(tx)
-        waits = pause is not None and set(pause.job_types) & set(vendor.job_types)
-        probes = note(tx, pause, verdict) if pause and waits else []
+        probes = note(tx, pause, verdict) if pause and asked(services, pause) == (vendor,) else []
         return good_in_a_row(probes, within=timing.probe_span, now=tx.now, fresh=timing.probe_fresh)
 
 
@@ -97,7 +106,7 @@ def evidence(services: Services, vendor: Vendor, answer: Answer, page: Answer) -
 def _stopped(services: Services, tx: Tx, vendor: Vendor) -> str:
     """Return why the resume of a vendor's jobs was stopped, until it may be tried again; or nothing."""
     pause, timing = pauses.open_one(tx), services.config.timing
-    if pause is None or not set(pause.job_types) & set(vendor.job_types):
+    if pause is None or vendor not in behind(services, pause):
         return ""
     good = good_in_a_row(pause.probes, within=timing.probe_span, now=tx.now, fresh=timing.probe_fresh)
     return pause.errors_returned if good < GOOD_IN_A_ROW else ""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 
+from bot.domain.configuration import Vendor
 from bot.domain.messages import Message, VerifyLine, VerifyReport
 from bot.domain.params import not_known
 from bot.domain.workers import Status, judge
@@ -91,20 +92,23 @@ def _migrations(services: Services) -> Looks:
     return blocked, VerifyLine(thing="migrations", verdict=known, facts={"pending": pending})
 
 
-def _vendor(services: Services) -> Looks:
-    """The vendor answers, its errors stay away, ingest is not paused and the offline variable is not "true"."""
-    vendor = vendors.known_vendor(services, "")
+def _vendors(services: Services) -> Looks:
+    """Every vendor answers, its errors stay away, ingest is not paused and the offline variable is not "true"."""
+    known = services.config.vendors or (vendors.known_vendor(services, ""),)
+    lines = [line for vendor in known for line in _vendor(services, vendor)]
+    with services.db.read() as tx:
+        return (*lines, _pause(tx), _offline(services))
+
+
+def _vendor(services: Services, vendor: Vendor) -> Looks:
     answer, page = vendors.ask(services, vendor)
     failed = vendors.evidence(services, vendor, answer, page).failed_jobs
     said = {"ok": RECOVERED, "failing": NOT_YET, "unknown": UNKNOWN}[answer.verdict]
-    with services.db.read() as tx:
-        pause = _pause(tx)
     errors = UNKNOWN if failed is None else NOT_YET if failed else RECOVERED
+    facts = {"title": vendor.title}
     return (
-        VerifyLine(thing="vendor", verdict=said, facts={"title": vendor.title}, why=answer.detail or answer.verdict),
-        VerifyLine(thing="errors", verdict=errors, facts={"failed": failed}),
-        pause,
-        _offline(services),
+        VerifyLine(thing="vendor", verdict=said, facts=facts, why=answer.detail or answer.verdict),
+        VerifyLine(thing="errors", verdict=errors, facts={**facts, "failed": failed}),
     )
 
 
@@ -133,5 +137,5 @@ def _offline(services: Services) -> VerifyLine:
 _LOOKS: Mapping[str, Callable[[Services], Looks]] = {
     "worker-death": _workers,
     "migration-block": _migrations,
-    "vendor-outage": _vendor,
+    "vendor-outage": _vendors,
 }

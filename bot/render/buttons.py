@@ -50,7 +50,8 @@ def _pause(card: m.PauseCard) -> list[Button]:
         return [button(ids.STOP, "stop", card.key)]
     keep = ids.encode_request("-", {"reason": card.reason, "for": "2h"})
     ready = "primary" if card.good >= GOOD_IN_A_ROW else ""
-    probe = [button(ids.READ_PROBE, "probe", "-", style="" if ready else "primary")] if card.vendor else []
+    ask = ids.encode_request("-", {"vendor": card.probes})
+    probe = [button(ids.READ_PROBE, "probe", ask, style="" if ready else "primary")] if card.probes else []
     resume = button(ids.PLAN_RESUME, "resume", "-", style=ready)
     return [*probe, resume, button(ids.PLAN_PAUSE, "keep", keep)]
 

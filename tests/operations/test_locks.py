@@ -146,7 +146,9 @@ def test_a_tool_is_known_by_its_name(services: Services, people: People) -> None
 
 
 @deployed
-def test_a_waiting_migration_is_seen_without_a_right_on_its_schema(services: Services, people: People, bot_dsn: str) -> None:
+def test_a_waiting_migration_is_seen_without_a_right_on_its_schema(
+    services: Services, people: People, bot_dsn: str
+) -> None:
     """Who may not use the history's schema still sees who waits for the history, and how the holder stands."""
     role = psycopg.conninfo.conninfo_to_dict(bot_dsn)["user"]
     holder = people.hold()

@@ -204,7 +204,7 @@ def test_off_is_not_proved_by_what_cannot_be_seen(here: Services, railway: Cloud
     assert is_proved(here, card.key), "decided"
     row = target.connection.execute("SELECT proof FROM ops.chatops_run WHERE id = %s", (card.key,)).fetchone()
     assert row == ("not_known",)
-    line = verifying._vendor(here)[1]
+    line = verifying._vendors(here)[1]
     assert (line.thing, line.verdict) == ("errors", "could not tell")
 
 

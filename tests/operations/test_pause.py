@@ -1,16 +1,18 @@
 """Pause and resume of ingest: leased, sticky, in small batches, and stopped when errors return (§12; cards, section 5)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.domain.messages import CannotPlan, IngestReport, PlanCard, PlanFace
 from bot.errors import InvalidCommand
-from bot.operations import audit, pausing, plans, proofs, queues, vendors
+from bot.operations import audit, pausing, plans, proofs, queues, vendors, verifying
 from bot.operations.services import Services
 from bot.render.terminal import TerminalRenderer
-from bot.sandbox.target.vendor import Mood, Vendor
+from bot.sandbox.target.vendor import HEALTH, Mood, Vendor
+from bot.store import pauses
 from tests.support.danger import looked, shown
 from tests.support.jobs import Target
 from tests.support.pausing import HERE, REASON, asking, card, do, good_answers, pause
@@ -240,6 +242,36 @@ def test_a_probe_counts_towards_the_resume(services: Services, target: Target, c
     assert [good() for _ in range(3)] == [1, 2, 2]
     clock.passes(61)
     assert good() == 3
+
+
+def test_a_resume_waits_for_every_vendor_whose_jobs_are_held(services: Services, target: Target, clock: Clock) -> None:
+    """One of two fails: the pause says so, no answer of the other counts, and verify tells of each; then both are well."""
+    other = Vendor().start()
+    first = services.config.vendors[0]
+    second = replace(first, name="beta", title="Beta API", endpoint=other.url + HEALTH, contact="Beta support")
+    services = replace(services, config=replace(services.config, vendors=(first, second)))
+    target.pending(1)
+    pause(services)
+    other.mood = Mood.FAILING
+    good_answers(services, clock)
+    assert getattr(vendors.probe(services, first.name), "good_in_a_row", -1) == 0
+    with services.db.read() as tx:
+        held = pauses.open_one(tx)
+    assert held is not None
+    shows = card(services, held.id)
+    assert (shows.vendor, shows.verdict, shows.good) == (f"{first.title} and Beta API", "failing", 0)
+    assert "Beta support" in shows.contact
+    assert isinstance(plans.make(services, "resume", {}, ADA, HERE), CannotPlan)
+    seen = {
+        (line.facts["title"], line.thing): line.verdict
+        for line in verifying._vendors(services)
+        if "title" in line.facts
+    }
+    assert (seen[first.title, "vendor"], seen["Beta API", "vendor"]) == (verifying.RECOVERED, verifying.NOT_YET)
+    other.mood = Mood.WELL
+    good_answers(services, clock)
+    assert isinstance(plans.make(services, "resume", {}, ADA, HERE), PlanCard)
+    other.stop()
 
 
 def test_row_26_sources_are_file_names_only(services: Services, target: Target) -> None:

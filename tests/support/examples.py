@@ -593,7 +593,7 @@ def lists() -> list[m.Message]:
         "locks": {},
         "migrations": {"pending": 2},
         "vendor": {"title": "Simplicity API"},
-        "errors": {"failed": 0},
+        "errors": {"title": "Simplicity", "failed": 0},
         "ingest": {},
         "offline": {},
     }

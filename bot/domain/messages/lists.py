@@ -317,6 +317,9 @@ class PauseCard(Message):
     ends_at: datetime
     ended_at: datetime | None
     vendor: str = ""
+    """Title of the vendors that are asked; empty where none can be."""
+    probes: str = ""
+    """Name of the vendor that *Probe* asks; empty where there are several, or none."""
     verdict: str = ""
     asked_ago: timedelta | None = None
     good: int = 0

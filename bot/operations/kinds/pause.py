@@ -18,6 +18,7 @@ from bot.domain.runbook import Step
 from bot.domain.timing import Timing
 from bot.domain.vendor import GOOD_IN_A_ROW, good_in_a_row
 from bot.errors import InvalidCommand
+from bot.operations import vendors
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, told, watched
 from bot.operations.services import Services
 from bot.store import pauses
@@ -235,7 +236,7 @@ def _resume_preview(
 
 def good_answers(services: Services, pause: Pause, now: datetime | None = None) -> tuple[int, bool]:
     """Return how many good answers in a row the vendor gave, and whether it is asked at all."""
-    asked = any(set(item.job_types) & set(pause.job_types) and item.endpoint for item in services.config.vendors)
+    asked = bool(vendors.asked(services, pause))
     timing, now = services.config.timing, now or services.clock.now()
     return good_in_a_row(pause.probes, within=timing.probe_span, now=now, fresh=timing.probe_fresh), asked
 
