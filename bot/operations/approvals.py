@@ -7,6 +7,7 @@ import secrets
 
 from bot.domain.actor import Actor, Role
 from bot.domain.messages import Message
+from bot.domain.params import LEAST, require_reason
 from bot.domain.plan import secret_hash
 from bot.operations import authority, changes, plan_cards
 from bot.operations.issuing import hash_for
@@ -16,8 +17,14 @@ from bot.store import audit, plans
 
 
 def ask(services: Services, plan_id: str, actor: Actor, reason: str) -> Message:
-    """Ask for a second person in the channel; the plan lives 15 min from now."""
+    """Ask for a second person in the channel; the plan lives 15 min from now.
+
+    Raises:
+        NotAllowed: the actor is no operator.
+        InvalidCommand: the reason says too little.
+    """
     authority.require(services, actor, Role.OPERATOR, f"ask for {plan_id}")
+    require_reason(reason, LEAST, "why now?")
     with services.db.write() as tx:
         changes.require_on(services, tx)
         plan = plans.find(tx, plan_id, lock=True)

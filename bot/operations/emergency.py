@@ -6,7 +6,7 @@ target and the minute. Everything else is a run like any other: authority, chang
 
 from bot.domain.actor import Actor, Role
 from bot.domain.messages import AloneForm, Message, ReviewForm
-from bot.domain.params import require_reason
+from bot.domain.params import LEAST, require_reason
 from bot.domain.plan import LEAST_REASON, MOST_WRONG, is_target
 from bot.operations import authority, changes, plan_cards, plans
 from bot.operations.declared import changing_step, scenario_of
@@ -147,8 +147,14 @@ def review_form(services: Services, run_id: str, actor: Actor) -> Message:
 
 
 def close_review(services: Services, run_id: str, actor: Actor, found: str) -> Message | None:
-    """Close the review of a run alone, with what was found; None: its cards say so."""
+    """Close the review of a run alone, with what was found; None: its cards say so.
+
+    Raises:
+        NotAllowed: the actor is no approver, or sits at a shell.
+        InvalidCommand: what was found says too little.
+    """
     _require_reviewer(services, run_id, actor)
+    require_reason(found, LEAST, "what did you find?")
     with services.db.write() as tx:
         refused = _why_not_closed(services, tx, run_id, actor)
         plan = stored.find(tx, run_id)

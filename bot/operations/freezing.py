@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.domain.actor import Actor, Role
 from bot.domain.messages import Message, Notice
+from bot.domain.params import LEAST, require_reason
 from bot.operations import authority
 from bot.operations.services import Services
 from bot.store import audit, changes, outbox
@@ -18,8 +19,10 @@ def freeze(services: Services, actor: Actor, reason: str) -> Notice:
 
     Raises:
         NotAllowed: the actor is no operator.
+        InvalidCommand: the reason says too little.
     """
     authority.require(services, actor, Role.OPERATOR, "freeze")
+    require_reason(reason, LEAST, "why is nothing to be changed?")
     with services.db.write() as tx:
         if not changes.turn_off(tx, FREEZE, actor=actor.key, reason=reason):
             off = changes.find(tx, FREEZE)

@@ -87,6 +87,17 @@ def test_the_vendor_that_fails_is_asked(here: Services, target: Target, answers:
     assert f"'{card.key}?vendor=beta'" in answers.shown[1]
 
 
+@pytest.mark.parametrize("form", [ids.VIEW_ASK, ids.VIEW_SETTLE_YES, ids.VIEW_SETTLE_NO, ids.VIEW_REVIEW])
+def test_no_form_takes_spaces_for_a_reason(here: Services, answers: Answers, form: str) -> None:
+    """Slack holds people to the least length, a hand-made submission is held to it here; nothing is looked up for it."""
+    sent = Envelope(
+        key="k", kind="submission", team_id=TEAM, user_id="U0BEN", callback_id=form, private_metadata="A3F9"
+    )
+    for inputs in ({}, {ids.INPUT_REASON: "        "}):
+        dispatch.handle(here, replace(sent, inputs=inputs))
+    assert [("a reason has 5 characters or more" in shown) for shown in answers.shown] == [True, True]
+
+
 def test_an_alert_is_resolved_by_hand_with_a_reason_only(here: Services, target: Target, answers: Answers) -> None:
     """A form without a reason, or with spaces for one, resolves nothing, and its sender is told."""
     card = fired(here, target, "slack_auth", {}, "sign-in")

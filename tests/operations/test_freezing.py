@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.configuration import DEFAULT_VENDORS
 from bot.domain.messages import Notice, PlanCard, PlanFace
-from bot.errors import ChangesOff, NotAllowed
+from bot.errors import ChangesOff, InvalidCommand, NotAllowed
 from bot.operations import approvals, audit, freezing, pausing, plans, runs, status
 from bot.operations.services import Services
 from tests.support.danger import HERE, REASON
@@ -38,6 +38,8 @@ def test_who_may(services: Services) -> None:
     """An operator freezes, from a shell too; a guest does not; another approver ends it, in Slack only."""
     with pytest.raises(NotAllowed, match="a guest may not"):
         freezing.freeze(services, GIL, WHY)
+    with pytest.raises(InvalidCommand, match="a reason has 5 characters or more"):
+        freezing.freeze(services, SHELL, "        ")
     assert freezing.freeze(services, SHELL, WHY).kind == "frozen"
     again = freezing.freeze(services, ADA, "another reason")
     assert (again.kind, again.facts["by"], again.facts["reason"]) == ("frozen-already", SHELL.key, WHY)
