@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -23,6 +23,9 @@ FLAGS = [
 ]
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
+PATIENT_MS = 20_000
+"""How long a condition is waited for where a test says nothing else; CI's machine is busy."""
+expect.set_options(timeout=PATIENT_MS)
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
@@ -69,7 +72,7 @@ def page(sandbox: Running, browser: Browser) -> Iterator[Page]:
     opened = browser.new_page(viewport=DESKTOP)  # type: ignore[arg-type]  # the two keys it wants
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.set_default_timeout(20_000)
+    opened.set_default_timeout(PATIENT_MS)
     opened.goto(sandbox.url)
     opened.wait_for_selector("[data-fault=kill-ingest]")
     yield opened
@@ -81,7 +84,7 @@ def page(sandbox: Running, browser: Browser) -> Iterator[Page]:
 def phone(sandbox: Running, browser: Browser) -> Iterator[Page]:
     """Give Ada's page on a phone."""
     opened = browser.new_page(viewport=PHONE)  # type: ignore[arg-type]  # the two keys it wants
-    opened.set_default_timeout(20_000)
+    opened.set_default_timeout(PATIENT_MS)
     opened.goto(sandbox.url)
     yield opened
     opened.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_story import CARD, THREAD, act, take
+from tests.browser.test_story import CARD, THREAD, act, fault, take
 
 pytestmark = pytest.mark.browser
 MODAL = "[data-testid=modal]"
@@ -16,11 +16,6 @@ def say(page: Page, text: str) -> None:
     """Type a command."""
     page.fill("[data-testid=composer]", f"/dragonfly {text}")
     page.keyboard.press("Enter")
-
-
-def fault(page: Page, name: str) -> None:
-    """Press a fault in the panel."""
-    page.locator(f"[data-fault={name}]").dispatch_event("click")
 
 
 def shows(page: Page, text: str, seconds: float = 20) -> None:
@@ -105,7 +100,7 @@ def test_a_vendor_outage_is_paused_and_resumed(page: Page, pictures: Path | None
     say(page, "resume ingest")
     shows(page, "good answers")
     fault(page, "vendor-ok")
-    page.wait_for_timeout(9_000)
+    shows(page, "resume in small batches", 60)
     say(page, "resume ingest")
     shows(page, "Plan: resume ingest")
     act(page, "confirm:v1")

@@ -15,6 +15,12 @@ def act(page: Page, action: str, within: str = "#messages") -> None:
     page.locator(f'{within} [data-action-id="{action}"]').last.click()
 
 
+def fault(page: Page, name: str) -> None:
+    """Press a fault in the panel, and wait until the simulated system has it."""
+    with page.expect_response("**/system/fault", timeout=60_000):
+        page.locator(f"[data-fault={name}]").dispatch_event("click")
+
+
 def take(page: Page, folder: Path | None, name: str) -> None:
     """Take a picture for the README, where one is asked for."""
     if folder:
@@ -24,7 +30,7 @@ def take(page: Page, folder: Path | None, name: str) -> None:
 def test_the_whole_story(page: Page, phone: Page, pictures: Path | None) -> None:
     """Killed, called, acknowledged, planned, refused to another, confirmed, brought back, recovered."""
     expect(page.locator('[data-state="well"]')).to_have_count(6)
-    page.click("[data-fault=kill-ingest]")
+    fault(page, "kill-ingest")
     expect(page.get_by_text("Offline: ingest worker")).to_be_visible(timeout=15_000)
     take(page, pictures, "alert")
     expect(page.locator(CARD).get_by_text("Ada").first).to_be_visible()
@@ -58,7 +64,7 @@ def test_the_whole_story(page: Page, phone: Page, pictures: Path | None) -> None
     act(page, "confirm:v1", THREAD)
     expect(page.locator(THREAD)).to_contain_text("Working:", timeout=15_000)
 
-    page.locator("[data-fault=bring-back]").dispatch_event("click")
+    fault(page, "bring-back")
     expect(page.locator(THREAD)).to_contain_text("recovered", timeout=60_000)
     expect(page.locator(THREAD)).to_contain_text("all picked up", timeout=60_000)
     expect(page.get_by_text("Recovered: ingest worker").first).to_be_visible(timeout=30_000)
@@ -106,9 +112,9 @@ def test_a_mistyped_command_is_answered(page: Page) -> None:
 
 def test_a_form_keeps_the_focus_and_closes_on_escape(page: Page) -> None:
     """Stick jobs, plan, show all: the modal has the focus, Escape closes it, nothing was done."""
-    page.click("[data-fault=kill-ingest]")
+    fault(page, "kill-ingest")
     page.wait_for_timeout(10_000)
-    page.click("[data-fault=stick-jobs]")
+    fault(page, "stick-jobs")
     page.fill("[data-testid=composer]", "/dragonfly reset-stuck")
     page.keyboard.press("Enter")
     expect(page.get_by_text("nothing has been done yet").last).to_be_visible()
@@ -118,4 +124,4 @@ def test_a_form_keeps_the_focus_and_closes_on_escape(page: Page) -> None:
     expect(page.locator("[data-testid=modal]")).to_have_count(0)
     act(page, "cancel:v1")
     expect(page.get_by_text("Cancelled: plan").last).to_be_visible()
-    page.click("[data-fault=bring-back]")
+    fault(page, "bring-back")
