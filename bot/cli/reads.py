@@ -79,8 +79,12 @@ def _migrations(made: Services, values: Mapping[str, str]) -> Message:
     return history.read(made, {"most": str(history.NEWEST), **values})
 
 
-_READ_HERE: Mapping[str, Read] = {"logs": _logs, "migrations": _migrations}
-"""Reads that are others in a shell: whole lines, and the twenty newest migrations instead of pages."""
+def _ingest(made: Services, _values: Mapping[str, str]) -> Message:
+    return queues.ingest(made, names=True)
+
+
+_READ_HERE: Mapping[str, Read] = {"logs": _logs, "migrations": _migrations, "ingest": _ingest}
+"""Reads that are others in a shell: whole lines, file names, and the twenty newest migrations instead of pages."""
 
 
 def _help(args: argparse.Namespace) -> int:

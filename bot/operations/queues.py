@@ -188,8 +188,12 @@ def raw_errors(services: Services, since: str, actor: Actor) -> list[tuple[str, 
     return [(row["id"], row["job_type"], row["last_error"]) for row in rows]
 
 
-def ingest(services: Services) -> Message:
-    """Return the jobs that a vendor outage stops, by status, with the oldest and where they come from."""
+def ingest(services: Services, *, names: bool = False) -> Message:
+    """Return the jobs that a vendor outage stops, by status, with the oldest.
+
+    Args:
+        names: the names of their files too, which may be people's; for the terminal of a shell only.
+    """
     with services.db.read() as tx:
         unseen = _cannot_see(services, tx)
         if unseen:
@@ -199,8 +203,8 @@ def ingest(services: Services) -> Message:
         known = [name for name in wanted if catalog.job_types is None or name in catalog.job_types]
         rows = tx.records(SQL["by_status"], catalog.features, job_types=known)
         waiting = [row["oldest"] for row in rows if row["oldest"] and row["status"] not in ("completed", "failed")]
-        seen = "payload" in catalog.features
-        sources = tx.records(SQL["sources"], catalog.features, job_types=known) if seen else []
+        may_read = "payload" in catalog.features
+        files = tx.records(SQL["files"], catalog.features, job_types=known) if names and may_read else []
         held = pauses.open_one(tx)
         return IngestReport(
             env=services.config.env,
@@ -209,8 +213,8 @@ def ingest(services: Services) -> Message:
             ignored=tuple(name for name in wanted if name not in known),
             counts=tuple((row["job_type"], row["status"], row["jobs"]) for row in rows),
             oldest=tx.now - min(waiting) if waiting else None,
-            sources=tuple((row["source"] or "not said", row["jobs"]) for row in sources),
-            sources_hidden=not seen,
+            files=tuple((row["file"] or "not said", row["jobs"]) for row in files) if names else None,
+            files_hidden=not may_read,
             paused_by=held.owner if held else "",
             paused_until=held.ends_at if held else None,
         )

@@ -110,10 +110,10 @@ WHERE j.job_type::text = ANY (%(job_types)s)
 GROUP BY 1, 2
 ORDER BY 1, 2;
 
--- name: sources
--- File names of the oldest unfinished jobs, without their folders; only where our role may read the payload.
-SELECT regexp_replace(payload ->> 'file_path', '^.*[/\\]', '') AS source, count(*)::integer AS jobs  -- if payload
-SELECT NULL::text AS source, 0 AS jobs  -- unless payload
+-- name: files
+-- File names of unfinished jobs, without their folders, for a shell; only where our role may read the payload.
+SELECT regexp_replace(payload ->> 'file_path', '^.*[/\\]', '') AS file, count(*)::integer AS jobs  -- if payload
+SELECT NULL::text AS file, 0 AS jobs  -- unless payload
 FROM ops.job_queue
 WHERE job_type::text = ANY (%(job_types)s) AND status::text IN ('pending', 'processing', 'paused')
 GROUP BY 1

@@ -11,6 +11,7 @@ from bot.errors import InvalidCommand
 from bot.operations import audit, pausing, plans, proofs, queues, vendors, verifying
 from bot.operations.services import Services
 from bot.render.terminal import TerminalRenderer
+from bot.sandbox.target.seeds import PAYLOAD
 from bot.sandbox.target.vendor import HEALTH, Mood, Vendor
 from bot.store import pauses
 from tests.support.danger import looked, shown
@@ -274,11 +275,16 @@ def test_a_resume_waits_for_every_vendor_whose_jobs_are_held(services: Services,
     other.stop()
 
 
-def test_row_26_sources_are_file_names_only(services: Services, target: Target) -> None:
-    """Without the right to read payloads the files are not known; nothing else of a payload is ever selected."""
+def test_row_26_sources_are_file_names_in_a_shell_only(services: Services, target: Target, target_dsn: str) -> None:
+    """Without the right to read payloads files are not known; with it their names, without folders, stay in the shell."""
     target.pending(2)
-    report = queues.ingest(services)
-    assert getattr(report, "sources_hidden", None) is True
+    hidden = queues.ingest(services, names=True)
+    assert isinstance(hidden, IngestReport) and hidden.files_hidden
+    with product(target_dsn, services.config) as owner:
+        in_slack, in_a_shell = queues.ingest(owner), queues.ingest(owner, names=True)
+    assert isinstance(in_slack, IngestReport) and in_slack.files is None
+    assert "names only in a shell" in shown(in_slack)
+    assert isinstance(in_a_shell, IngestReport) and in_a_shell.files == ((PAYLOAD["file_path"].rpartition("/")[2], 2),)
 
 
 def test_what_is_held_and_hidden_is_not_let_go(services: Services, target: Target, clock: Clock) -> None:

@@ -640,13 +640,13 @@ def lists() -> list[m.Message]:
             ignored=("ingest",),
             counts=(("ingest_csv", "pending", 4),),
             oldest=timedelta(minutes=4),
-            sources=(("a.csv", 2),),
-            sources_hidden=False,
+            files=(("a.csv", 2),),
+            files_hidden=False,
             paused_by="slack:T0/U0ADA",
             paused_until=NOW + timedelta(hours=2),
         ),
         m.IngestReport(
-            env="dev", as_of=NOW, job_types=(), ignored=(), counts=(), oldest=None, sources=(), sources_hidden=True
+            env="dev", as_of=NOW, job_types=(), ignored=(), counts=(), oldest=None, files=None, files_hidden=True
         ),
         MIGRATIONS,
         replace(MIGRATIONS, pending=None, blocked=""),

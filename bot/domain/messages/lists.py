@@ -104,8 +104,10 @@ class IngestReport(Message):
     counts: tuple[tuple[str, str, int], ...]
     """(job type, status, count); what a pause of ours holds is `paused` on every schema."""
     oldest: timedelta | None
-    sources: tuple[tuple[str, int], ...]
-    sources_hidden: bool
+    files: tuple[tuple[str, int], ...] | None
+    """Names with their jobs; None = not asked for, they stay in the shell."""
+    files_hidden: bool
+    """Our role may not read the payloads that name them."""
     paused_by: str = ""
     paused_until: datetime | None = None
 

@@ -16,7 +16,7 @@ _PIECES = re.compile(r"quillfeather|larkspur|dunmore|412-?55-?9087|4929 ?1234 ?5
 """What tells each of them, when only a part of it got through."""
 
 PAYLOAD = {
-    "file_path": "uploads/feed.csv",
+    "file_path": f"uploads/feed of {SEEDS[0]}.csv",
     **dict(zip(("debtor", "ssn", "email", "card", "address", "phone", "token", "dsn"), SEEDS, strict=True)),
 }
 ERROR = f"ValueError: row 17 of {SEEDS[0]} ({SEEDS[1]}), {', '.join(SEEDS[2:])}: amount is not a number"
