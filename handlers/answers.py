@@ -29,7 +29,8 @@ class Asked:
         """Return who asked."""
         envelope = self.envelope
         team = envelope.user_team or envelope.team_id
-        return slack_actor(team, envelope.user_id, envelope.user_name, envelope.channel_id)
+        message = "" if envelope.is_ephemeral else envelope.message_ts
+        return slack_actor(team, envelope.user_id, envelope.user_name, envelope.channel_id, message)
 
     def answer(self, message: Message, *, in_place: bool = False) -> None:
         """Show a message to the one who asked, and to nobody else; what was done stays done when Slack does not take it."""

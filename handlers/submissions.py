@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 from bot.domain import ids
 from bot.domain.messages import Message
-from bot.domain.params import plain
-from bot.domain.plan import is_target
+from bot.domain.params import LEAST, plain, require_reason
+from bot.domain.plan import LEAST_REASON, is_target
 from bot.errors import InvalidCommand
 from bot.operations import alerts, approvals, emergency, plans, runs
 from bot.operations.issuing import Place
@@ -73,7 +73,7 @@ def _written(asked: Asked) -> tuple[str, dict[str, str], dict[str, str]]:
 def faults(asked: Asked) -> dict[str, Message]:
     """Return what is wrong with a form, by field: words that cannot be seen, or no value of a plan's. Pure."""
     hidden = {name.removesuffix(":v1"): _not_plain(asked, text) for name, text in asked.envelope.inputs.items()}
-    found = {name: said for name, said in hidden.items() if said is not None}
+    found = {name: said for name, said in hidden.items() if said is not None} or _unsaid(asked)
     if found or asked.envelope.callback_id != ids.VIEW_STEP:
         return found
     step, written, _place = _written(asked)
@@ -81,6 +81,16 @@ def faults(asked: Asked) -> dict[str, Message]:
     params = declared.typed if declared else ()
     wrong = [item for item in params if item.name in written and not item.takes(written[item.name])]
     return {item.name: notice(asked.services, "not-a-value", what=item.what) for item in wrong}
+
+
+def _unsaid(asked: Asked) -> dict[str, Message]:
+    """Return what is wrong with a reason that says too little, under its field, where it can still be written."""
+    least = LEAST_SAID.get(asked.envelope.callback_id, 0)
+    try:
+        require_reason(asked.envelope.inputs.get(ids.INPUT_REASON, ""), least, "it stays in the record")
+    except InvalidCommand as error:
+        return {"reason": notice(asked.services, "bad-input", message=error.message, hint="")}
+    return {}
 
 
 def _not_plain(asked: Asked, text: str) -> Message | None:
@@ -116,6 +126,15 @@ def _settle(asked: Asked) -> Message | None:
     return None if open_still else notice(asked.services, "settled-already", plan=envelope.private_metadata)
 
 
+LEAST_SAID: Mapping[str, int] = {
+    ids.VIEW_ASK: LEAST_REASON,
+    ids.VIEW_ALONE: LEAST_REASON,
+    ids.VIEW_SETTLE_YES: LEAST_REASON,
+    ids.VIEW_SETTLE_NO: LEAST_REASON,
+    ids.VIEW_REVIEW: LEAST,
+    ids.VIEW_RESOLVE: LEAST,
+}
+"""Characters that the reason of a form has at least."""
 HANDLERS: Mapping[str, Handler] = {
     ids.VIEW_ASK: _ask,
     ids.VIEW_TYPED: _typed,

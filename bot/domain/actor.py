@@ -40,6 +40,8 @@ class Actor:
     """A name for plain text; never used to decide anything."""
     channel: str = ""
     """Where in Slack it was asked; empty = in a form, on Home, or in a shell."""
+    message: str = ""
+    """Timestamp of the message on which it was pressed; empty = on none, or on one that only its reader has."""
 
     @property
     def user_id(self) -> str:
@@ -52,9 +54,9 @@ class Actor:
         return self.key.removeprefix("slack:").partition("/")[0] if self.surface is Surface.SLACK else ""
 
 
-def slack_actor(team_id: str, user_id: str, name: str = "", channel: str = "") -> Actor:
+def slack_actor(team_id: str, user_id: str, name: str = "", channel: str = "", message: str = "") -> Actor:
     """Return the actor for a Slack user of a team."""
-    return Actor(key=f"slack:{team_id}/{user_id}", surface=Surface.SLACK, name=name, channel=channel)
+    return Actor(key=f"slack:{team_id}/{user_id}", surface=Surface.SLACK, name=name, channel=channel, message=message)
 
 
 def cli_actor(user: str, host: str) -> Actor:

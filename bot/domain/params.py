@@ -124,14 +124,19 @@ def _is_duration(text: str) -> bool:
     return True
 
 
-def require_reason(reason: str, least: int, hint: str) -> None:
-    """Return if a reason says enough; spaces around it do not count.
+_BLANK = "\u115f\u1160\u2800"
+"""Letters of Hangul and a pattern of Braille that show nothing (Unicode 15); others of the kind become these by NFKC."""
+
+
+def require_reason(reason: str, least: int, question: str) -> None:
+    """Return if a reason says enough: what cannot be seen does not count, nor do accents, nor spaces beside spaces.
 
     Raises:
         InvalidCommand: it has fewer characters.
     """
-    if len(reason.strip()) < least:
-        raise InvalidCommand(f"a reason has {least} characters or more", hint=hint)
+    seen = [char for char in normal(reason) if char not in _BLANK and not unicodedata.category(char).startswith("M")]
+    if len(" ".join("".join(seen).split())) < least:
+        raise InvalidCommand(f"a reason has {least} characters or more: {question}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -42,6 +42,8 @@ class Press:
     secret_matches: bool
     channel: str = ""
     """Where it was pressed; empty = in a form, or in a shell."""
+    message: str = ""
+    """Timestamp of the message it was pressed on; empty = on none that stays."""
     approved_it: bool = False
     """The same person is the one who approved it."""
     typed: str | None
@@ -59,6 +61,8 @@ class Facts:
     approval: str
     channel: str
     """Where its card stands."""
+    message: str = ""
+    """The card's timestamp; empty = not known yet."""
     typed_target: str
     step_is_same: bool
     database_is_same: bool
@@ -68,6 +72,9 @@ class Facts:
 def is_target(target: str, typed: str | None) -> bool:
     """Say whether what was typed is the target."""
     return typed is not None and typed.strip() == target
+
+
+_ENDS = {"consumed": "already-done", "expired": "expired", "superseded": "replaced"}
 
 
 def why_refused(plan: Facts, press: Press) -> str:
@@ -84,15 +91,27 @@ def why_refused(plan: Facts, press: Press) -> str:
         return "step-changed"
     if plan.approval not in ("none", "approved"):
         return "needs-second"
-    if not press.from_shell and (not press.secret_matches or press.channel not in ("", plan.channel)):
+    if not press.from_shell and not (press.secret_matches and _is_on_its_card(plan, press)):
         return "old-card"
     return "" if plan.approval == "none" else _not_typed(plan, press)
 
 
+def _is_on_its_card(plan: Facts, press: Press) -> bool:
+    """Say whether a press may be of the plan's own card: what is not known is no other one (§8, C2)."""
+    return press.channel in ("", plan.channel) and (not press.message or plan.message in ("", press.message))
+
+
 def _ended(plan: Facts, press: Press) -> str:
-    if plan.state == "consumed":
-        return "twice" if plan.ended_by == press.actor else "already-done"
-    return {"expired": "expired", "superseded": "replaced"}.get(plan.state, "ended")
+    return "twice" if plan.state == "consumed" and plan.ended_by == press.actor else _ENDS.get(plan.state, "ended")
+
+
+def why_undecided(state: str, approval: str, expires_at: datetime, now: datetime) -> str:
+    """Return the kind of notice that answers a request, a decision or a cancel that came to nothing."""
+    if state != "issued":
+        return _ENDS.get(state, "ended")
+    if expires_at <= now:
+        return "expired"
+    return {"approved": "decided", "asked": "asked-already"}.get(approval, "not-asked")
 
 
 def _not_typed(plan: Facts, press: Press) -> str:

@@ -7,11 +7,11 @@ import secrets
 
 from bot.domain.actor import Actor, Role
 from bot.domain.messages import Message
-from bot.domain.params import LEAST, require_reason
-from bot.domain.plan import secret_hash
+from bot.domain.params import require_reason
+from bot.domain.plan import LEAST_REASON, secret_hash
 from bot.operations import authority, changes, plan_cards
 from bot.operations.issuing import hash_for
-from bot.operations.plans import card, end, how_it_ended, refuse, unknown
+from bot.operations.plans import card, end, refuse, refuse_undecided, unknown
 from bot.operations.services import Services
 from bot.store import audit, plans
 
@@ -24,7 +24,7 @@ def ask(services: Services, plan_id: str, actor: Actor, reason: str) -> Message:
         InvalidCommand: the reason says too little.
     """
     authority.require(services, actor, Role.OPERATOR, f"ask for {plan_id}")
-    require_reason(reason, LEAST, "why now?")
+    require_reason(reason, LEAST_REASON, "why now?")
     with services.db.write() as tx:
         changes.require_on(services, tx)
         plan = plans.find(tx, plan_id, lock=True)
@@ -34,7 +34,7 @@ def ask(services: Services, plan_id: str, actor: Actor, reason: str) -> Message:
             return refuse(services, tx, plan, actor, "not-yours")
         until = tx.now + services.config.timing.approval_life
         if not plans.ask(tx, plan_id, reason=reason, expires_at=until):
-            return refuse(services, tx, plan, actor, how_it_ended(plan))
+            return refuse_undecided(services, tx, plan, actor)
         plan_cards.announce_reply(tx, plan, "asked", actor.key, reason=reason)
         audit.append(tx, "approval.asked", actor=actor.key, **plan.facts)
     return card(services, plan_id)
@@ -61,7 +61,7 @@ def approve(services: Services, plan_id: str, actor: Actor) -> Message:
         hashed = hash_for(services, plan_id, nonce) or secret_hash(nonce)
         until = tx.now + services.config.timing.run_life
         if not plans.approve(tx, plan_id, actor=actor.key, expires_at=until, secret_hash=hashed, nonce=nonce):
-            return refuse(services, tx, plan, actor, how_it_ended(plan))
+            return refuse_undecided(services, tx, plan, actor)
         plan_cards.announce_reply(tx, plan, "approved", actor.key)
         audit.append(tx, "approval.granted", actor=actor.key, **plan.facts)
     return card(services, plan_id)

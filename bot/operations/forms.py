@@ -10,7 +10,7 @@ from bot.domain.runbook import Step
 from bot.operations import authority
 from bot.operations.declared import changing_step
 from bot.operations.plan_cards import card_of
-from bot.operations.plans import refuse, unknown, why_not
+from bot.operations.plans import refuse, refuse_undecided, unknown, why_not
 from bot.operations.services import Services
 from bot.store import plans
 
@@ -63,8 +63,10 @@ def ask_form(services: Services, plan_id: str, actor: Actor) -> Message:
         if plan is None:
             return unknown(services, tx, plan_id, actor)
         refused = why_not(services, tx, plan, actor)
-        if refused != "needs-second" or plan.approval != "needed":
-            return refuse(services, tx, plan, actor, refused if refused != "needs-second" else "asked-already")
+        if plan.approval != "needed":
+            return refuse_undecided(services, tx, plan, actor)
+        if refused != "needs-second":
+            return refuse(services, tx, plan, actor, refused)
         return AskForm(env=services.config.env, as_of=tx.now, card=card_of(services, tx, plan))
 
 

@@ -14,7 +14,7 @@ from bot.domain.actor import Actor, Role, Surface
 from bot.domain.ids import decode
 from bot.domain.messages import Link, Message, Notice, PlanCard
 from bot.domain.params import checked
-from bot.domain.plan import Facts, Press, why_refused
+from bot.domain.plan import Facts, Press, why_refused, why_undecided
 from bot.errors import ConflictError, NotKnown, StatementRefused
 from bot.operations import authority, changes, plan_cards
 from bot.operations.declared import UNDO_STEP, changing_step
@@ -166,6 +166,7 @@ def why_not(
     press = Press(
         actor=actor.key,
         channel=actor.channel,
+        message=actor.message,
         from_shell=actor.surface is Surface.CLI,
         secret_matches=bool(value and plan.secret_hash and secrets.compare_digest(value.hash, plan.secret_hash)),
         approved_it=services.config.people.are_same(plan.decided_by or "", actor.key),
@@ -179,6 +180,7 @@ def why_not(
         expires_at=plan.expires_at,
         approval=plan.approval,
         channel=card.channel if card else plan.channel,
+        message=card.ts if card else "",
         typed_target=str(plan.preview["typed"]),
         step_is_same=plan.step_rev == step.rev(kind.settings(services)),
         database_is_same=plan.database == services.catalog.get(tx).identity,
@@ -252,6 +254,11 @@ def refuse(
     return services.notice(tx, kind, plan=plan.id, **facts)
 
 
+def refuse_undecided(services: Services, tx: Tx, plan: Plan, actor: Actor) -> Notice:
+    """Refuse a request, a decision or a cancel that a plan does not take, or does not take any more."""
+    return refuse(services, tx, plan, actor, why_undecided(plan.state, plan.approval, plan.expires_at, tx.now))
+
+
 def unknown(services: Services, tx: Tx, plan_id: str, actor: Actor) -> Notice:
     """Record a press about a plan that is not in this database, and return the notice that answers it."""
     audit.append_refusal(tx, "confirmation.refused", actor=actor.key, reason="not-found", plan=plan_id[:8])
@@ -273,17 +280,10 @@ def end(services: Services, plan_id: str, actor: Actor, *, state: str, event: st
         if denied and services.config.people.are_same(plan.requester, actor.key):
             return refuse(services, tx, plan, actor, "own-approval")
         if not plans.end(tx, plan_id, state=state, actor=actor.key, denied=denied):
-            return refuse(services, tx, plan, actor, how_it_ended(plan))
+            return refuse_undecided(services, tx, plan, actor)
         plan_cards.announce_edit(tx, plan)
         audit.append(tx, event, actor=actor.key, **plan.facts)
     return card(services, plan_id)
-
-
-def how_it_ended(plan: Plan) -> str:
-    """Return the notice for a press on a plan that has ended, or that somebody else decided first."""
-    if plan.state == "issued" and plan.approval == "approved":
-        return "decided"
-    return {"consumed": "already-done", "expired": "expired", "superseded": "replaced"}.get(plan.state, "ended")
 
 
 def expire(services: Services) -> int:

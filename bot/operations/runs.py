@@ -11,7 +11,8 @@ from datetime import timedelta
 from functools import partial
 
 from bot.domain.actor import Actor, Role, Surface
-from bot.domain.params import LEAST, require_reason
+from bot.domain.params import require_reason
+from bot.domain.plan import LEAST_REASON
 from bot.errors import OutcomeUnknown, StatementRefused, StatementTimedOut, TargetError
 from bot.operations import authority, changes, emergency, plan_cards
 from bot.operations.again import once_more
@@ -356,7 +357,7 @@ def settle(services: Services, run_id: str, actor: Actor, *, happened: bool, rea
         InvalidCommand: what was seen says too little.
     """
     authority.require(services, actor, Role.OPERATOR, f"settle {run_id}")
-    require_reason(reason, LEAST, "what did you see?")
+    require_reason(reason, LEAST_REASON, "what did you see?")
     with services.db.read() as tx:
         plan = plans.find(tx, run_id)
     return plan is not None and bool(_settle(services, plan, actor.key, happened=happened, reason=reason))

@@ -5,6 +5,7 @@ from typing import Any
 
 from bot.domain import ids
 from bot.domain import messages as m
+from bot.domain.params import LEAST
 from bot.domain.plan import LEAST_REASON
 from bot.render import limits
 
@@ -48,11 +49,11 @@ def fields(message: m.Message) -> Sequence[m.Field]:
     """Return the inputs of a form, in their order."""
     match message:
         case m.AskForm() | m.SettleForm():
-            return (m.Field(name="reason", least=15, lines=True),)
+            return (m.Field(name="reason", least=LEAST_REASON, lines=True),)
         case m.AloneForm():
             return (m.Field(name="reason", least=LEAST_REASON, lines=True), m.Field(name="typed", most=40))
         case m.ResolveForm() | m.ReviewForm():
-            return (m.Field(name="reason", least=5, lines=True),)
+            return (m.Field(name="reason", least=LEAST, lines=True),)
         case m.TypedForm():
             return (m.Field(name="typed", most=40),)
         case m.PlanForm():

@@ -22,6 +22,7 @@ WORDS = (
     "password authentication failed",
     "sasl authentication failed",
     "no pg_hba.conf entry",
+    "is not permitted to log in",
     "tenant or user not found",
     "(enotfound)",
     "ewrongpassword",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.plan import Facts, Press, derive_secret, why_refused
+from bot.domain.plan import Facts, Press, derive_secret, why_refused, why_undecided
 
 NOW = datetime(2026, 11, 24, 3, 15, tzinfo=UTC)
 PLAN = Facts(
@@ -32,6 +32,9 @@ APPROVED = replace(PLAN, approval="approved")
         (PLAN, replace(PRESS, actor="cli:a@b", from_shell=True, secret_matches=False), ""),
         (PLAN, replace(PRESS, channel="C0INCIDENTS"), ""),
         (PLAN, replace(PRESS, channel="C0GENERAL"), "old-card"),
+        (replace(PLAN, message="7.1"), replace(PRESS, message="7.2"), "old-card"),
+        (replace(PLAN, message="7.1"), replace(PRESS, message="7.1"), ""),
+        (PLAN, replace(PRESS, message="7.2"), ""),
         (replace(PLAN, requester="cli:a@b"), PRESS, ""),
         (replace(PLAN, requester="cli:a@b"), replace(PRESS, secret_matches=False), "old-card"),
         (APPROVED, replace(PRESS, typed="340", approved_it=True), "own-approval"),
@@ -75,3 +78,22 @@ def test_a_secret_is_bound_to_key_plan_and_nonce() -> None:
         == 4
     )
     assert len(first) == 43
+
+
+@pytest.mark.parametrize(
+    ("state", "approval", "late", "answer"),
+    [
+        ("issued", "asked", False, "asked-already"),
+        ("issued", "approved", False, "decided"),
+        ("issued", "needed", False, "not-asked"),
+        ("issued", "none", False, "not-asked"),
+        ("issued", "asked", True, "expired"),
+        ("superseded", "asked", False, "replaced"),
+        ("consumed", "approved", False, "already-done"),
+        ("revoked", "denied", False, "ended"),
+    ],
+)
+def test_what_a_plan_does_not_take_is_refused_by_what_it_is(state: str, approval: str, late: bool, answer: str) -> None:
+    """A request asked twice, a decision nobody asked for, and both after the end, before anybody swept it."""
+    ends = PRESS.now - timedelta(seconds=1) if late else PRESS.now + timedelta(minutes=1)
+    assert why_undecided(state, approval, ends, PRESS.now) == answer

@@ -15,7 +15,8 @@ from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.ports import Envelope
 from bot.render.slack import SlackRenderer
-from handlers import dispatch
+from handlers import dispatch, submissions
+from handlers.answers import Asked
 from tests.support.jobs import Target
 from tests.support.product import CONFIG, INCIDENTS, TEAM, Answers
 
@@ -93,9 +94,13 @@ def test_no_form_takes_spaces_for_a_reason(here: Services, answers: Answers, for
     sent = Envelope(
         key="k", kind="submission", team_id=TEAM, user_id="U0BEN", callback_id=form, private_metadata="A3F9"
     )
-    for inputs in ({}, {ids.INPUT_REASON: "        "}):
-        dispatch.handle(here, replace(sent, inputs=inputs))
-    assert [("a reason has 5 characters or more" in shown) for shown in answers.shown] == [True, True]
+    for inputs in ({}, {ids.INPUT_REASON: "        "}, {ids.INPUT_REASON: "\u3164" * 20}):
+        made = replace(sent, inputs=inputs)
+        least = submissions.LEAST_SAID[form]
+        said = submissions.faults(Asked(services=here, envelope=made))["reason"]
+        assert f"a reason has {least} characters or more" in SlackRenderer().card(said).text
+        dispatch.handle(here, made)
+        assert f"a reason has {least} characters or more" in answers.shown[-1], "where it comes past the field too"
 
 
 def test_an_alert_is_resolved_by_hand_with_a_reason_only(here: Services, target: Target, answers: Answers) -> None:

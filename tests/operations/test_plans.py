@@ -267,7 +267,13 @@ def test_a_large_plan_takes_two_people_and_a_typed_count(careful: Services, targ
     assert card.face is PlanFace.NEEDS_SECOND
     assert not card.secret
     assert isinstance(forms.ask_form(careful, card.key, ADA), AskForm)
+    for early in (approvals.approve(careful, card.key, DANA), approvals.deny(careful, card.key, DANA)):
+        assert kind(early) == "not-asked"
+        assert "nobody is asked" in shown(early)
     approvals.ask(careful, card.key, ADA, "the night is long and the queue is full")
+    again = approvals.ask(careful, card.key, ADA, "the form was open twice")
+    assert kind(again) == kind(forms.ask_form(careful, card.key, ADA)) == "asked-already"
+    assert "has been asked" in shown(again)
     assert kind(plans.confirm(careful, card.key, SHELL, secret=None)) == "needs-second"
     approved = approvals.approve(careful, card.key, DANA)
     assert isinstance(approved, PlanCard)

@@ -166,6 +166,7 @@ FORGERIES: dict[str, tuple[dict[str, object], dict[str, str], str, str]] = {
         "somebody from another workspace",
     ),
     "another channel": ({}, {"channel": "C0GENERAL"}, "slack:T0DRAGON/U0ADA", "a channel that is not listed"),
+    "another message": ({}, {"message": "1795000000.000001"}, "slack:T0DRAGON/U0ADA", "old-card"),
     "a direct message": ({}, {"channel": "D0ADA"}, "slack:T0DRAGON/U0ADA", "a channel that is not listed"),
     "a channel that others share": ({"channel": True}, {}, "slack:T0DRAGON/U0ADA", "another organisation is in it"),
 }

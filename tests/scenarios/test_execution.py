@@ -59,7 +59,7 @@ def test_16_duplicate_delivery(bot_dsn: str, slack: SlackServer, books: Books, t
         asked = signed.mentioned("reset-stuck", user="U0ADA", ts=words.ts)
         assert thrice(one, two, lambda bot: signed.send(bot, slack, asked, kind="json").status_code) == [200] * 3
         plan = card(slack, "🟡 Plan: reset 3 stuck jobs")
-        press = signed.pressed(ids.CONFIRM, value_of(plan, ids.CONFIRM))
+        press = signed.pressed(ids.CONFIRM, value_of(plan, ids.CONFIRM), message=plan.ts)
         assert thrice(one, two, lambda bot: signed.send(bot, slack, press).status_code) == [200] * 3
         eventually(lambda: head(slack, plan.ts).startswith("🟡 Working: 3 of 3"), PATIENT)
         eventually(books.is_quiet, PATIENT)

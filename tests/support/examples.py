@@ -331,6 +331,7 @@ NOTICES = [
     "no-review",
     "own-review",
     "asked-already",
+    "not-asked",
     "not-verified",
 ]
 

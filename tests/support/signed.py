@@ -32,13 +32,23 @@ def press(
     channel: str = INCIDENTS,
     team: str = TEAM,
     user_team: str = "",
+    message: str = "",
 ) -> httpx.Response:
-    """Press a button; each press is one of its own."""
-    return send(bot, slack, pressed(action, value, user=user, channel=channel, team=team, user_team=user_team))
+    """Press a button, on the message that carries it unless another one is named; each press is one of its own."""
+    on = message or next((item.ts for item in slack.workspace.messages(INCIDENTS) if value in repr(item.blocks)), "1.2")
+    made = pressed(action, value, user=user, channel=channel, team=team, user_team=user_team, message=on)
+    return send(bot, slack, made)
 
 
 def pressed(
-    action: str, value: str, *, user: str = "U0ADA", channel: str = INCIDENTS, team: str = TEAM, user_team: str = ""
+    action: str,
+    value: str,
+    *,
+    user: str = "U0ADA",
+    channel: str = INCIDENTS,
+    team: str = TEAM,
+    user_team: str = "",
+    message: str = "1.2",
 ) -> Mapping[str, object]:
     """Return what Slack sends of one press."""
     button = {"type": "button", "action_id": action, "block_id": "act", "value": value}
@@ -48,7 +58,7 @@ def pressed(
         "user": {"id": user, "name": user.lower(), "team_id": user_team or team},
         "api_app_id": "A0DRAGON",
         "trigger_id": f"t-{next(_numbers)}",
-        "container": {"type": "message", "message_ts": "1.2", "channel_id": channel},
+        "container": {"type": "message", "message_ts": message, "channel_id": channel},
         "channel": {"id": channel, "name": "somewhere"},
         "actions": [{**button, "action_ts": f"{next(_numbers)}.000001"}],
     }
