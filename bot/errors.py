@@ -28,6 +28,9 @@ EXIT_REFUSED = 4
 EXIT_UNKNOWN = 5
 EXIT_BUG = 70
 
+NO_PRIVILEGE = "42501"
+"""The SQLSTATE of a right that a role lacks."""
+
 
 class BotError(Exception):
     """What happened, why, and what to do now."""
@@ -206,9 +209,9 @@ class StatementRefused(StoreError):
     code = "store.refused"
     exit_code = EXIT_REFUSED
 
-    def __init__(self, message: str, *, sqlstate: str, constraint: str = "", table: str = "") -> None:
+    def __init__(self, message: str, *, sqlstate: str, constraint: str = "", table: str = "", hint: str = "") -> None:
         """Keep what may be shown of a server error (specification §17, G4)."""
-        super().__init__(message)
+        super().__init__(message, hint=hint)
         self.sqlstate = sqlstate
         self.constraint = constraint
         self.table = table

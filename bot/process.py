@@ -240,7 +240,7 @@ class Bot:
         except (MigrationPending, ConflictError):
             raise
         except StoreError as error:
-            _LOG.warning("database_away error=%r", error.message)
+            _LOG.warning("database_away error=%r hint=%r", error.message, error.hint)
 
     def _surface(self) -> None:
         """Open Socket Mode, HTTP, or both."""

@@ -5,10 +5,8 @@ import sys
 
 from bot.cli.session import services
 from bot.cli.words import tell
-from bot.errors import EXIT_FINDINGS, EXIT_OK, NotAllowed, StatementRefused
+from bot.errors import EXIT_FINDINGS, EXIT_OK, NO_PRIVILEGE, NotAllowed, StatementRefused
 from bot.operations import tables
-
-_NO_PRIVILEGE = "42501"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,9 +23,9 @@ def run(args: argparse.Namespace) -> int:
             try:
                 done = tables.migrate(made)
             except StatementRefused as error:
-                if error.sqlstate != _NO_PRIVILEGE:
+                if error.sqlstate != NO_PRIVILEGE:
                     raise
-                message = "this role may not make tables"
+                message = f"this role may not make tables: {error.message}"
                 raise NotAllowed(message, hint=f"Set {tables.OWNER_VARIABLE} to the address of their owner") from error
             tell(args, {"applied": done}, [f"applied {name}" for name in done] or ["nothing to apply"])
             return EXIT_OK

@@ -31,7 +31,7 @@ def missing(needs: Iterable[str], offered: Iterable[str], *, role: str) -> tuple
 
 def unseen(catalog: Catalog) -> tuple[Missing, ...]:
     """Return why the queue and the heartbeats cannot be seen, or nothing."""
-    reasons = [_WORDS["unnamed"].format(need=name) for name in catalog.missing_least()]
+    reasons = [_WORDS["unread"].format(need=name) for name in catalog.missing_least()]
     reasons = reasons or ([_WORDS["hidden"]] if catalog.hidden else [])
     return tuple(Missing(need="rows", reason=reason, remedy="dragonfly db grants") for reason in reasons)
 

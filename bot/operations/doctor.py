@@ -9,10 +9,12 @@ from bot.domain.ids import SCOPES
 from bot.domain.messages import DoctorLine, DoctorReport
 from bot.domain.rotation import on_call
 from bot.errors import (
+    NO_PRIVILEGE,
     BotError,
     ConflictError,
     DeliveryError,
     MigrationPending,
+    StatementRefused,
     StoreError,
     TargetError,
     TargetUnavailable,
@@ -26,7 +28,6 @@ from bot.targets.catalog import look as look_at
 from runbooks import faults
 
 _SAYS = words.load("doctor")
-_NO_PRIVILEGE = "42501"
 _DOWN = ("CRASHED", "FAILED", "REMOVED", "NO DEPLOYMENT")
 """What Railway says of a service of which nothing runs."""
 
@@ -48,15 +49,25 @@ def examine(services: Services) -> DoctorReport:
     lines = [_line("database", "ok", place=services.db.place, variable=services.config.database_variable)]
     try:
         with services.db.read() as tx:
-            lines += [*_store(services, tx), *_target(services, tx)]
+            lines.extend(_seen(services, tx))
     except StoreError as error:
-        if getattr(error, "sqlstate", "") == _NO_PRIVILEGE:
-            lines.append(_line("rights", "bad", why=error.message))
-        else:
-            lines.append(_line("connection", "bad", why=error.message, hint=_hint(error)))
+        lines.append(_line("connection", "bad", why=error.message, hint=_hint(error)))
     for look in (_dba, _platform, _sources, _team, _slack, _people):
         lines += look(services)
     return _report(services.config.env, services.clock, began, lines)
+
+
+def _seen(services: Services, tx: Tx) -> Iterator[DoctorLine]:
+    """Look at our tables and at the target; what our role may not see of the one hides nothing of the other."""
+    yield _line("connection", "ok")
+    for look in (_store, _target):
+        try:
+            with tx.savepoint():
+                yield from look(services, tx)
+        except StatementRefused as error:
+            if error.sqlstate != NO_PRIVILEGE:
+                raise
+            yield _line("rights", "bad", why=error.message)
 
 
 def _report(env: str, clock: Clock, began: float, lines: list[DoctorLine]) -> DoctorReport:
@@ -79,7 +90,6 @@ def _hint(error: BotError) -> str:
 
 
 def _store(services: Services, tx: Tx) -> Iterator[DoctorLine]:
-    yield _line("connection", "ok")
     skew = abs(services.clock.now() - tx.now)
     skewed = skew > services.config.timing.clock_skew
     yield _line("clock", "bad" if skewed else "ok", seconds=f"{skew.total_seconds():.1f}")

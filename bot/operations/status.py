@@ -11,7 +11,7 @@ from bot.domain.needs import unseen
 from bot.domain.rescue import Disposition
 from bot.domain.rotation import on_call
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
-from bot.errors import StoreError, TargetError
+from bot.errors import StatementRefused, StoreError, TargetError
 from bot.operations import alerts as alert_operations
 from bot.operations import changes, history, judging, looking
 from bot.operations.declared import changing_step
@@ -45,7 +45,7 @@ def read(services: Services) -> StatusCard:
         with services.db.read() as tx:
             return _card(services, tx, api, began)
     except StoreError as error:
-        return _unreachable(services, api, error.message, began)
+        return _unreachable(services, api, error, began)
 
 
 def status_card(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:
@@ -216,8 +216,9 @@ def _gate(look: HeartbeatLook, judged: tuple[Judgement, ...], window: timedelta)
     return f"online (one seen in {window.total_seconds():g} s)" if would_pass and not all_well else ""
 
 
-def _unreachable(services: Services, api: Mapping[str, SourceVerdict], reason: str, began: float) -> StatusCard:
-    now, config = services.clock.now(), services.config
+def _unreachable(services: Services, api: Mapping[str, SourceVerdict], error: StoreError, began: float) -> StatusCard:
+    now, config, reason = services.clock.now(), services.config, error.message
+    short = reason if isinstance(error, StatementRefused) else "the database cannot be reached"
     unknown = tuple(
         WorkersLine(
             label=config.label(name),
@@ -226,7 +227,7 @@ def _unreachable(services: Services, api: Mapping[str, SourceVerdict], reason: s
             total=None,
             newest_heartbeat=None,
             status=Status.UNKNOWN.value,
-            reason="the database cannot be reached",
+            reason=short,
         )
         for name in config.expected_types
     )
@@ -239,7 +240,7 @@ def _unreachable(services: Services, api: Mapping[str, SourceVerdict], reason: s
         alerts=(),
         oncall=on_call(config.rotation, now),
         changes_on=False,
-        changes_why="the database cannot be reached",
+        changes_why=short,
         blind="unreachable",
         blind_reason=reason,
         last=services.memory.seen,

@@ -1,6 +1,10 @@
 -- name: has_versions
--- Say whether our version table is there.
-SELECT to_regclass('ops.chatops_schema_version') IS NOT NULL AS present;
+-- Say whether our version table is there; to_regclass refuses a role that may not use its schema (PostgreSQL 15 to 18).
+SELECT EXISTS (
+    SELECT FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'ops' AND c.relname = 'chatops_schema_version'
+) AS present;
 
 -- name: list_versions
 -- What was applied, in order.

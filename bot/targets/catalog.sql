@@ -1,8 +1,8 @@
 -- name: relations
 -- Columns of the queue and the heartbeats that we may see, with what we may do with them.
 SELECT c.relname AS relation, a.attname AS name, format_type(a.atttypid, NULL) AS type,
-       has_column_privilege(c.oid, a.attnum, 'SELECT') AS readable,
-       has_column_privilege(c.oid, a.attnum, 'UPDATE') AS updatable
+       has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT') AS readable,
+       has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'UPDATE') AS updatable
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -43,10 +43,11 @@ SELECT
               AND EXISTS (SELECT FROM unnest(p.polroles) AS role(id)
                           WHERE role.id = 0 OR pg_has_role(current_user, role.id, 'USAGE')))
     ) AS policies_match,
-    (SELECT count(*) = 2 AND bool_and(has_table_privilege(a.attrelid, 'SELECT'))
+    (SELECT count(*) = 2 AND bool_and(has_schema_privilege(h.relnamespace, 'USAGE') AND has_table_privilege(h.oid, 'SELECT'))
      FROM pg_attribute AS a
-     WHERE a.attrelid = to_regclass('ops.v_system_health')
-       AND a.attname IN ('ingest_status', 'enforcement_status')) IS TRUE AS health_view,
+     JOIN pg_class AS h ON h.oid = a.attrelid AND h.relname = 'v_system_health'
+     JOIN pg_namespace AS inside ON inside.oid = h.relnamespace AND inside.nspname = 'ops'
+     WHERE a.attname IN ('ingest_status', 'enforcement_status')) IS TRUE AS health_view,
     current_database() AS database,
     current_user::text AS role,
     (SELECT system_identifier::text FROM pg_control_system()) || '/' || current_database() AS identity
