@@ -211,7 +211,7 @@ def _lint_sql(place: str, item: Mapping[str, Any], folder: Folder) -> Iterator[s
         yield f"{place}: settings.most is a number from 1 to {MOST_ROWS}"
     if not isinstance(settings.get("each", False), bool):
         yield f"{place}: settings.each is true or false"
-    known = {str(entry.get("name")) for entry in item.get("param", ())}
+    known = {str(entry.get("name")): str(entry.get("type")) for entry in item.get("param", ())}
     for role, query in named.items():
         if query in folder.statements and role in must | may:
             yield from lint_statement(f"{place}, query {query}", role, folder.statements[query], known)

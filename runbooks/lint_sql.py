@@ -4,7 +4,7 @@ A statement is looked at as it is written: every line, whichever columns the dat
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 
 from bot.domain.catalog import FEATURES
 from bot.sqlfile import Statement
@@ -12,13 +12,35 @@ from bot.sqlfile import Statement
 GIVEN = ("now", "most", "ids")
 """Values that every SQL step is given beside its own parameters."""
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
-_STRAY_PERCENT = re.compile(r"%(?!\(\w+\)s|%)")
+_STRAY_PERCENT = re.compile(r"(?<!%)(?:%%)*+%(?!\(\w+\)s|%)")
 _CONDITION = re.compile(r"--\s*(?:if|unless)\s+([a-z_]+)\s*$", re.MULTILINE)
 _NOISE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"[^\"]*\"|\$(\w*)\$.*?\$\1\$", re.DOTALL)
 _BLANKS = re.compile(r"\s+")
 _WRITES = re.compile(r"(?<!FOR )(?<!KEY )(?<!DO )\b(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE)\b")
 _LOCKS = re.compile(r"\bFOR (?:NO KEY UPDATE|UPDATE|SHARE|KEY SHARE)\b")
 _LEAVES_SOMETHING = re.compile(r"\b(?:SET_CONFIG|PG_(?:TRY_)?ADVISORY_LOCK\w*)\b")
+_KEY = re.compile(r"(?:.*\W)?ID|(?:[\w.]+\.)?\*|(?:.*\W)?ID ?\)?::(?!.* AS ).*|CAST\((?:.*\W)?ID AS .*\)")
+"""What Postgres returns under the name `id`."""
+_UNTYPED = re.compile(r"%\((\w+)\)S IS (?:NOT )?NULL\b")
+_COMPARED = r"(?:\s*::\s*\w+)?\)*\s*(?:IS\b|NOT\b|I?LIKE\b|SIMILAR\b|IN\b|[=<>~]|!)"
+_COUNTED = r"\b(?:COUNT|MD5|LENGTH|HASHTEXT)\([^()]*\bLAST_ERROR\b[^()]*\)"
+_JUDGED = re.compile(rf"{_COUNTED}|\b\w+\([^()]*\bLAST_ERROR\b[^()]*\){_COMPARED}|\bLAST_ERROR\b{_COMPARED}")
+"""An error's text asked about, counted or made a number of: no word of it is shown."""
+_OWN_NAME = re.compile(r"(?:\w+\.)?LAST_ERROR(?:::\w+)?(?: (?:AS )?LAST_ERROR)?")
+_CASE = re.compile(r"\bCASE\b.*?\bEND\b")
+_WHERE_ENDS = (
+    " GROUP BY ",
+    " HAVING ",
+    " WINDOW ",
+    " ORDER BY ",
+    " LIMIT ",
+    " OFFSET ",
+    " FETCH ",
+    " FOR ",
+    " RETURNING ",
+)
+_SETS = (" UNION ", " EXCEPT ", " INTERSECT ")
+_SQL_TYPES = {"ids": "text[]", "duration": "interval", "integer": "integer", "pid": "integer", "flag": "boolean"}
 _FIRST = {"effect": ("UPDATE", "DELETE", "INSERT", "WITH")}
 _LOOK = ("SELECT", "WITH")
 _MUST_NAME = {"preview": ("ids", "most"), "effect": ("ids",), "proof": ("ids",), "read": ("most",)}
@@ -29,8 +51,8 @@ _WHY_NAME = {
 }
 
 
-def lint_statement(place: str, role: str, statement: Statement, params: Collection[str]) -> Iterator[str]:
-    """Yield every fault of one statement in its role: `preview`, `effect`, `proof` or `read`."""
+def lint_statement(place: str, role: str, statement: Statement, params: Mapping[str, str]) -> Iterator[str]:
+    """Yield every fault of one statement in its role (`preview`, `effect`, `proof`, `read`); `params` by name and type."""
     text = "\n".join(statement.lines)
     named = _PLACEHOLDER.findall(text)
     known = {*GIVEN, *params}
@@ -47,12 +69,22 @@ def lint_statement(place: str, role: str, statement: Statement, params: Collecti
     )
     if "-- name:" in text:
         yield f"{place}: a block's name is lower-case letters, digits and underscores, alone on its line"
-    yield from _lint_body(place, role, _bare(text))
+    body = _bare(text)
+    yield from _lint_body(place, role, body)
+    if role != "effect":
+        yield from _lint_private(place, body)
+    if "ids" in named and any(_is_split(part) for part in _parts(body)):
+        yield f"{place}: an OR stands beside the condition on %(ids)s; write parentheses around it: (… OR …) AND …"
+    for name in dict.fromkeys(found.lower() for found in _UNTYPED.findall(body)):
+        if name == "ids" or name in params:
+            said = f"%({name})s::{_SQL_TYPES.get(params.get(name, name), 'text')}"
+            yield f"{place}: the server cannot tell the type of %({name})s; write {said}"
 
 
 def _bare(text: str) -> str:
     """Return a statement in capitals without comments, texts and the last semicolon, one blank between words."""
-    return _BLANKS.sub(" ", _NOISE.sub(" '' ", text)).replace("'' ", "").strip().rstrip("; ").upper()
+    quiet = _NOISE.sub(lambda found: " id " if found[0] == '"id"' else " '' ", text)
+    return _BLANKS.sub(" ", quiet).replace("'' ", "").strip().rstrip("; ").upper()
 
 
 def _lint_body(place: str, role: str, body: str) -> Iterator[str]:
@@ -67,7 +99,7 @@ def _lint_body(place: str, role: str, body: str) -> Iterator[str]:
     if role != "effect":
         if writes or _LOCKS.search(body):
             yield f"{place}: {_A[role]} changes and locks nothing; only an effect may"
-        if role != "read" and not re.search(r"\bID\b", body):
+        if role != "read" and not _shows_key(_shown(body)):
             yield f"{place}: {_A[role]} shows the key of each row as id"
         return
     if writes > 1:
@@ -75,7 +107,7 @@ def _lint_body(place: str, role: str, body: str) -> Iterator[str]:
     returned = _at_the_end(body)
     if not returned:
         yield f"{place}: an effect ends in RETURNING and the key, so that what it touched is known"
-    elif not re.search(r"\bID\b", returned):
+    elif not _shows_key(_split(returned, ",")):
         yield f"{place}: an effect returns the key of each row as id"
 
 
@@ -83,3 +115,60 @@ def _at_the_end(body: str) -> str:
     """Return what stands after a RETURNING that is inside no parenthesis, or nothing."""
     before, found, after = body.rpartition(" RETURNING ")
     return after if found and before.count("(") == before.count(")") else ""
+
+
+def _lint_private(place: str, body: str) -> Iterator[str]:
+    """Error texts and payloads may hold personal data (design, D8): under their own names they are never shown."""
+    items = [item for part in _parts(body) for item in _shown(part)]
+    if any(re.search(r"\bPAYLOAD\b", item) for item in items):
+        yield f"{place}: payload may hold personal data and is never selected; leave it out"
+    if any("LAST_ERROR" in _JUDGED.sub("", item) and not _OWN_NAME.fullmatch(item) for item in items):
+        yield (
+            f"{place}: last_error may hold personal data and would be shown; select it under its own name, "
+            "or what kind of error it is: last_error LIKE '%%timeout%%' AS timed_out"
+        )
+
+
+def _parts(body: str) -> Iterator[str]:
+    """Yield a statement, and what stands in each of its parentheses."""
+    yield body
+    open_at: list[int] = []
+    for at, letter in enumerate(body):
+        if letter == "(":
+            open_at.append(at)
+        elif letter == ")" and open_at:
+            yield body[open_at.pop() + 1 : at]
+
+
+def _split(text: str, *at: str) -> list[str]:
+    """Return what stands between words or signs that are inside no parenthesis."""
+    parts, depth, start, here = [], 0, 0, 0
+    while here < len(text):
+        depth += {"(": 1, ")": -1}.get(text[here], 0)
+        found = next((word for word in at if text.startswith(word, here)), "") if depth == 0 else ""
+        if found:
+            parts.append(text[start:here].strip())
+            start = here + len(found.rstrip())  # the blank after one word is the blank before the next
+        here = max(here + 1, start)
+    return [*parts, text[start:].strip()]
+
+
+def _shown(body: str) -> list[str]:
+    """Return the columns that a SELECT shows, its own and not those of what stands in parentheses; [] = it is none."""
+    main = _split(f" {body} ", " SELECT ")
+    if len(main) == 1:
+        return []
+    return _split(_split(f"{main[1]} ".replace("DISTINCT FROM", "DISTINCT_FROM"), " FROM ", *_SETS)[0], ",")
+
+
+def _shows_key(items: list[str]) -> bool:
+    return not items or any(_KEY.fullmatch(item) for item in items)
+
+
+def _is_split(part: str) -> bool:
+    """Say whether a WHERE names the keys of the plan beside an OR of which another side does not."""
+    for clause in _split(f" {_CASE.sub('', part)} ", " WHERE ")[1:]:
+        sides = _split(f" {_split(f'{clause} ', *_WHERE_ENDS, *_SETS)[0]} ", " OR ")
+        if len(sides) > 1 and any("%(IDS)S" in side for side in sides) and not all("%(IDS)S" in side for side in sides):
+            return True
+    return False

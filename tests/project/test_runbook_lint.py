@@ -156,6 +156,28 @@ STATEMENTS = [
         PREVIEW.replace("j.id", "j.key").replace("AS id", "AS key"),
         "a preview shows the key of each row as id",
     ),
+    ("preview", PREVIEW.replace("AS id", "AS job"), "a preview shows the key of each row as id"),
+    ("effect", EFFECT.replace("id::text AS id", "count(id)"), "an effect returns the key of each row as id"),
+    (
+        "effect",
+        EFFECT.replace("'failed'", "'failed' OR status = 'paused'"),
+        "an OR stands beside the condition on %(ids)s",
+    ),
+    (
+        "preview",
+        f"WITH x AS ({PREVIEW.replace('(%(ids)s::text[] IS', 'j.attempts = 1 OR (%(ids)s::text[] IS')}) SELECT id FROM x",
+        "write parentheses around it: (… OR …) AND …",
+    ),
+    ("preview", PREVIEW.replace("(%(ids)s::text[] IS", "(%(ids)s IS"), "the type of %(ids)s; write %(ids)s::text[]"),
+    ("effect", EFFECT.replace("'failed'", "'failed' AND %(wanted)s IS NULL"), "write %(wanted)s::text"),
+    ("preview", PREVIEW.replace("j.last_error", "j.last_error AS why"), "last_error may hold personal data and would"),
+    (
+        "preview",
+        f"WITH x AS ({PREVIEW.replace('j.last_error', 'left(j.last_error, 40) AS why')}) SELECT id, why FROM x",
+        "last_error may hold personal data and would be shown",
+    ),
+    ("preview", PREVIEW.replace("j.last_error", "j.payload"), "payload may hold personal data and is never selected"),
+    ("blocks", SEEN.replace("1 AS n", "p.payload->>'name' AS n FROM x AS p") + PROOF, "payload may hold personal data"),
     ("blocks", SEEN.replace("LIMIT %(most)s", "") + PROOF, "a read names %(most)s"),
     ("blocks", SEEN + PROOF.replace("WHERE id::text = ANY (%(ids)s::text[])", ""), "a proof names %(ids)s"),
     ("blocks", SEEN + PROOF + SEEN, "SQL block 'seen' needs one describing comment line and a name of its own"),
@@ -178,6 +200,38 @@ def test_texts_and_comments_are_no_statements(tmp_path: Path) -> None:
         "'failed'", "'failed' AND job_type <> 'a;(UPDATE'' RETURNING' /* ; DELETE */  -- it's (fine;"
     )
     assert faults(str(write(tmp_path, **{**WHOLE, "effect": effect}))) == ()
+
+
+WELL = [
+    ("preview", PREVIEW.replace("j.id::text AS id", "(j.id)::text")),
+    ("preview", PREVIEW.replace("j.id::text AS id", "CAST(j.id AS text)")),
+    (
+        "preview",
+        PREVIEW.replace("j.id::text AS id", 'DISTINCT j.attempts IS DISTINCT FROM 3 AS spent, j.id::text AS "id"'),
+    ),
+    ("preview", f"WITH x AS ({PREVIEW}) SELECT * FROM x"),
+    ("preview", PREVIEW.replace("'failed'", "'failed' AND (j.attempts = 1 OR j.attempts = 2)")),
+    ("preview", PREVIEW.replace("'failed'", "'failed' AND CASE WHEN j.attempts = 1 OR j.attempts = 2 THEN true END")),
+    (
+        "preview",
+        PREVIEW.replace("j.last_error", "j.last_error LIKE '%%timeout%%' AS timed_out, count(j.last_error) AS n"),
+    ),
+    (
+        "preview",
+        PREVIEW.replace(
+            "j.last_error", "CASE WHEN coalesce(j.last_error, '') LIKE '%%a%%' THEN 'a' ELSE 'b' END AS kind"
+        ),
+    ),
+    ("preview", PREVIEW.replace("(%(ids)s::text[] IS NULL OR j.id", "(%(ids)s::text[] IS NULL) OR (j.id")),
+    ("effect", EFFECT.replace("'failed'", "'failed' AND payload IS NOT NULL AND job_type = %(wanted)s")),
+    ("effect", EFFECT.replace("RETURNING id::text AS id", "RETURNING status, id::text")),
+]
+
+
+@pytest.mark.parametrize(("part", "text"), WELL)
+def test_what_is_well_is_no_fault(tmp_path: Path, part: str, text: str) -> None:
+    """The key under its name by every way, an OR that changes nothing, an error's text that is only asked about."""
+    assert faults(str(write(tmp_path, **{**WHOLE, part: text}))) == ()
 
 
 def _link(folder: Path) -> None:
