@@ -175,5 +175,5 @@ def runs_of(tx: Tx, alert_id: int) -> list[RunLine]:
 
 
 def episode(tx: Tx, scenario: str, steps: Sequence[str], after: datetime) -> Episode | None:
-    """Return what a scenario's alerts, open or resolved after a moment, say together; None = there are none."""
+    """Return the newest outage by a scenario's alerts, open or resolved after a moment; None = there are none."""
     return tx.row(Episode, SQL["episode"], scenario=scenario, steps=list(steps), after=after)

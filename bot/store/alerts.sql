@@ -106,13 +106,23 @@ WHERE p.alert_id = %(alert_id)s
 ORDER BY r.confirmed_at;
 
 -- name: episode
--- Since when a scenario's alerts say that something is wrong, until when, and when a step last did something about it.
-SELECT a.since, a.until,
-       (SELECT max(r.ended_at) FROM ops.chatops_run AS r
-        WHERE r.step = ANY(%(steps)s) AND r.state = 'succeeded' AND r.ended_at >= a.since) AS done_at
-FROM (
-    SELECT min(started_at) AS since, CASE WHEN bool_and(resolving_since IS NOT NULL) THEN max(resolving_since) END AS until
+-- The newest outage of a scenario: since when its alerts say without a gap that something is wrong, until when, and when a step last acted.
+WITH wrong AS (
+    SELECT started_at, coalesce(resolving_since, resolved_at) AS ended_at
     FROM ops.chatops_alert
     WHERE scenario = %(scenario)s AND (state IN ('firing', 'resolving') OR (state = 'resolved' AND resolved_at > %(after)s))
-) AS a
-WHERE a.since IS NOT NULL;
+),
+outage AS (
+    SELECT max(started_at) AS since
+    FROM wrong AS first
+    WHERE NOT EXISTS (
+        SELECT FROM wrong AS before
+        WHERE before.started_at < first.started_at AND (before.ended_at IS NULL OR before.ended_at >= first.started_at))
+)
+SELECT o.since,
+       (SELECT CASE WHEN bool_and(w.ended_at IS NOT NULL) THEN max(w.ended_at) END
+        FROM wrong AS w WHERE w.started_at >= o.since) AS until,
+       (SELECT max(r.ended_at) FROM ops.chatops_run AS r
+        WHERE r.step = ANY(%(steps)s) AND r.state = 'succeeded' AND r.ended_at >= o.since) AS done_at
+FROM outage AS o
+WHERE o.since IS NOT NULL;
