@@ -63,7 +63,7 @@ def _card(
     lacking = unseen(catalog)
     view = heartbeats.view_verdicts(tx, catalog)
     cannot = _cannot(services, tx, "reset-stuck", catalog)
-    off = changes.why_off(services, tx)
+    off = changes.why_refused(services, tx)
     return StatusCard(
         env=config.env,
         as_of=tx.now,

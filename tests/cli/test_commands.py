@@ -185,8 +185,11 @@ def test_a_vendor_is_asked_while_the_database_is_away(dragonfly: Run, tmp_path: 
 
 
 def test_the_mode_must_be_said(dragonfly: Run) -> None:
-    """Without a mode nothing is planned; with the other mode's address only, nothing falls through."""
+    """Without a mode nothing is planned, with another than the database's neither; no other address is fallen through to."""
     assert "SUPABASE_MODE is not set" in dragonfly("plan", "reset-stuck", SUPABASE_MODE="").stderr
+    why = "this database is marked dev, SUPABASE_MODE says prod"
+    assert why in dragonfly("plan", "reset-stuck", SUPABASE_MODE="prod").stderr
+    assert f"changes are off: {why}" in " ".join(dragonfly("status", SUPABASE_MODE="prod").stdout.split())
     other = dragonfly("status", DRAGONFLY_DATABASE_URL="", SUPABASE_DB_URL_PROD="postgresql://x@y/z")
     assert (other.returncode, "only SUPABASE_DB_URL_PROD is set" in other.stderr) == (2, True)
 
