@@ -33,7 +33,8 @@ examples:
   dragonfly apply 7F3K                      carry the plan out
   dragonfly audit verify                    does the record add up?
 
-exit codes: 0 well · 1 findings · 2 usage · 3 unreachable · 4 refused · 5 outcome unknown · 70 bug
+exit codes: 0 well · 1 findings · 2 usage · 3 unreachable · 4 refused
+            5 outcome unknown · 70 bug
 """
 _MODULES = {
     **dict.fromkeys(("plan", "apply", "undo"), "plans"),
@@ -136,7 +137,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the whole grammar."""
     top = argparse.ArgumentParser(
         prog="dragonfly",
-        description="Incident response on a Postgres-backed job system: preview, confirm, execute once, prove, audit.",
+        description="Incident response on a Postgres-backed job system:\npreview, confirm, execute once, prove, audit.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

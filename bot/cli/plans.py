@@ -6,7 +6,7 @@ import time
 
 from bot.cli.session import actor, named, services, show, text
 from bot.domain.messages import Message, Notice, PlanCard, PlanFace
-from bot.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNKNOWN, InvalidCommand, OutcomeLost, StoreUnavailable
+from bot.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNKNOWN, InvalidCommand, NotKnown, OutcomeLost, StoreUnavailable
 from bot.operations import handing_over, plans, runs
 from bot.operations.issuing import Place
 from bot.operations.services import Services
@@ -37,17 +37,30 @@ def _show(args: argparse.Namespace) -> int:
         raise InvalidCommand("plan show needs one plan", hint="dragonfly plan show 7F3K")
     with services() as made:
         key = args.values[0].upper()
-        code = show(plans.card(made, key), args, made)
+        code = show(_known(made, key), args, made)
         if code == EXIT_OK and not args.json:
             sys.stdout.write("\n")
             show(plans.details(made, key), args, made)
         return code
 
 
+def _known(made: Services, key: str) -> Message:
+    """Return a plan's card.
+
+    Raises:
+        NotKnown: there is no such plan.
+    """
+    card = plans.card(made, key)
+    if isinstance(card, Notice) and card.kind == "not-found":
+        hint = "Those that were made: dragonfly audit list. A new one: dragonfly plan STEP; the steps: dragonfly help"
+        raise NotKnown(f"no plan {key!r}", hint=hint)
+    return card
+
+
 def _apply(args: argparse.Namespace) -> int:
     key = args.plan.upper()
     with services(needs_mode=True) as made:
-        card = plans.card(made, key)
+        card = _known(made, key)
         if not isinstance(card, PlanCard):
             return show(card, args, made)
         if not args.json:
@@ -82,6 +95,7 @@ def _carry_out(made: Services, key: str) -> Message:
 def _hand_over(args: argparse.Namespace) -> int:
     """Print what a DBA may run in our place, as one text that `psql` takes: the card is its comment."""
     with services(needs_mode=True) as made:
+        _known(made, args.plan.upper())
         card = handing_over.hand_over(made, args.plan.upper(), actor())
         if args.json or not isinstance(card, PlanCard):
             return show(card, args, made)

@@ -93,7 +93,7 @@ def _help(args: argparse.Namespace) -> int:
     steps = (*changing_steps(here()), *reading_steps(here()))
     known += [(step.shell or in_a_shell(f"{COMMAND} {step.id}"), step.title) for step in steps]
     found = [(usage, said) for usage, said in known if args.word.lower() in f"{usage} {said}".lower()]
-    lines = [f"{usage:<46} {said}" for usage, said in found]
+    lines = [f"{usage:<45}  {said}" for usage, said in found]
     tell(args, found, lines or [f"no command speaks of {args.word!r}; all of them: dragonfly help"])
     return EXIT_OK
 

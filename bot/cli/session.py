@@ -12,7 +12,7 @@ from rich.text import Text
 from tzlocal import get_localzone_name
 
 from bot.bootstrap import build, with_slack
-from bot.cli.words import in_a_shell
+from bot.cli.words import folded, in_a_shell
 from bot.domain.actor import Actor, cli_actor
 from bot.domain.messages import CannotPlan, LogReport, Message, Notice, StatusCard
 from bot.domain.params import checked
@@ -21,7 +21,7 @@ from bot.logs import set_up
 from bot.operations import modes, refusals
 from bot.operations.services import Services
 from bot.operations.table import OPERATIONS
-from bot.render.terminal import TerminalRenderer, colour, to_json
+from bot.render.terminal import TerminalRenderer, to_json
 from bot.settings import load
 
 _DONE = ("acknowledged", "resolved", "late-acknowledge", "frozen")
@@ -86,11 +86,14 @@ def named(values: Sequence[str]) -> dict[str, str]:
 
 def text(message: Message, made: Services | None = None) -> str:
     """Return a message as a terminal shows it."""
+    return in_a_shell(_renderer(made).text(message, modes.read(made) if made else None))
+
+
+def _renderer(made: Services | None) -> TerminalRenderer:
     zone = get_localzone_name() or "UTC"
     if made is None:
-        return in_a_shell(TerminalRenderer(zone=zone).text(message))
-    renderer = TerminalRenderer(zone=zone, names=made.config.people.names, timing=made.config.timing)
-    return in_a_shell(renderer.text(message, modes.read(made)))
+        return TerminalRenderer(zone=zone)
+    return TerminalRenderer(zone=zone, names=made.config.people.names, timing=made.config.timing)
 
 
 def show(message: Message, args: argparse.Namespace, made: Services | None = None) -> int:
@@ -104,7 +107,7 @@ def show(message: Message, args: argparse.Namespace, made: Services | None = Non
         said = text(message, made)
         if code == EXIT_FINDINGS:
             said += f"\nexit {code} ({'gate failed' if args.command == 'gate' else 'findings'})"
-        sys.stdout.write(_coloured(said, colour(message)))
+        sys.stdout.write(_coloured(folded(said), _renderer(made).colour(message)))
     return code
 
 

@@ -3,7 +3,9 @@
 import argparse
 import json
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from functools import cache
 from shlex import quote
@@ -16,6 +18,10 @@ from bot.operations.table import OPERATIONS
 from runbooks import faults, load
 
 _SLACK = re.compile(r"/dragonfly ([a-z-]+)([^.\n]*)")
+_COMMAND = re.compile(r"dragonfly(?: [^\s·;()]+)+")
+_COLUMN = re.compile(r"\S {2,}(?=\S)")
+_HARD = "\u00a0"
+"""A blank at which no line is broken."""
 
 
 @cache
@@ -62,7 +68,27 @@ def _example(step: Step, verb: str) -> str:
     return " ".join([verb, step.id, *(f"{param.name}={quote(param.correct)}" for param in needed)])
 
 
+def folded(text: str) -> str:
+    """Return a text in lines as wide as the terminal; what is piped stays one fact a line, a statement as it is to be run."""
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    said, blank, statement = text.partition("\n\n")
+    return "\n".join(_folded(line, width) for line in said.split("\n")) + blank + statement
+
+
+def _folded(line: str, width: int) -> str:
+    """Return a line broken at blanks, but in no command; what goes on stands below its own column."""
+    if len(line) <= width:
+        return line
+    columns = [found.end() for found in _COLUMN.finditer(line) if found.end() <= width * 0.6]
+    indent = max(len(line) - len(line.lstrip()) + 2, *columns, 0)
+    kept = _COMMAND.sub(lambda found: found[0].replace(" ", _HARD), line)
+    lines = textwrap.wrap(kept, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace(_HARD, " ")
+
+
 def tell(args: argparse.Namespace, facts: object, lines: Sequence[str]) -> None:
     """Print facts for a program, or lines for a person."""
-    text = json.dumps(facts, indent=2, default=str) if args.json else "\n".join(lines)
+    text = json.dumps(facts, indent=2, default=str) if args.json else folded("\n".join(lines))
     sys.stdout.write(f"{text}\n")

@@ -7,7 +7,7 @@ from bot.domain.needs import unseen
 from bot.domain.rescue import Disposition, counts
 from bot.operations.declared import changing_step
 from bot.operations.judging import look
-from bot.operations.kinds.base import cannot, told
+from bot.operations.kinds.base import cannot_see, told
 from bot.operations.kinds.rescue import job_line, require_known
 from bot.operations.services import Services
 
@@ -22,7 +22,7 @@ def read(services: Services, job_type: str = "", older_than: timedelta | None = 
         catalog = services.catalog.get(tx)
         lacking = unseen(catalog)
         if lacking:
-            return cannot(services, tx, step, *told(lacking))
+            return cannot_see(services, tx, "stuck jobs", *told(lacking))
         require_known(config, catalog, job_type, "stuck")
         found = look(tx, step, catalog, config, job_type, older_than or timedelta(0))
     by = counts(found.verdicts)

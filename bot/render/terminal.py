@@ -14,6 +14,8 @@ from bot.render.engine import Engine
 from bot.render.slack import template_name
 
 _SECRET = ("secret",)
+_COLOURS = {"🔴": "bold red", "🟡": "yellow", "🟢": "green", "⚪": "dim", "⏸": "cyan", "⚠": "red"}
+"""The colour of a first line by the emoji that Slack's header has (cards, 0.5)."""
 _MARKS = re.compile(r"\*([^*\n]+)\*")
 
 
@@ -52,6 +54,8 @@ class TerminalRenderer:
             parts.get("head", "").replace("\n", " "),
             message.key if isinstance(message, m.PlanCard | m.AlertCard) else "",
         )
+        if _would_tell(message):  # a shell tells nobody later: what to type instead
+            parts["next"] = self._engine.text("parts/told", values)
         parts.pop("statement", None)
         statement = (
             message.statement if isinstance(message, m.CannotPlan | m.PlanDetails) else ""
@@ -59,23 +63,31 @@ class TerminalRenderer:
         lines = "\n".join(part for part in parts.values() if part)
         return _MARKS.sub(r"\1", lines).replace("`", "") + (f"\n\n{statement}" if statement else "")
 
+    def colour(self, message: Message) -> str:
+        """Return the colour of a message's first line: who has to act? (cards, 0.5)."""
+        name = template_name(message)
+        if not self._engine.has(name):
+            values = {"card": message, "name": type(message).__name__}
+            return _COLOURS.get(self._engine.blocks(name, values).get("head", "")[:1], "bold")
+        if isinstance(message, m.StatusCard):
+            if message.blind:
+                return "dim"
+            return "yellow" if message.alerts and all(line.acked_by for line in message.alerts) else _found(message)
+        return _found(message)
+
     def _local(self, at: datetime) -> str:
         return self._engine.clock(at) + f" {self._zone}"
 
 
-def colour(message: Message) -> str:
-    """Return the colour of a message's first line: who has to act? (cards, 0.5)."""
-    match message:
-        case m.StatusCard():
-            bad = message.has_findings and not (message.alerts and all(line.acked_by for line in message.alerts))
-            return "bold red" if bad and not message.blind else "dim" if message.blind else "green"
-        case m.AlertCard():
-            return "bold red" if not message.acked_by and not message.resolved_at else "yellow"
-        case m.PlanCard():
-            return "yellow"
-        case m.AuditVerdict():
-            return "green" if message.broken_at is None else "bold red"
-    return "bold"
+def _found(message: Message) -> str:
+    return {True: "bold red", False: "green"}.get(getattr(message, "has_findings", None), "bold")  # type: ignore[arg-type]
+
+
+def _would_tell(message: Message) -> bool:
+    """Say whether Slack's card says that its readers will be told what becomes of it."""
+    if isinstance(message, m.PlanCard):
+        return message.face is m.PlanFace.WORKING and message.proof_until is not None
+    return isinstance(message, m.AlertCard) and message.face is m.AlertFace.RECOVERING
 
 
 def to_json(message: Message) -> str:

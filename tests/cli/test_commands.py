@@ -130,8 +130,8 @@ def test_every_read_has_json(dragonfly: Run, target: Target, words: str) -> None
         ("plan reset-stuck colour=red", 2, "no option 'colour'"),
         ("plan restart", 2, "restart needs a service. dragonfly plan restart service=ingest"),
         ("plan reset-stuck type=a type=b", 2, "two values for type: 'a' and 'b'"),
-        ("plan show ZZZZ", 4, "dragonfly: Nothing was done: I know no ZZZZ. Open ones: dragonfly alerts."),
-        ("apply ZZZZ --yes", 4, "I know no ZZZZ"),
+        ("plan show ZZZZ", 4, "A new one: dragonfly plan STEP; the steps: dragonfly help"),
+        ("apply ZZZZ --yes", 4, "no plan 'ZZZZ'. Those that were made: dragonfly audit list"),
         ("undo ZZZZ", 4, "no run 'ZZZZ'"),
         ("ack A31", 4, "I know no A31"),
         ("ack everything", 2, "'everything' is not an alert such as A31"),
@@ -218,7 +218,7 @@ def test_who_would_be_called(dragonfly: Run) -> None:
 
 @pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
 def test_a_pipe_has_no_colour(dragonfly: Run, target: Target) -> None:
-    """What is piped is plain text; in a terminal that can show it the first line alone has a colour."""
+    """What is piped is plain text, one fact a line; a terminal gets colour in the first line alone, and lines it shows whole."""
     target.stuck(1)
     assert "\x1b[" not in dragonfly("status").stdout
     ours, its = os.openpty()
@@ -226,6 +226,22 @@ def test_a_pipe_has_no_colour(dragonfly: Run, target: Target) -> None:
         dragonfly("status", stdout=its, TERM=terminal)
         first, _, rest = os.read(ours, 65_536).decode().partition("\n")
         assert (";31m" in first, "\x1b[" in rest) == (is_coloured, False)
+        assert max(map(len, rest.splitlines())) <= 80
+    long = max(
+        dragonfly("stuck", "--help").stdout.splitlines() + dragonfly("plan", "reset-stuck").stdout.splitlines(), key=len
+    )
+    assert ("shell: dragonfly apply" in long, len(long) > 80) == (True, True)
+    dragonfly("plan", "reset-stuck", stdout=its, TERM="dumb")
+    shown = os.read(ours, 65_536).decode().splitlines()
+    assert max(map(len, shown)) <= 80
+    assert re.search(r"dragonfly apply \w{4}$", shown[-1])
+
+
+@pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
+def test_hidden_rows_are_not_seen(dragonfly: Run, target: Target) -> None:
+    """A read that is blind says so, and not that something could not be planned."""
+    target.connection.execute("DROP POLICY chatops_queue ON ops.job_queue")
+    assert dragonfly("stuck").stdout.startswith("CANNOT SEE stuck jobs · dev\nRow security hides rows")
 
 
 def test_a_teams_runbook_from_a_shell(dragonfly: Run, target: Target, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json
 from bot.sandbox.slack.limits import check_message, check_view
 from handlers.commands import WITHOUT_DATABASE
-from tests.support.examples import HOSTILE, MODES, NOW, PAGE, examples
+from tests.support.examples import ALERT, HOSTILE, MODES, NOW, PAGE, PLAN, STATUS, TAKEN, examples
 
 RENDERER = SlackRenderer(names={"U0ADA": "Ada", "U0BEN": "Ben"})
 TERMINAL = TerminalRenderer()
@@ -227,6 +227,39 @@ def test_a_terminal_shows_it_too(message: m.Message) -> None:
     """Nothing is only in Slack; JSON holds the facts and no secret."""
     assert TERMINAL.text(message)
     assert '"secret"' not in to_json(message)
+
+
+def with_alerts(card: m.StatusCard, acked_by: str) -> m.StatusCard:
+    """Return the card with its alerts as somebody, or nobody, has them."""
+    return dataclasses.replace(card, alerts=tuple(dataclasses.replace(it, acked_by=acked_by) for it in card.alerts))
+
+
+COLOURS = [
+    ("bold red", dataclasses.replace(PLAN, face=m.PlanFace.FAILED, reason="locked")),
+    ("bold red", dataclasses.replace(PLAN, face=m.PlanFace.NO_EFFECT)),
+    ("yellow", PLAN),
+    ("yellow", dataclasses.replace(TAKEN, face=m.AlertFace.ACKNOWLEDGED)),
+    ("bold red", ALERT),
+    ("bold red", with_alerts(STATUS, "")),
+    ("yellow", with_alerts(STATUS, "slack:T0/U0ADA")),
+]
+
+
+@pytest.mark.parametrize(("style", "message"), COLOURS)
+def test_the_colour_says_who_has_to_act(style: str, message: m.Message) -> None:
+    """Red: somebody has to and nobody does; yellow: somebody is on it, which is no green while it still fires."""
+    assert TERMINAL.colour(message) == style
+
+
+def test_a_shell_says_what_to_type() -> None:
+    """Nobody is told in a shell what became of a step: the next line there is a command."""
+    ran = dataclasses.replace(
+        PLAN, face=m.PlanFace.WORKING, proof_until=NOW, confirmed_by="slack:T0/U0ADA", confirmed_at=NOW
+    )
+    said = TERMINAL.text(ran)
+    assert ("I tell you here" in said, f"Next dragonfly plan show {PLAN.key}" in said) == (False, True)
+    recovering = dataclasses.replace(ALERT, face=m.AlertFace.RECOVERING)
+    assert f"Next dragonfly timeline {ALERT.key}" in TERMINAL.text(recovering)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
