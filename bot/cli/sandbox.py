@@ -33,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
     )
     try:
         launcher.run(options)
+    except launcher.AlreadyRunning as error:
+        sys.stdout.write(f"{error}\nUse that one, end it with Ctrl-C there, or name another --data-dir.\n")
     except PostgresError as error:
         raise ConfigurationError([str(error)]) from error
     except (OSError, OverflowError) as error:

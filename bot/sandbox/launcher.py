@@ -4,6 +4,7 @@ The real `dragonfly bot` runs as a child with an environment built from nothing 
 Every child holds a pipe of ours and ends when we do, however we end.
 """
 
+import fcntl
 import secrets
 import signal
 import sys
@@ -13,6 +14,7 @@ import webbrowser
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import psycopg
 import yaml
@@ -46,6 +48,10 @@ class Options:
     runbooks: Path | None = None
 
 
+class AlreadyRunning(Exception):
+    """Another sandbox works in this folder; the message says where."""
+
+
 class Sandbox:
     """Everything running; stopped as one."""
 
@@ -54,6 +60,7 @@ class Sandbox:
 
         Raises:
             PostgresError: the database did not start.
+            AlreadyRunning: another one works in its folder; nothing was touched.
         """
         self._stack = ExitStack()
         try:
@@ -64,6 +71,7 @@ class Sandbox:
 
     def _start(self, options: Options) -> None:
         home = _home(options)
+        held = self._stack.enter_context(_hold(home))
         self.postgres = PostgresServer.start(home / "postgres", remove=None if options.data_dir else home)
         self._stack.callback(self.postgres.stop)
         owner, dsn = _prepare(self.postgres, options)
@@ -78,6 +86,8 @@ class Sandbox:
         self.slack = SlackServer(_slack_settings(options.port), system_app=web.panel(system, pager.texts))
         self.slack.start()
         self._stack.callback(self.slack.stop)
+        held.write(f"{self.slack.url}/")
+        held.flush()
         settings = home / "dragonfly.toml"
         settings.write_text(configured.file(system, options.runbooks), encoding="utf-8")
         hooks = configured.free_hooks()
@@ -119,6 +129,24 @@ def _home(options: Options) -> Path:
         home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o755)
     return home
+
+
+def _hold(home: Path) -> TextIO:
+    """Return the file that one sandbox holds while it runs, however it ends; its address stands in it.
+
+    Raises:
+        AlreadyRunning: another one holds it.
+    """
+    held = (home / "sandbox.lock").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        held.seek(0)
+        with held:
+            where = held.read() or "it is still starting"
+        raise AlreadyRunning(f"a sandbox runs in {home} already: {where}") from None
+    held.truncate(0)
+    return held
 
 
 def _prepare(postgres: PostgresServer, options: Options) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The real command as a child process: outputs, exit codes, and what it does when the database is away."""
 
+import fcntl
 import json
 import os
 import re
@@ -361,3 +362,18 @@ def test_a_bot_whose_port_is_taken(dragonfly: Run) -> None:
         port = str(taken.getsockname()[1])
         done = dragonfly("bot", **slack, DRAGONFLY_ALERT_CHANNEL="C0INCIDENTS", PORT=port)
     assert (done.returncode, f"port {port} cannot be listened on" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("target_schema", ["deployed"], indirect=True)
+def test_a_second_sandbox_names_the_first(dragonfly: Run, tmp_path: Path) -> None:
+    """Beside a running one nothing is started and nothing of it is touched; its address is said."""
+    home = tmp_path / "deployed-fast"
+    home.mkdir()
+    with (home / "sandbox.lock").open("w", encoding="utf-8") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.write("http://127.0.0.1:4711/")
+        held.flush()
+        second = dragonfly("sandbox", "--no-browser", "--data-dir", str(tmp_path))
+    assert (second.returncode, second.stderr) == (0, "")
+    assert f"a sandbox runs in {home} already: http://127.0.0.1:4711/" in second.stdout
+    assert [path.name for path in home.iterdir()] == ["sandbox.lock"]

@@ -238,7 +238,7 @@ COLOURS = [
     ("bold red", dataclasses.replace(PLAN, face=m.PlanFace.FAILED, reason="locked")),
     ("bold red", dataclasses.replace(PLAN, face=m.PlanFace.NO_EFFECT)),
     ("yellow", PLAN),
-    ("yellow", dataclasses.replace(TAKEN, face=m.AlertFace.ACKNOWLEDGED)),
+    ("yellow", dataclasses.replace(TAKEN, face=m.AlertFace.ACKED)),
     ("bold red", ALERT),
     ("bold red", with_alerts(STATUS, "")),
     ("yellow", with_alerts(STATUS, "slack:T0/U0ADA")),
