@@ -116,7 +116,7 @@ def queue(services: Services, job_type: str = "", most: int = NEXT) -> Message:
         oldest: dict[str, datetime] = {}
         for row in tx.records(SQL["states"], features, now=tx.now, job_type=job_type):
             grouped[row["job_type"]][row["state"]] = row["jobs"]
-            if row["oldest"] and row["state"] != "processing":
+            if row["oldest"] and row["state"] not in ("processing", "failed"):
                 oldest[row["job_type"]] = min(row["oldest"], oldest.get(row["job_type"], row["oldest"]))
         following = tx.records(SQL["next_due"], features, now=tx.now, job_type=job_type, most=min(most, 100))
         held = pauses.open_one(tx)

@@ -86,8 +86,7 @@ class Sandbox:
         self.slack = SlackServer(_slack_settings(options.port), system_app=web.panel(system, pager.texts))
         self.slack.start()
         self._stack.callback(self.slack.stop)
-        held.write(f"{self.slack.url}/")
-        held.flush()
+        held.write(f"{self.slack.url}/\n")
         settings = home / "dragonfly.toml"
         settings.write_text(configured.file(system, options.runbooks), encoding="utf-8")
         hooks = configured.free_hooks()
@@ -137,13 +136,13 @@ def _hold(home: Path) -> TextIO:
     Raises:
         AlreadyRunning: another one holds it.
     """
-    held = (home / "sandbox.lock").open("a+", encoding="utf-8")
+    held = (home / "sandbox.lock").open("a+", buffering=1, encoding="utf-8")
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         held.seek(0)
         with held:
-            where = held.read() or "it is still starting"
+            where = held.read().strip() or "it is still starting"
         raise AlreadyRunning(f"a sandbox runs in {home} already: {where}") from None
     held.truncate(0)
     return held

@@ -16,9 +16,9 @@ WHERE status = 'failed'
   AND updated_at > %(now)s::timestamptz - interval '24 hours';
 
 -- name: states
--- Unfinished jobs by type and by what keeps them: due, delayed by next_run_at, held by a fresh lock, paused by us.
+-- Jobs by type and by what keeps them: due, delayed by next_run_at, held by a fresh lock, paused by us; and failed ones.
 SELECT coalesce(j.job_type::text, 'no type') AS job_type,
-       CASE WHEN j.status::text = 'processing' THEN 'processing'
+       CASE WHEN j.status::text IN ('processing', 'failed') THEN j.status::text
             WHEN j.status::text = 'paused' OR p.job_id IS NOT NULL THEN 'paused'
             WHEN j.next_run_at > %(now)s::timestamptz THEN 'delayed'  -- if next_run_at
             WHEN j.locked_at > %(now)s::timestamptz - interval '30 minutes' THEN 'lock-held'  -- if next_run_at
@@ -28,7 +28,7 @@ SELECT coalesce(j.job_type::text, 'no type') AS job_type,
        NULL::timestamptz AS oldest  -- unless created_at
 FROM ops.job_queue AS j
 LEFT JOIN ops.chatops_pause_job AS p ON p.job_id = j.id::text AND p.released_at IS NULL
-WHERE j.status::text IN ('pending', 'processing', 'paused') AND (%(job_type)s = '' OR j.job_type::text = %(job_type)s)
+WHERE j.status::text IN ('pending', 'processing', 'paused', 'failed') AND (%(job_type)s = '' OR j.job_type::text = %(job_type)s)
 GROUP BY 1, 2
 ORDER BY 1, 2;
 

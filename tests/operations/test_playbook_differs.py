@@ -174,8 +174,10 @@ def test_row_15_updated_at_may_be_a_triggers(services: Services, target: Target)
 
 
 def test_row_16_pending_is_not_the_same_as_claimable(services: Services, target: Target) -> None:
-    """Due, delayed and lock-held are counted apart where the queue keeps a next try."""
-    due, delayed, held = target.pending(3)
+    """Due, delayed and lock-held are counted apart where the queue keeps a next try; failed ones too, and no completed one."""
+    due, delayed, held, spent, done = target.pending(5)
+    target.fail([spent], "timed out")
+    target.complete([done])
     if target.has_worker_id:
         execute = target.connection.execute
         execute("UPDATE ops.job_queue SET next_run_at = now() + interval '1 hour' WHERE id::text = %s", (delayed,))
@@ -184,7 +186,7 @@ def test_row_16_pending_is_not_the_same_as_claimable(services: Services, target:
     assert isinstance(report, QueueReport)
     [state] = report.states
     wanted = {"due": 1, "delayed": 1, "lock-held": 1} if target.has_worker_id else {"due": 3}
-    assert state.counts == wanted
+    assert state.counts == {**wanted, "failed": 1}
     assert report.next[0].why == "due"
     if target.has_worker_id:
         assert (report.next[0].id, {job.why for job in report.next}) == (due, {"due", "delayed", "lock held"})

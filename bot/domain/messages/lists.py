@@ -40,7 +40,7 @@ class QueueState:
 
     job_type: str
     counts: Mapping[str, int]
-    """`due`, `delayed`, `lock-held`, `paused`, `processing`."""
+    """`due`, `delayed`, `lock-held`, `paused`, `processing`, `failed`."""
     oldest: timedelta | None
 
 
