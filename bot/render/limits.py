@@ -4,7 +4,7 @@ Numbers: Slack's Block Kit reference, checked 2026-11; the total is undocumented
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.render.filters import cut, middle
@@ -12,6 +12,7 @@ from bot.render.filters import cut, middle
 HEADER = 36
 """One line on a phone (cards, 0.2); Slack itself takes 150."""
 SECTION = 2900
+FENCE = "```"
 BLOCKS = 30
 TOTAL = 9000
 TEXT = 2000
@@ -56,6 +57,21 @@ def header(text: str) -> str:
     while len(thing) > room and " " in thing:
         thing = thing.rpartition(" ")[0].rstrip(",")
     return f"{state}{colon}{cut(thing, room)}{dot}{env}"
+
+
+def in_pieces(parts: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the parts, preformatted text in sections of its own length: two at most, each closed."""
+    return [piece for name, text in parts.items() for piece in _pieces(name, text)]
+
+
+def _pieces(name: str, text: str) -> list[tuple[str, str]]:
+    room, inside = SECTION - 2 * len(FENCE), text.strip("`")
+    if len(text) <= SECTION or not text.startswith(FENCE):
+        return [(name, text)]
+    end = inside.rfind("\n", 0, room + 1)
+    end = end if end > 0 else len(cut_text(inside, room)) - 1
+    rest = cut_text(inside[end:].lstrip("\n"), room)
+    return [(name, f"{FENCE}{inside[:end]}{FENCE}"), (f"{name}_rest", f"{FENCE}{rest}{FENCE}")]
 
 
 def fit(parts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

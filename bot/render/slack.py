@@ -54,7 +54,7 @@ class SlackRenderer:
         """Return a message's blocks and fallback text."""
         parts = self._parts(message)
         text = limits.cut_text(parts.pop("fallback", "").replace("\n", " "), 200)
-        blocks = [_block(name, part) for name, part in limits.fit(list(parts.items()))]
+        blocks = [_block(name, part) for name, part in limits.fit(limits.in_pieces(parts))]
         blocks += self._reduced(message, blocks)
         blocks += [{"type": "actions", "block_id": name, "elements": row} for name, row in buttons.rows(message)]
         return Rendered(text=text, blocks=tuple(blocks[: limits.BLOCKS]))
@@ -104,9 +104,9 @@ def _link(url: str, label: str) -> str:
 
 
 def _pre(text: str) -> str:
-    """Return a statement as preformatted text, short enough for one section."""
+    """Return a statement as preformatted text."""
     kept = "\n".join(line.replace("`", "'") for line in text.splitlines() if line.strip())
-    return f"```{limits.cut_text(filters.escaped(filters.visible(kept)), limits.SECTION - 20)}```"
+    return f"{limits.FENCE}{filters.escaped(filters.visible(kept))}{limits.FENCE}"
 
 
 def _block(name: str, text: str) -> dict[str, Any]:

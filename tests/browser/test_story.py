@@ -94,6 +94,15 @@ def test_a_name_with_an_underscore_keeps_the_date_behind_it(page: Page) -> None:
     assert html.endswith(" <em>so</em> it is, <strong>2</strong>, a_b_c")
 
 
+def test_preformatted_text_runs_over_lines(page: Page) -> None:
+    """What stands between fences is one block as it is written, and what follows it is formatted again."""
+    html = page.evaluate(
+        """async (text) => (await import("/static/mrkdwn.js")).mrkdwn(text, {}).innerHTML""",
+        "before\n```UPDATE *x*\nWHERE a &lt; 1```\n*after*",
+    )
+    assert html == "before<br><pre>UPDATE *x*\nWHERE a &lt; 1</pre><strong>after</strong>"
+
+
 def test_only_the_addressee_sees_an_ephemeral_message(page: Page) -> None:
     """Help is for the asker; Ben does not see it."""
     page.fill("[data-testid=composer]", "/dragonfly help")

@@ -222,6 +222,18 @@ def test_slack_takes_every_form(message: m.Message) -> None:
     assert asks == ("submit" in view)
 
 
+def test_a_statement_is_preformatted_in_every_piece() -> None:
+    """A long statement stands in two sections, each opened and closed; where there is none, no empty frame stands."""
+    [plan] = [form for form in FORMS if isinstance(form, m.PlanDetails)]
+    for line in ("UPDATE a < b && `c`\n", "&" * 100):
+        view = RENDERER.view(dataclasses.replace(plan, statement=line * 240))
+        shown = [str(text) for text in texts(tuple(view["blocks"])) if "&amp;" in text]  # type: ignore[arg-type]
+        assert len(shown) == 2
+        assert all(text.startswith("```") and text.endswith("```") and text.count("`") == 6 for text in shown)
+        assert all(len(text) <= 3000 and re.sub(r"&(amp|lt);", "", text).count("&") == 0 for text in shown)
+    assert "```" not in repr(RENDERER.view(dataclasses.replace(plan, statement="")))
+
+
 @each(examples())
 def test_a_terminal_shows_it_too(message: m.Message) -> None:
     """Nothing is only in Slack; JSON holds the facts and no secret."""

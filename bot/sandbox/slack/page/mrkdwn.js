@@ -4,10 +4,19 @@ import { el } from "./dom.js";
 
 const ENTITIES = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
 const plain = (text) => text.replace(/&(lt|gt|amp);/g, (entity) => ENTITIES[entity]);
-const TOKEN = /(```[\s\S]*?```)|(`[^`\n]+`)|(<[^<>\n]+>)|(?<![\p{L}\p{N}])(?:(\*(?=\S)[^*\n]*[^\s*]\*|\*\S\*)|(_(?=\S)[^_\n]*[^\s_]_)|(~(?=\S)[^~\n]*[^\s~]~))/gu;
+const FENCED = /```([\s\S]+?)```\n?/u;
+const TOKEN = /(`[^`\n]+`)|(<[^<>\n]+>)|(?<![\p{L}\p{N}])(?:(\*(?=\S)[^*\n]*[^\s*]\*|\*\S\*)|(_(?=\S)[^_\n]*[^\s_]_)|(~(?=\S)[^~\n]*[^\s~]~))/gu;
 
 export function mrkdwn(text, names) {
   const holder = el("span", { class: "mrkdwn" });
+  text.split(FENCED).forEach((part, index) => {
+    if (index % 2) holder.append(el("pre", {}, plain(part.trim())));
+    else if (part) write(holder, part, names);
+  });
+  return holder;
+}
+
+function write(holder, text, names) {
   const lines = text.split("\n");
   let quote = null;
   lines.forEach((line, index) => {
@@ -19,7 +28,6 @@ export function mrkdwn(text, names) {
     target.append(...inline(body, names));
     if (index < lines.length - 1) target.append(el("br"));
   });
-  return holder;
 }
 
 function inline(text, names) {
@@ -35,10 +43,9 @@ function inline(text, names) {
 
 function token(found, names) {
   const inner = found[0].slice(1, -1);
-  if (found[1]) return el("pre", {}, plain(found[0].slice(3, -3).trim()));
-  if (found[2]) return el("code", {}, plain(inner));
-  if (found[3]) return special(inner, names);
-  const tag = found[4] ? "strong" : found[5] ? "em" : "s";
+  if (found[1]) return el("code", {}, plain(inner));
+  if (found[2]) return special(inner, names);
+  const tag = found[3] ? "strong" : found[4] ? "em" : "s";
   return el(tag, {}, ...inline(inner, names));
 }
 
