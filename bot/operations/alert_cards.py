@@ -39,6 +39,13 @@ def announce_edit(tx: Tx, alert: Alert) -> None:
     outbox.enqueue_live(tx, "update", "alert", alert.id, alert.channel, priority=outbox.CRITICAL)
 
 
+def announce_edits(tx: Tx, scenario: str) -> None:
+    """Queue an edit of the card of each alert of a scenario that is not over: what comes next has changed."""
+    for alert in alerts.list_open(tx):
+        if alert.scenario == scenario:
+            announce_edit(tx, alert)
+
+
 def announce_reply(tx: Tx, alert: Alert, event_id: int, *, broadcast: bool = False) -> str:
     """Queue a reply in the alert's thread that tells of one event, and return its key."""
     where = (alert.id, alert.channel, event_id)
@@ -92,6 +99,7 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         open_plan=_open_plan(services, tx, alert.id),
         scenario=alert.scenario,
         sources=evidence.get("sources"),
+        pause=_pause(tx, alert),
         **_about(services, alert),
         **_happened(tx, alert),
         **_held_by(services, alert),
@@ -103,6 +111,12 @@ def _about(services: Services, alert: Alert) -> dict[str, Any]:
     """Return whom its buttons ask: the service that runs a worker type, the vendor that fails."""
     service = services.config.service_of(alert.labels.get("worker_type", ""))
     return {"service": service, "vendor": alert.labels.get("vendor", "")}
+
+
+def _pause(tx: Tx, alert: Alert) -> str:
+    """Return how the pause stands that a failing vendor was answered with, or empty."""
+    found = pauses.open_one(tx) if alert.scenario == "vendor-outage" else None
+    return found.state if found else ""
 
 
 def _happened(tx: Tx, alert: Alert) -> dict[str, Any]:

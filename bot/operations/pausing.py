@@ -12,7 +12,7 @@ from bot.domain.actor import Actor, Role
 from bot.domain.messages import Message, PauseCard, PauseReply
 from bot.domain.needs import unseen
 from bot.domain.vendor import GOOD_IN_A_ROW, combined, worst
-from bot.operations import authority, changes, escalations, vendors
+from bot.operations import alert_cards, authority, changes, escalations, vendors
 from bot.operations.kinds import pause as steps
 from bot.operations.kinds.pause import good_answers
 from bot.operations.services import Services
@@ -62,6 +62,7 @@ def _hold(services: Services, tx: Tx, pause: Pause) -> bool:
     held = 0 if unseen(catalog) else steps.hold(tx, step, catalog, pause)
     if pause.swept_at is None:
         outbox.enqueue_live(tx, "post", "pause", pause.id, pause.channel, priority=outbox.RESULT)
+        alert_cards.announce_edits(tx, SCENARIO)
     due = pauses.take_due(tx, pause.id, remind=timing.pause_reminder, warn=timing.pause_warning)
     if due is not None and due.over:
         _end(services, tx, pause)
@@ -118,6 +119,7 @@ def _let_go(services: Services, tx: Tx, pause: Pause) -> bool:
     _edit(tx, pause)
     if over:
         _tell(tx, pause, "ended")
+        alert_cards.announce_edits(tx, SCENARIO)
     event = "pause.ended" if over else "pause.batch"
     audit.append(tx, event, actor="dragonfly", pause=pause.id, released=freed["released"], moved=freed["moved on"])
     return True

@@ -80,7 +80,11 @@ def _by_scenario(card: m.AlertCard) -> list[Button]:
     if card.scenario == "vendor-outage":
         pause = ids.encode_request(card.key, {"reason": f"{card.label} failing, {card.key}"})
         probe = ids.encode_request(card.key, {"vendor": card.vendor})
-        return [button(ids.READ_PROBE, "probe", probe), button(ids.PLAN_PAUSE, "pause", pause)]
+        held = [] if card.pause == "resuming" else [button(ids.PLAN_RESUME, "resume", card.key)]
+        return [
+            button(ids.READ_PROBE, "probe", probe),
+            *(held if card.pause else [button(ids.PLAN_PAUSE, "pause", pause)]),
+        ]
     if card.check == "jobs_stuck":
         return [_reset(card, primary=bool(card.acked_by))]
     if card.scenario == "migration-block":

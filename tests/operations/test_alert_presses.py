@@ -10,7 +10,7 @@ from bot.domain import ids
 from bot.domain.configuration import DEFAULT_VENDORS
 from bot.domain.messages import AlertCard
 from bot.domain.workers import Status
-from bot.operations import alerts
+from bot.operations import alerts, pausing
 from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.ports import Envelope
@@ -18,6 +18,7 @@ from bot.render.slack import SlackRenderer
 from handlers import dispatch, submissions
 from handlers.answers import Asked
 from tests.support.jobs import Target
+from tests.support.pausing import REASON, do
 from tests.support.product import CONFIG, INCIDENTS, TEAM, Answers
 
 BETA = replace(DEFAULT_VENDORS[0], name="beta", title="Beta API")
@@ -101,6 +102,23 @@ def test_no_form_takes_spaces_for_a_reason(here: Services, answers: Answers, for
         assert f"a reason has {least} characters or more" in SlackRenderer().card(said).text
         dispatch.handle(here, made)
         assert f"a reason has {least} characters or more" in answers.shown[-1], "where it comes past the field too"
+
+
+def test_what_is_paused_is_not_paused_again(here: Services, target: Target) -> None:
+    """Once ingest is paused, by whatever way, the vendor's alert says what comes then, and offers it."""
+    card = fired(here, target, "vendor_errors", {"vendor": BETA.name}, BETA.title)
+    assert "then pause ingest" in repr(SlackRenderer().card(card))
+    target.pending(1)
+    do(here, "pause", REASON)
+    pausing.tend(here)
+    edits = "SELECT count(*) FROM ops.chatops_outbox WHERE kind = 'update' AND message_key LIKE 'alert:%'"
+    assert target.connection.execute(edits).fetchone() == (1,)
+    again = alerts.card(here, int(card.key[1:]))
+    shown = SlackRenderer().card(again)
+    assert "wait for the API,\\nthen resume in small batches" in repr(shown)
+    assert ids.PLAN_RESUME in controls(shown.blocks) and ids.PLAN_PAUSE not in controls(shown.blocks)
+    target.connection.execute("UPDATE ops.chatops_pause SET state = 'resuming', resume_run = id")
+    assert "it stops if errors return" in repr(SlackRenderer().card(alerts.card(here, int(card.key[1:]))))
 
 
 def test_an_alert_is_resolved_by_hand_with_a_reason_only(here: Services, target: Target, answers: Answers) -> None:

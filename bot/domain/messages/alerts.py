@@ -114,6 +114,8 @@ class AlertCard(Message):
     """The name of the vendor that fails, by which it is asked."""
     sources: Mapping[str, Any] | None = None
     """What speaks for a vendor's failing: jobs, log lines, our own call, its page."""
+    pause: str = ""
+    """How the pause of a failing vendor's jobs stands: `active`, `stopped` or `resuming`; empty = there is none."""
     service: str = ""
     """The service that runs this worker type, as people call it."""
 
