@@ -57,6 +57,16 @@ def test_each_check_has_its_first_lines(facts: dict[str, object], wanted: list[s
     assert str(dict(RENDERER.card(card).blocks[1])["text"]["text"]).startswith("*")  # type: ignore[index]
 
 
+def test_an_alert_without_a_row_asks_for_nothing_that_needs_one() -> None:
+    """Without the database nothing can be acknowledged; the reason stands whole, and the shell's command works."""
+    why = "the database refused our log-in; no new one is tried for 15 min, " + "because failures lock the project out " * 3
+    away = RENDERER.card(replace(ALERT, check="db_reachable", key="A0", label="database", reason=f"3 tries failed: {why}"))
+    assert "acknowledge" not in repr(away).lower() and "dragonfly ack" not in repr(away)
+    assert why.strip() in repr(away.blocks)
+    assert "*Next* check the database, then try again" in repr(away.blocks)
+    assert "A0" not in str(dict(away.blocks[-2])["elements"]) and "`dragonfly doctor`" in repr(away.blocks[-2])
+
+
 def test_recovered_names_cause_and_proof() -> None:
     """How long, what the logs showed, who had it, what was done, and what proves it."""
     card = replace(ENDED, face=FACE.RECOVERED, started_at=ago(318), online_since=NOW, online=2)
