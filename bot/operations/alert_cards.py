@@ -128,6 +128,8 @@ def _happened(tx: Tx, alert: Alert) -> dict[str, Any]:
     facts: dict[str, Any] = {"late": _told_late(tx, alert), "in_logs": _in_logs(looks)}
     if alert.reopens and "recovered" in newest:
         facts["recovered_at"] = newest["recovered"].at
+    if alert.reopens and "reopened" in newest:
+        facts["ack_gone"] = bool(newest["reopened"].facts.get("had"))
     firing = alert.state == "firing" and not alert.acked_at
     if lapsed and acked and firing and lapsed.at >= (alert.fired_at or lapsed.at):
         facts |= {"lapsed_by": acked.actor, "lapsed_at": lapsed.at}
@@ -308,6 +310,7 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         paused=_paused(tx, alert, event.event),
         picked_up=bool(kept) and all(item.proof in ("proved", "none") for item in kept),
         changes=int(event.facts.get("changes", 0)),
+        ack_gone=bool(event.facts.get("had")),
         reason=event.reason,
         actor=event.actor,
         card=Link(key=alert_key(alert.id), url=services.link(tx, "alert", alert.id)),

@@ -125,7 +125,7 @@ def _fire(services: Services, tx: Tx, alert: Alert, seen: Observation, reason: s
 
 def _announce_fire(services: Services, tx: Tx, alert: Alert, event: str, reason: str) -> None:
     called = _call_first(services, tx, alert)
-    number = alerts.add_event(tx, alert, event, reason=reason, who=list(called))
+    number = alerts.add_event(tx, alert, event, reason=reason, who=list(called), had=alert.acked_by)
     key = outbox.live_key("alert", alert.id)
     if event == "fired":
         outbox.enqueue_live(tx, "post", "alert", alert.id, alert.channel, priority=outbox.CRITICAL)

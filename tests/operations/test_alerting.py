@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from bot.cli.alerts import _why
-from bot.domain.messages import AlertCard, AlertFace
-from bot.operations import alerts, checks, escalations
+from bot.domain.messages import AlertCard, AlertFace, AlertReply
+from bot.operations import alert_cards, alerts, checks, escalations
 from bot.operations.services import Services
 from tests.support.jobs import Target
 from tests.support.product import ADA, CONFIG, product
@@ -67,6 +67,18 @@ class Night:
         """Return how often each thing happened to alerts."""
         rows = self.target.connection.execute("SELECT event FROM ops.chatops_alert_event").fetchall()
         return Counter(row[0] for row in rows)
+
+    def events(self, event: str) -> list[int]:
+        """Return the numbers of what happened to alerts, in order."""
+        said = "SELECT id FROM ops.chatops_alert_event WHERE event = %s ORDER BY id"
+        return [row[0] for row in self.target.connection.execute(said, (event,)).fetchall()]
+
+    def replied(self, event: int, number: int = 1) -> AlertReply:
+        """Return the reply that tells of one event."""
+        with self.services.db.read() as tx:
+            found = alert_cards.alert_reply(self.services, tx, {"id": number, "event": event})
+        assert isinstance(found, AlertReply)
+        return found
 
     def outbox(self, kind: str) -> int:
         """Return how many messages of a kind were queued."""
@@ -160,6 +172,9 @@ def test_6_reopen_clears_ack(night: Night) -> None:
     assert [call.label for call in card.calls] == ["on call"]
     night.passes(300)
     assert [call.label for call in night.card().calls] == ["on call", "team lead"]
+    night.passes(60 + 300, ingest="running", tick=60)
+    night.passes(180, tick=60)
+    assert [night.replied(event).ack_gone for event in night.events("reopened")] == [True, False]
 
 
 def test_55_escalation_ladder(night: Night, bot_dsn: str, clock: list[datetime]) -> None:

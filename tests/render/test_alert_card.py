@@ -59,8 +59,13 @@ def test_each_check_has_its_first_lines(facts: dict[str, object], wanted: list[s
 
 def test_an_alert_without_a_row_asks_for_nothing_that_needs_one() -> None:
     """Without the database nothing can be acknowledged; the reason stands whole, and the shell's command works."""
-    why = "the database refused our log-in; no new one is tried for 15 min, " + "because failures lock the project out " * 3
-    away = RENDERER.card(replace(ALERT, check="db_reachable", key="A0", label="database", reason=f"3 tries failed: {why}"))
+    why = (
+        "the database refused our log-in; no new one is tried for 15 min, "
+        + "because failures lock the project out " * 3
+    )
+    away = RENDERER.card(
+        replace(ALERT, check="db_reachable", key="A0", label="database", reason=f"3 tries failed: {why}")
+    )
     assert "acknowledge" not in repr(away).lower() and "dragonfly ack" not in repr(away)
     assert why.strip() in repr(away.blocks)
     assert "*Next* check the database, then try again" in repr(away.blocks)
@@ -92,8 +97,9 @@ def test_a_cause_is_said_only_where_logs_showed_it() -> None:
 
 def test_what_happened_before_is_said() -> None:
     """Opened again, unsteady, an acknowledgement that ended, resolved by hand, hidden: each by its own lines."""
-    again = replace(ALERT, face=FACE.REOPENED, reopens=1, recovered_at=ago(300))
+    again = replace(ALERT, face=FACE.REOPENED, reopens=1, recovered_at=ago(300), ack_gone=True)
     assert lines(again)[-2:] == ["Recovered 3:10:02 AM, again 3:10:02 AM", "2nd time. Acknowledge again"]
+    assert lines(replace(again, ack_gone=False))[-1] == "2nd time"
     times = [lines(replace(again, reopens=number))[-1].split()[0] for number in (2, 3, 10, 20)]
     assert times == ["3rd", "4th", "11th", "21st"]
     unsteady = replace(TAKEN, face=FACE.UNSTEADY, changes=4)

@@ -743,7 +743,7 @@ def examples() -> list[m.Message]:
         replace(TAKEN, face=m.AlertFace.ACKED, service="ingest"),
         replace(vendor, acked_by="slack:T0/U0ADA", acked_at=NOW, face=m.AlertFace.ACKED),
         replace(vendor, pause="active"),
-        replace(ALERT, face=m.AlertFace.REOPENED, reopens=1, recovered_at=ago(300), in_logs=()),
+        replace(ALERT, face=m.AlertFace.REOPENED, reopens=1, recovered_at=ago(300), ack_gone=True, in_logs=()),
         replace(ALERT, lapsed_by="slack:T0/U0ADA", lapsed_at=NOW, in_logs=(("OOM", 2),)),
         replace(ALERT, check="migration_blocked", label="migrations", scenario="migration-block", counted=WAITS),
         replace(ALERT, check="jobs_stuck", label="ingest jobs", counted={"count": 17}),

@@ -99,6 +99,8 @@ class AlertCard(Message):
     reopens: int = 0
     recovered_at: datetime | None = None
     """When it had recovered before it opened again."""
+    ack_gone: bool = False
+    """Somebody had acknowledged it before it opened again."""
     lapsed_by: str = ""
     """Whose acknowledgement ended by itself."""
     lapsed_at: datetime | None = None
@@ -154,6 +156,8 @@ class AlertReply(Message):
     """Jobs that a pause still holds."""
     changes: int = 0
     """How often it fired and recovered of late."""
+    ack_gone: bool = False
+    """Somebody had acknowledged it before it opened again."""
     reason: str = ""
     actor: str = ""
     card: Link | None = None
