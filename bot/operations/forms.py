@@ -9,7 +9,7 @@ from bot.domain.params import LEAST, MOST, Param
 from bot.domain.runbook import Step
 from bot.operations import authority
 from bot.operations.declared import changing_step
-from bot.operations.plan_cards import card_of
+from bot.operations.plan_cards import card_of, still_so
 from bot.operations.plans import refuse, refuse_undecided, unknown, why_not
 from bot.operations.services import Services
 from bot.store import plans
@@ -80,7 +80,8 @@ def typed_form(services: Services, plan_id: str, actor: Actor, secret: str) -> M
         refused = why_not(services, tx, plan, actor, secret=secret)
         if refused != "wrong-typed":
             return refuse(services, tx, plan, actor, refused or "old-card")
-        return TypedForm(env=services.config.env, as_of=tx.now, card=card_of(services, tx, plan))
+        card, still = card_of(services, tx, plan), still_so(services, tx, plan)
+        return TypedForm(env=services.config.env, as_of=tx.now, card=card, still=still)
 
 
 def settle_form(services: Services, run_id: str, *, yes: bool) -> Message:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.domain.actor import Actor, Risk, Surface
 from bot.domain.audit import canonical
 from bot.domain.ids import new_plan_id
-from bot.domain.plan import derive_secret, digest, secret_hash
+from bot.domain.plan import derive_secret, secret_hash
 from bot.domain.runbook import Step
 from bot.operations import plan_cards
 from bot.operations.kinds.base import Kind, Preview
@@ -44,8 +44,7 @@ class Order:
     @property
     def digest(self) -> str:
         """Return the digest of all that was previewed."""
-        sealed = dict(self.found.sealed)
-        return digest({"step": self.step.id, "params": self.found.params, "facts": sealed, "database": self.database})
+        return self.found.digest(self.step.id, self.database)
 
     @property
     def resource(self) -> str:

@@ -48,6 +48,7 @@ _PLAIN: Mapping[str, Callable[..., str]] = {
         filters.plural,
         filters.duration,
         filters.span,
+        filters.grown,
         filters.limit,
         filters.since,
         filters.capitalize,

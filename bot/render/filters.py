@@ -46,6 +46,11 @@ def span(seconds: float | None) -> str:
     return duration(None if seconds is None else timedelta(seconds=seconds))
 
 
+def grown(seconds: float | None, at: datetime, now: datetime) -> str:
+    """Return an age that was seen at one moment as it is at a later one, if nothing has changed since."""
+    return span(None if seconds is None else seconds + max(0, round((now - at).total_seconds())))
+
+
 def since(moment: str, now: datetime) -> str:
     """Return how long ago a moment was that is kept as ISO text."""
     return age(now - datetime.fromisoformat(moment))

@@ -13,7 +13,7 @@ from bot.errors import InvalidCommand
 from bot.operations import approvals, audit, handing_over, plans, proofs
 from bot.operations.services import Services
 from tests.operations.conftest import Files
-from tests.support.danger import approve, carry_out, make, plan, refused, run, shown
+from tests.support.danger import approve, carry_out, make, plan, refused, run, shown, still
 from tests.support.people import People
 from tests.support.product import ADA, DANA, SHELL
 from tests.support.waiting import eventually
@@ -147,6 +147,7 @@ def test_what_changed_since_the_approval_is_not_run(
     """Another script, none, a link in its place, or another record: refused, with nothing done."""
     path = files.rollback(VERSION, DROP)
     card = approve(dropping, plan(dropping, "rollback", {"version": VERSION}))
+    assert still(dropping, card) is True
     if change == "script":
         files.rollback(VERSION, DROP + "DROP TABLE ops.job_queue;\n")
     elif change == "record":
@@ -155,6 +156,7 @@ def test_what_changed_since_the_approval_is_not_run(
         path.rename(path.with_suffix(".old"))
     if change == "link":
         path.symlink_to(path.with_suffix(".old"))
+    assert not still(dropping, card)
     done = run(dropping, card)
     assert done.face is PlanFace.REFUSED
     assert done.reason == (

@@ -12,7 +12,7 @@ from bot.operations.services import Services
 from bot.store import runs as stored
 from bot.store.db import APPLICATION_NAME, Database
 from tests.support.crashing import Killed, killed_at
-from tests.support.danger import approve, carry_out, plan, refused, run, shown
+from tests.support.danger import approve, carry_out, plan, refused, run, shown, still
 from tests.support.people import LOCK_HISTORY, People
 from tests.support.pooler import session_of
 from tests.support.product import ADA, SHELL
@@ -181,6 +181,7 @@ def test_a_session_that_has_changed_is_left_alone(at_once: Services, people: Peo
     holder = people.hold()
     pid = holder.info.backend_pid
     card = approve(at_once, plan(at_once, "unlock", {"pid": str(pid)}))
+    assert still(at_once, card, "Still idle in transaction: ") is True
     if change == "gone":
         holder.close()
         eventually(lambda: not people.is_there(pid))
@@ -192,6 +193,7 @@ def test_a_session_that_has_changed_is_left_alone(at_once: Services, people: Peo
     else:
         people.hold(TWO)
         people.go_on(holder, TWO)
+    assert still(at_once, card) is False
 
     done = run(at_once, card)
 

@@ -195,6 +195,24 @@ def test_a_plan_says_first_which_database(message: m.PlanCard) -> None:
         assert text.startswith((where, f"`{where}`")) == offered
 
 
+@pytest.mark.parametrize(
+    ("kind", "then", "later"),
+    [
+        ("rescue", ("no heartbeat for 5 m 29 s",), ("no heartbeat for 15 m 29 s",)),
+        ("end_session", ("14 m 20 s",), ("24 m 20 s",)),
+        ("resume", ("Paused for 40 m 58 s",), ("Paused for 50 m 58 s",)),
+    ],
+)
+def test_the_ages_of_a_plan_that_waits_grow(kind: str, then: tuple[str, ...], later: tuple[str, ...]) -> None:
+    """A card that is drawn again ten minutes later says as of then, and means it."""
+    plan = next(card for card in CARDS if isinstance(card, m.PlanCard) and card.kind == kind and not card.result)
+    plan = dataclasses.replace(plan, face=m.PlanFace.ASKED, stale=False, as_of=plan.created_at)
+    again = dataclasses.replace(plan, as_of=plan.created_at + timedelta(minutes=10))
+    for card, wanted in ((plan, then), (again, later)):
+        for text in (repr(RENDERER.card(card).blocks), TERMINAL.text(card)):
+            assert all(words in text for words in wanted)
+
+
 def test_a_long_header_gives_way_by_rule() -> None:
     """Ids in the middle, then whole words at the end; state word, short numbers and environment never (cards, 0.6)."""
     assert header("🟡 Plan: roll back 20251226000000 · prod") == "🟡 Plan: roll back 2…226000000 · prod"

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from bot.domain.actor import Actor
-from bot.domain.messages import CannotPlan, Message, PlanCard, PlanFace
-from bot.operations import approvals, plans, proofs, runs
+from bot.domain.messages import CannotPlan, Message, PlanCard, PlanFace, TypedForm
+from bot.operations import approvals, forms, plans, proofs, runs
 from bot.operations.issuing import Place
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
@@ -41,6 +41,14 @@ def approve(services: Services, card: PlanCard) -> PlanCard:
     approved = approvals.approve(services, card.key, DANA)
     assert isinstance(approved, PlanCard), approved
     return approved
+
+
+def still(services: Services, card: PlanCard, words: str = "Still so") -> bool | None:
+    """Return whether the form in which the target is typed says that all is as it was planned."""
+    form = forms.typed_form(services, card.key, ADA, card.secret)
+    assert isinstance(form, TypedForm)
+    assert (words in repr(SlackRenderer().view(form))) == bool(form.still)
+    return form.still
 
 
 def run(services: Services, card: PlanCard) -> PlanCard:

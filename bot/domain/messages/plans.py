@@ -244,6 +244,8 @@ class TypedForm(Message):
     """Modal: type the target to go on."""
 
     card: PlanCard
+    still: bool | None = None
+    """Whether the one thing it is about is as it was planned; None = cannot be seen, or the card counts what moved on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

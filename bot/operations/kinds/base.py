@@ -12,6 +12,7 @@ from typing import Any
 from bot.domain.catalog import Catalog
 from bot.domain.messages import CannotPlan, Message
 from bot.domain.needs import Missing, unseen
+from bot.domain.plan import digest
 from bot.domain.runbook import Step, Strategy
 from bot.operations.services import Services
 from bot.store import plans
@@ -38,6 +39,10 @@ class Preview:
     """What must be typed when a second person agreed; the number of things, where it is empty."""
     resource: str = ""
     """At most one unfinished run each; the step's own, where it is empty."""
+
+    def digest(self, step: str, database: str) -> str:
+        """Return the digest of all that was previewed: same seal, same plan."""
+        return digest({"step": step, "params": self.params, "facts": dict(self.sealed), "database": database})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
