@@ -96,10 +96,10 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         calls=tuple(_call(item) for item in chain if item.done_at),
         next_calls=tuple(_call(item) for item in chain if not item.done_at and not alert.acked_at),
         steps=tuple(step_line(services, item) for item in alerts.runs_of(tx, alert.id)),
-        open_plan=_open_plan(services, tx, alert.id),
         scenario=alert.scenario,
         sources=evidence.get("sources"),
         pause=_pause(tx, alert),
+        **_open_plan(services, tx, alert.id),
         **_about(services, alert),
         **_happened(tx, alert),
         **_held_by(services, alert),
@@ -217,11 +217,12 @@ def _rescued(item: RunLine, proof: str) -> str:
     return ", ".join(done)
 
 
-def _open_plan(services: Services, tx: Tx, alert_id: int) -> Link | None:
-    plan_id = plans.open_for_alert(tx, alert_id)
-    if plan_id is None:
-        return None
-    return Link(key=plan_id, url=services.link(tx, "plan", plan_id))
+def _open_plan(services: Services, tx: Tx, alert_id: int) -> dict[str, Any]:
+    found = plans.open_for_alert(tx, alert_id)
+    if found is None:
+        return {}
+    plan_id, step = found
+    return {"open_plan": Link(key=plan_id, url=services.link(tx, "plan", plan_id)), "open_step": step}
 
 
 def _held_by(services: Services, alert: Alert) -> dict[str, Any]:

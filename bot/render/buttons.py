@@ -93,6 +93,10 @@ def _by_scenario(card: m.AlertCard) -> list[Button]:
 
 
 def _alert(card: m.AlertCard) -> list[tuple[str, list[Button]]]:
+    return [(name, [_pressed(card, made) for made in row]) for name, row in _alert_rows(card)]
+
+
+def _alert_rows(card: m.AlertCard) -> list[tuple[str, list[Button]]]:
     """Return the next steps in sight; once somebody has it, what is rarely needed stands in the menu."""
     status, runbook = button(ids.READ_STATUS, "status", card.key), button(ids.READ_RUNBOOK, "runbook", card.key)
     timeline, by_hand = button(ids.READ_TIMELINE, "timeline", card.key), button(ids.RESOLVE, "by_hand", card.key)
@@ -127,11 +131,15 @@ def _logs_and_restart(card: m.AlertCard) -> list[Button]:
 
 
 def _reset(card: m.AlertCard, *, primary: bool) -> Button:
-    """Return the reset button, or the link to the plan it has become."""
-    if card.open_plan is not None:
-        url = card.open_plan.url
-        return button(ids.OPEN_PLAN, "open_plan", card.open_plan.key, url=url, key=card.open_plan.key)
     return button(ids.PLAN_RESET, "reset_stuck", card.key, style="primary" if primary else "")
+
+
+def _pressed(card: m.AlertCard, made: Button) -> Button:
+    """Return a button, or the link to the plan it has become: the one that was pressed, and no other."""
+    plan = card.open_plan
+    if plan is None or made["action_id"] != ids.plan_action(card.open_step):
+        return made
+    return button(ids.OPEN_PLAN, "open_plan", plan.key, url=plan.url, key=plan.key)
 
 
 def _reply(card: m.AlertReply) -> list[tuple[str, list[Button]]]:

@@ -188,7 +188,7 @@ def ran_by(tx: Tx, actor: str, *, most: int) -> list[str]:
     return [str(row["id"]) for row in tx.records(SQL["list_ran"], actor=actor, most=most)]
 
 
-def open_for_alert(tx: Tx, alert_id: int) -> str | None:
-    """Return the newest plan of an alert that is issued or still running."""
+def open_for_alert(tx: Tx, alert_id: int) -> tuple[str, str] | None:
+    """Return the newest plan of an alert that is issued or still running, and its step."""
     row = tx.record(SQL["open_for_alert"], alert_id=alert_id)
-    return str(row["id"]) if row else None
+    return (row["id"], row["step"]) if row else None

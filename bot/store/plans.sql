@@ -137,7 +137,7 @@ SELECT id FROM ops.chatops_run WHERE actor = %(actor)s ORDER BY confirmed_at DES
 
 -- name: open_for_alert
 -- The newest plan of an alert that is issued or still running.
-SELECT p.id
+SELECT p.id, p.step
 FROM ops.chatops_plan AS p
 LEFT JOIN ops.chatops_run AS r ON r.id = p.id
 WHERE p.alert_id = %(alert_id)s AND (p.state = 'issued' OR r.state IN ('confirmed', 'executing'))

@@ -8,9 +8,9 @@ import pytest
 
 from bot.domain import ids
 from bot.domain.configuration import DEFAULT_VENDORS
-from bot.domain.messages import AlertCard
+from bot.domain.messages import AlertCard, Link
 from bot.domain.workers import Status
-from bot.operations import alerts, pausing
+from bot.operations import alerts, pausing, plans
 from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.ports import Envelope
@@ -18,8 +18,8 @@ from bot.render.slack import SlackRenderer
 from handlers import dispatch, submissions
 from handlers.answers import Asked
 from tests.support.jobs import Target
-from tests.support.pausing import REASON, do
-from tests.support.product import CONFIG, INCIDENTS, TEAM, Answers
+from tests.support.pausing import HERE, REASON, do
+from tests.support.product import ADA, CONFIG, INCIDENTS, TEAM, Answers
 
 BETA = replace(DEFAULT_VENDORS[0], name="beta", title="Beta API")
 
@@ -102,6 +102,21 @@ def test_no_form_takes_spaces_for_a_reason(here: Services, answers: Answers, for
         assert f"a reason has {least} characters or more" in SlackRenderer().card(said).text
         dispatch.handle(here, made)
         assert f"a reason has {least} characters or more" in answers.shown[-1], "where it comes past the field too"
+
+
+def test_the_button_that_was_pressed_becomes_the_plan(here: Services, target: Target) -> None:
+    """*Restart ingest…* turns into *Open plan*, *Reset stuck jobs…* stays; the reset's plan turns that one."""
+    target.stuck(1)
+    card = fired(here, target, "worker_heartbeat", {"worker_type": "ingest_processor"}, "ingest")
+    taken = replace(card, acked_by="slack:T0DRAGON/U0ADA", service="ingest")
+    labelled = ("Reset stuck jobs…", "Restart ingest…")
+    for step, left in (("restart", (1, 0)), ("reset-stuck", (0, 1)), ("unlock", (1, 1))):
+        blocks = repr(SlackRenderer().card(replace(taken, open_plan=Link(key="7F3K"), open_step=step)).blocks)
+        assert tuple(blocks.count(f"'{words}'") for words in labelled) == left
+        assert blocks.count("'Open plan 7F3K'") == 2 - sum(left)
+    plans.make(here, "reset-stuck", {}, ADA, HERE, alert_id=int(card.key[1:]))
+    made = alerts.card(here, int(card.key[1:]))
+    assert isinstance(made, AlertCard) and made.open_step == "reset-stuck" and made.open_plan is not None
 
 
 def test_what_is_paused_is_not_paused_again(here: Services, target: Target) -> None:

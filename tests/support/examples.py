@@ -748,7 +748,11 @@ def examples() -> list[m.Message]:
         replace(ALERT, check="migration_blocked", label="migrations", scenario="migration-block", counted=WAITS),
         replace(ALERT, check="jobs_stuck", label="ingest jobs", counted={"count": 17}),
     ]
-    found.append(replace(TAKEN, face=m.AlertFace.ACKED, open_plan=m.Link(key="7F3K", url="https://example.org/x")))
+    link = m.Link(key="7F3K", url="https://example.org/x")
+    found += [
+        replace(TAKEN, face=m.AlertFace.ACKED, service="ingest", open_plan=link, open_step=step)
+        for step in ("reset-stuck", "restart", "unlock")
+    ]
     for event in ("escalated", "exhausted", "recovered", "reopened", "resolved_by_hand", "ack_lapsed", "unsteady"):
         found.append(
             m.AlertReply(

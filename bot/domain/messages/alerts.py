@@ -111,6 +111,9 @@ class AlertCard(Message):
     """It was over before this card arrived: the only message of it."""
     steps: tuple[StepLine, ...] = ()
     open_plan: Link | None = None
+    """Its newest plan that is not over."""
+    open_step: str = ""
+    """What that one plans."""
     scenario: str = "worker-death"
     vendor: str = ""
     """The name of the vendor that fails, by which it is asked."""
