@@ -213,6 +213,17 @@ def test_the_ages_of_a_plan_that_waits_grow(kind: str, then: tuple[str, ...], la
             assert all(words in text for words in wanted)
 
 
+@each([card for card in CARDS if isinstance(card, m.PlanCard) and card.face is m.PlanFace.EMERGENCY])
+def test_an_emergency_says_what_it_will_do(message: m.PlanCard) -> None:
+    """Whoever may stop a run alone reads what whoever approves it would: what, to what, and with which parameters."""
+    asked = dataclasses.replace(message, face=m.PlanFace.ASKED, stale=False)
+    done, asked_for = (
+        next(block for block in RENDERER.card(card).blocks if block["block_id"] == "do") for card in (message, asked)
+    )
+    parameters = seen(dict(asked_for)["text"]["text"])[2:]  # type: ignore[index]
+    assert parameters and set(parameters) <= set(seen(dict(done)["text"]["text"]))  # type: ignore[index]
+
+
 def test_a_long_header_gives_way_by_rule() -> None:
     """Ids in the middle, then whole words at the end; state word, short numbers and environment never (cards, 0.6)."""
     assert header("🟡 Plan: roll back 20251226000000 · prod") == "🟡 Plan: roll back 2…226000000 · prod"
