@@ -13,6 +13,7 @@ from bot.operations.declared import changing_step
 from bot.operations.issuing import Place
 from bot.operations.kinds import KINDS
 from bot.operations.services import Services
+from tests.support.danger import shown
 from tests.support.jobs import ALIVE, Target
 from tests.support.product import ADA, BEN, INCIDENTS
 
@@ -34,6 +35,12 @@ def test_the_whole_ladder(services: Services, target: Target) -> None:
     card = make(services)
     assert (card.face, card.facts["counts"]) == (PlanFace.ISSUED, {"reset": 3})
     assert target.statuses() == {"processing": 3}
+    warned = "Nobody picks them up until a worker is back:\nnone is online for"
+    assert f"{warned} {target.job_type}" in shown(card).replace("*", "")
+    if target.has_worker_id:
+        target.worker(ALIVE, silent_seconds=1)
+        card = make(services)
+        assert card.facts["unserved"] == []
 
     plans.confirm(services, card.key, ADA, secret=card.secret)
     assert runs.perform_due(services) == 1

@@ -108,6 +108,7 @@ PLAN = m.PlanCard(
         "silent_seconds": 329,
         "waits": [60, 240],
         "left_over": 0,
+        "unserved": ["ingest_csv", "enforcement_generate_packet_again"],
     },
     approvers=("U0BEN", "U0CLEO"),
     secret=SecretValue("7F3K", "A" * 43).encode(),

@@ -126,6 +126,7 @@ def preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Ma
         "silent_seconds": _silent_seconds(found, tx.now),
         "waits": _waits(services, found, catalog),
         "reaper": catalog.reapers[0] if catalog.reapers else "",
+        "unserved": _unserved(found, config),
     }
     targets = _pin(found, catalog, config)
     jobs = [
@@ -198,6 +199,13 @@ def _silent_seconds(found: Look, now: datetime) -> int | None:
     seen = [item.job.seen_at for item in found.verdicts if item.disposition.acts]
     silent = [int((now - moment).total_seconds()) for moment in seen if moment is not None]
     return min(silent) if silent else None
+
+
+def _unserved(found: Look, config: Configuration) -> list[str]:
+    """Return the job types of which no worker is online that would pick up what is reset."""
+    late = found.scene.now - config.timing.offline_after
+    jobs = [item.job for item in found.verdicts if item.disposition is Disposition.RESET]
+    return sorted({job.job_type for job in jobs if job.type_seen_at is None or job.type_seen_at < late})
 
 
 def _waits(services: Services, found: Look, catalog: Catalog) -> list[int] | None:
