@@ -125,5 +125,6 @@ def not_understood(services: Services, error: InvalidCommand) -> Notice:
     params = grammar.parse(error.nearest, services.runbooks).args if plans_it and words[1:] else {}
     facts = {"message": error.message, "hint": error.hint, "nearest": error.nearest, "params": params}
     if isinstance(error, grammar.NoSuchCommand):
+        facts |= {"left_out": services.runbook_faults[:1], "folder": services.config.team_runbooks}
         return notice(services, "near-miss", word=error.word, step=words[0] if plans_it else "", **facts)
     return notice(services, "bad-input", step=words[0] if plans_it else "", **facts)

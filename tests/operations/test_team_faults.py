@@ -12,6 +12,8 @@ from bot.errors import InvalidCommand
 from bot.operations import plans, preflight, proofs, runbooks, team_reads
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
+from handlers.answers import not_understood
+from handlers.grammar import parse
 from tests.render.test_cards import texts
 from tests.support.jobs import Target
 from tests.support.product import ADA
@@ -47,7 +49,7 @@ def test_a_proof_that_is_refused_says_so(services: Services, target: Target, tmp
 
 
 def test_a_fault_in_the_folder_is_why_a_name_is_not_known(services: Services, tmp_path: Path) -> None:
-    """Step, read and scenario: each refusal says that the team's runbooks are left out, why, and how to see it."""
+    """Step, read, scenario and command: each refusal says that the team's runbooks are left out, why, and how to see it."""
     config = replace(services.config, team_runbooks=str(tmp_path))
     ours = replace(services, config=config, runbook_faults=("our_own/runbook.toml, no title",))
     asked: list[Callable[[], object]] = [
@@ -59,6 +61,12 @@ def test_a_fault_in_the_folder_is_why_a_name_is_not_known(services: Services, tm
         with pytest.raises(InvalidCommand, match=re.escape("left out: our_own/runbook.toml, no title")) as refusal:
             ask()
         assert refusal.value.hint == f"dragonfly runbook lint {tmp_path}"
+    with pytest.raises(InvalidCommand) as mistyped:
+        parse("our-step now", ours.runbooks)
+    for here, count in ((ours, 1), (services, 0)):
+        said = repr(SlackRenderer().card(not_understood(here, mistyped.value)).blocks)
+        assert said.count("are left out: `our_own/runbook.toml, no title`") == count
+        assert said.count(f"`dragonfly runbook lint {tmp_path}`") == count
 
 
 def test_a_locked_table_takes_no_answer_away(services: Services, target: Target, tmp_path: Path) -> None:
