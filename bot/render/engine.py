@@ -55,6 +55,7 @@ _PLAIN: Mapping[str, Callable[..., str]] = {
         filters.age,
         filters.middle,
         filters.cut,
+        filters.cut_name,
         filters.clean,
     )
 }

@@ -12,6 +12,8 @@ NOT_KNOWN = "not known"
 ID_WIDTH = 26
 _MILLION = 1_000_000
 _MINUTE = 60
+_BETWEEN = " -_./"
+"""What stands between the words of a name."""
 
 
 def count(value: int | None) -> str:
@@ -112,6 +114,15 @@ def middle(text: str, width: int = ID_WIDTH) -> str:
 def cut(text: str, width: int) -> str:
     """Return text of at most `width` characters."""
     return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def cut_name(text: str, width: int) -> str:
+    """Return a name of at most `width` characters for a header, cut where one of its words ends if it has several."""
+    if len(text) <= width:
+        return text
+    kept = cut(text, width)[:-1]
+    end = max((at for at, char in enumerate(text[:width]) if char in _BETWEEN and at > 1), default=len(kept))
+    return f"{text[:end]}…"
 
 
 def code(text: str, width: int = 120) -> str:

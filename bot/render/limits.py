@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.render.filters import cut, middle
+from bot.render.filters import cut_name, middle
 
 HEADER = 36
 """One line on a phone (cards, 0.2); Slack itself takes 150."""
@@ -56,7 +56,7 @@ def header(text: str) -> str:
     thing = _ID.sub(lambda found: middle(found[0], max(_SHORTEST_ID, len(found[0]) - over)), thing)
     while len(thing) > room and " " in thing:
         thing = thing.rpartition(" ")[0].rstrip(",")
-    return f"{state}{colon}{cut(thing, room)}{dot}{env}"
+    return f"{state}{colon}{cut_name(thing, room)}{dot}{env}"
 
 
 def in_pieces(parts: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -72,6 +72,13 @@ def test_an_alert_without_a_row_asks_for_nothing_that_needs_one() -> None:
     assert "A0" not in str(dict(away.blocks[-2])["elements"]) and "`dragonfly doctor`" in repr(away.blocks[-2])
 
 
+def test_a_long_name_is_cut_at_the_end_of_a_word() -> None:
+    """A header is one line on a phone; what gives way of a name is whole words, and it shows."""
+    named = replace(ALERT, check="vendor_errors", label="Simplicity sandbox interface", env="prod")
+    assert head(named) == "🔴 Failing: Simplicity… · prod"
+    assert head(replace(named, check="worker_heartbeat", label="x" * 40)).startswith("🔴 Offline: xxxx")
+
+
 def test_recovered_names_cause_and_proof() -> None:
     """How long, what the logs showed, who had it, what was done, and what proves it."""
     card = replace(ENDED, face=FACE.RECOVERED, started_at=ago(318), online_since=NOW, online=2)

@@ -230,6 +230,7 @@ def test_a_long_header_gives_way_by_rule() -> None:
     assert header("⚠️ Second person: end session 48213 · prod") == "⚠️ Second person: end session · prod"
     assert header("🟢 Done: 12 of 353 reset, recovered · prod") == "🟢 Done: 12 of 353 reset · prod"
     assert header(f"🔴 Offline: {'x' * 40} · prod") == f"🔴 Offline: {'x' * 17}… · prod"
+    assert header("🟡 Plan: requeue-failed-ingest-jobs · prod") == "🟡 Plan: requeue-failed… · prod"
     assert header("🟢 All well · prod") == "🟢 All well · prod"
 
 
