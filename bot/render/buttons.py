@@ -7,7 +7,7 @@ from bot.domain import ids
 from bot.domain import messages as m
 from bot.domain.vendor import GOOD_IN_A_ROW
 from bot.render import filters, limits, plan_buttons
-from bot.render.controls import Button, asked, button, menu
+from bot.render.controls import ROW, Button, asked, button, menu, packed, width
 
 RUNBOOK_BUTTONS = 4
 """Titles are long: two of them fill a phone's row, and there are two rows."""
@@ -80,11 +80,10 @@ def _by_scenario(card: m.AlertCard) -> list[Button]:
     if card.scenario == "vendor-outage":
         pause = ids.encode_request(card.key, {"reason": f"{card.label} failing, {card.key}"})
         probe = ids.encode_request(card.key, {"vendor": card.vendor})
-        held = [] if card.pause == "resuming" else [button(ids.PLAN_RESUME, "resume", card.key)]
-        return [
-            button(ids.READ_PROBE, "probe", probe),
-            *(held if card.pause else [button(ids.PLAN_PAUSE, "pause", pause)]),
-        ]
+        ask = button(ids.READ_PROBE, "probe", probe)
+        if card.pause:
+            return [ask, *([button(ids.PLAN_RESUME, "resume", card.key)] if card.pause != "resuming" else [])]
+        return [button(ids.PLAN_PAUSE, "pause", pause), ask]
     if card.check == "jobs_stuck":
         return [_reset(card, primary=bool(card.acked_by))]
     if card.scenario == "migration-block":
@@ -93,29 +92,25 @@ def _by_scenario(card: m.AlertCard) -> list[Button]:
 
 
 def _alert(card: m.AlertCard) -> list[tuple[str, list[Button]]]:
-    return [(name, [_pressed(card, made) for made in row]) for name, row in _alert_rows(card)]
+    return packed([_pressed(card, made) for made in _alert_buttons(card)])
 
 
-def _alert_rows(card: m.AlertCard) -> list[tuple[str, list[Button]]]:
+def _alert_buttons(card: m.AlertCard) -> list[Button]:
     """Return the next steps in sight; once somebody has it, what is rarely needed stands in the menu."""
     status, runbook = button(ids.READ_STATUS, "status", card.key), button(ids.READ_RUNBOOK, "runbook", card.key)
     timeline, by_hand = button(ids.READ_TIMELINE, "timeline", card.key), button(ids.RESOLVE, "by_hand", card.key)
     if card.face in (m.AlertFace.RECOVERED, m.AlertFace.BY_HAND):
-        return [("act", [timeline, status])]
+        return [timeline, status]
     if card.check == "db_reachable":
-        return [("act", [status])]
+        return [status]
     ack = [] if card.acked_by else [button(ids.ACK, "acknowledge", card.key, style="primary")]
     rest = menu(runbook, status, timeline, by_hand)
     if card.face is m.AlertFace.HIDDEN or card.check != "worker_heartbeat":
         by_scenario = _by_scenario(card)
-        if not by_scenario:
-            return [("act", [*ack, status, menu(timeline, by_hand)])]
-        return [("act", [*ack, *by_scenario]), ("look", [rest])]
+        return [*ack, *by_scenario, rest] if by_scenario else [*ack, status, menu(timeline, by_hand)]
     steps = _logs_and_restart(card) if card.acked_by else []
     reset = _reset(card, primary=bool(card.acked_by) and not steps)
-    if ack:
-        return [("act", [*ack, reset]), ("look", [status, runbook])]
-    return [("act", steps), ("look", [reset, rest])] if steps else [("act", [reset, rest])]
+    return [*ack, reset, status, runbook] if ack else [*steps, reset, rest]
 
 
 def _logs_and_restart(card: m.AlertCard) -> list[Button]:
@@ -163,7 +158,7 @@ def _status(card: m.StatusCard) -> list[tuple[str, list[Button]]]:
     look = [button(ids.REFRESH, "refresh", "status")]
     if not card.shared_by:
         look.append(button(ids.SHARE, "share", "status"))
-    return [("act", act), ("look", look)]
+    return [("act", act), ("look", look)] if width(act) <= ROW else packed([*act, menu(*look)])
 
 
 def _runbook(card: m.RunbookCard) -> list[Button]:

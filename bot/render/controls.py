@@ -1,5 +1,6 @@
 """One control: a button, the menu `⋯`; labels from `templates/labels.toml`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from bot import words
@@ -7,6 +8,9 @@ from bot.domain import ids
 from bot.render import limits
 
 Button = dict[str, Any]
+
+ROW = 39
+"""What one row of a phone of 390 pixels holds of `width`, beside the sender's picture: measured in the local Slack."""
 
 
 def labels() -> dict[str, str]:
@@ -29,6 +33,17 @@ def menu(*inside: Button) -> Button:
     """Return `⋯`: several buttons as one control; its value is the id of the one chosen, and that one's value."""
     options = [{"text": item["text"], "value": f"{item['action_id']} {item['value']}"} for item in inside]
     return {"type": "overflow", "action_id": ids.MORE, "options": options}
+
+
+def width(row: Sequence[Button]) -> int:
+    """Return how wide some controls are: the characters of their labels, and three for each."""
+    return sum(len(item["text"]["text"] if "text" in item else "⋯") + 3 for item in row)
+
+
+def packed(controls: Sequence[Button]) -> list[tuple[str, list[Button]]]:
+    """Return controls in two rows, in their order: the first as full as a phone shows it."""
+    first = next((n for n in range(len(controls), 0, -1) if width(controls[:n]) <= ROW), len(controls))
+    return [("act", list(controls[:first])), ("look", list(controls[first:]))]
 
 
 def asked(read: str, **params: str) -> str:

@@ -25,12 +25,7 @@ _RAN = (m.PlanFace.WORKING, m.PlanFace.RECOVERED, m.PlanFace.WAITING)
 
 def rows(card: m.PlanCard) -> list[tuple[str, list[Button]]]:
     """Return a plan's controls; what is for others than those of the first row stands in a second one."""
-    own = []
-    if card.face is m.PlanFace.ASKED and not card.stale:
-        own.append(button(ids.WITHDRAW, "withdraw", card.key))
-        own += [button(ids.RUN_ALONE, "run_alone", card.key)] if card.may_run_alone else []
-    if card.alone and card.alone.is_open:
-        own.append(button(ids.REVIEW, "close_review", card.key))
+    own = [button(ids.REVIEW, "close_review", card.key)] if card.alone and card.alone.is_open else []
     return [("act", _plan(card)), ("own", own)]
 
 
@@ -88,7 +83,8 @@ def _plan_open(card: m.PlanCard) -> list[Button]:
             return [button(ids.ASK, "ask_second", card.key, style="danger"), *look]
         case m.PlanFace.ASKED:
             approve = button(ids.APPROVE, "approve", card.key, style="danger") | {"confirm": _sure(card)}
-            return [approve, button(ids.DENY, "deny", card.key), _evidence(card)]
+            mine = [withdraw, *([button(ids.RUN_ALONE, "run_alone", card.key)] if card.may_run_alone else [])]
+            return [approve, button(ids.DENY, "deny", card.key), _evidence(card), menu(*mine)]
     return [*([_named(ids.RUN, "run", card, style="danger")] if card.secret else []), withdraw]
 
 

@@ -30,6 +30,7 @@ def take(page: Page, folder: Path | None, name: str) -> None:
 def test_the_whole_story(page: Page, phone: Page, pictures: Path | None) -> None:
     """Killed, called, acknowledged, planned, refused to another, confirmed, brought back, recovered."""
     expect(page.locator('[data-state="well"]')).to_have_count(6)
+    expect(page.get_by_role("heading", name="Pager")).to_have_count(0)
     fault(page, "kill-ingest")
     expect(page.get_by_text("Offline: ingest worker")).to_be_visible(timeout=15_000)
     take(page, pictures, "alert")

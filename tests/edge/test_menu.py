@@ -3,17 +3,10 @@
 from bot.domain import ids
 from bot.operations import audit
 from bot.process import Bot
-from bot.sandbox.slack.entities import Json, Message
+from bot.sandbox.slack.entities import Message
 from bot.sandbox.slack.server import SlackServer
-from tests.support.cards import CHANNEL, card, head, typed, written
+from tests.support.cards import CHANNEL, card, chosen, head, typed, written
 from tests.support.jobs import Target
-
-
-def chosen(message: Message, label: str) -> Json:
-    """Return what Slack sends when somebody chooses this in the menu."""
-    controls = [item for block in message.blocks if block["type"] == "actions" for item in block["elements"]]
-    [menu] = [item for item in controls if item["type"] == "overflow"]
-    return {"selected_option": next(item for item in menu["options"] if item["text"]["text"] == label)}
 
 
 def taken(slack: SlackServer, alert: Message) -> Message | None:

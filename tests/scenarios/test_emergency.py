@@ -16,7 +16,7 @@ from bot.sandbox.slack.entities import Message, View
 from bot.sandbox.slack.person import Person
 from bot.sandbox.slack.server import SlackServer
 from tests.scenarios.conftest import LIVELY
-from tests.support.cards import CHANNEL, card, head, typed, written
+from tests.support.cards import CHANNEL, card, chosen, head, typed, written
 from tests.support.databases import TestServer
 from tests.support.holding import held
 from tests.support.jobs import Target
@@ -117,7 +117,7 @@ def asked_to_end(slack: SlackServer, pid: int) -> Message:
 def alone(slack: SlackServer, asked: Message, pid: int) -> None:
     """Let Ada mistype the target once, then say why nobody else can decide and type it."""
     ada = slack.person("U0ADA")
-    ada.presses(asked, ids.RUN_ALONE)
+    ada.presses(asked, ids.MORE, given=chosen(asked, "Run alone (emergency)…"))
     form = ada.sees_modal(ids.VIEW_ALONE, timeout_seconds=PATIENT)
     assert ada.submits(form, typed(reason=WHY, typed="1")).errors == {"typed": f"That is not {pid}. Nothing was done."}
     assert ada.submits(form, typed(reason=WHY, typed=str(pid))).ok
@@ -138,9 +138,9 @@ def test_51_break_glass(bot: Bot, slack: SlackServer, people: People, target_dsn
     ada, ben = slack.person("U0ADA"), slack.person("U0BEN")
     pid = people.hold().info.backend_pid
     asked = asked_to_end(slack, pid)
-    ben.presses(asked, ids.RUN_ALONE)
+    ben.presses(asked, ids.MORE, given=chosen(asked, "Run alone (emergency)…"))
     reads(slack, ben, "only <@U0ADA> may")
-    ada.presses(asked, ids.RUN_ALONE)
+    ada.presses(asked, ids.MORE, given=chosen(asked, "Run alone (emergency)…"))
     reads(slack, ada, "None matches")
 
     waiter = people.wait()

@@ -25,6 +25,13 @@ def value_of(plan: Message, action: str) -> str:
     return next((str(item["value"]) for item in buttons if item["action_id"] == action), "")
 
 
+def chosen(message: Message, label: str) -> Json:
+    """Return what Slack sends when somebody chooses this in the menu."""
+    controls = [item for block in message.blocks if block["type"] == "actions" for item in block["elements"]]
+    [menu] = [item for item in controls if item["type"] == "overflow"]
+    return {"selected_option": next(item for item in menu["options"] if item["text"]["text"] == label)}
+
+
 def head(slack: SlackServer, ts: str) -> str:
     """Return the header of a message as it stands now."""
     found = slack.workspace.find(CHANNEL, ts)

@@ -850,6 +850,7 @@ def examples() -> list[m.Message]:
             for face in (m.PlanFace.ISSUED, m.PlanFace.NEEDS_SECOND, m.PlanFace.ASKED, m.PlanFace.APPROVED)
             for moved in (12, 340)
         ),
+        replace(PLAN, face=m.PlanFace.ASKED, may_run_alone=True),
         m.AskForm(env="dev", as_of=NOW, card=PLAN),
         m.SettleForm(env="dev", as_of=NOW, card=PLAN, happened=True),
         m.TypedForm(env="dev", as_of=NOW, card=replace(PLAN, **RAN)),  # type: ignore[arg-type]

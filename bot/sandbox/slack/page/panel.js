@@ -26,7 +26,8 @@ export class Panel {
     this.facts.textContent = [`${state.schema} schema, ${state.profile} profile`, ...state.trouble].join(" · ");
     this.workers.replaceChildren(...this.#types(state.workers));
     const known = ORDER.filter((name) => state.queue[name] || name !== "paused");
-    this.pager.replaceChildren(...state.pages.map((text) => el("p", { class: "page" }, text)));
+    const pages = state.pages.map((text) => el("p", { class: "page" }, text));
+    this.pager.replaceChildren(...(pages.length ? [el("h3", {}, "Pager"), ...pages] : []));
     this.queue.replaceChildren(...known.map((name) => el("div", { class: "count", "data-status": name }, el("strong", {}, (state.queue[name] ?? 0).toLocaleString()), el("span", {}, name))));
   }
 
@@ -50,7 +51,7 @@ export class Panel {
     ].map(([label, body]) => el("button", { type: "button", class: "control small", onclick: () => post("/page/faults", body).then(() => toast(label)) }, label));
     this.root.append(
       el("header", { class: "bar" }, el("h2", {}, "Simulated system"), this.facts),
-      el("div", { class: "inside" }, el("h3", {}, "Workers"), this.workers, el("h3", {}, "Queue"), this.queue, el("h3", {}, "Pager"), this.pager, el("h3", {}, "Break it"), el("div", { class: "faults" }, ...faults), el("h3", {}, "Break Slack"), el("div", { class: "faults" }, ...slack)),
+      el("div", { class: "inside" }, el("h3", {}, "Workers"), this.workers, el("h3", {}, "Queue"), this.queue, this.pager, el("h3", {}, "Break it"), el("div", { class: "faults" }, ...faults), el("h3", {}, "Break Slack"), el("div", { class: "faults" }, ...slack)),
     );
   }
 
