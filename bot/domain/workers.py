@@ -1,6 +1,6 @@
 """What heartbeats say about workers: one verdict a type, with the evidence that goes on the card."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -102,3 +102,15 @@ def _verdict(census: TypeCensus | None, look: HeartbeatLook, timing: Timing) -> 
     if look.now - census.newest < timing.offline_after:
         return Status.BAD, "alive but unwell"
     return Status.BAD, "no heartbeat"
+
+
+def next_steps(*, service: str, taken: Collection[str], held: bool) -> tuple[str, ...]:
+    """Return what comes next while a type's workers are offline, in the playbook's order, without what was done already.
+
+    Args:
+        service: what runs them, if it can be restarted; empty = its logs and its restart are nobody's here.
+        taken: `logs` where somebody looked at them, `restart` where it was restarted, since it broke.
+        held: its workers may hold jobs.
+    """
+    steps = [name for name in ("logs", "restart") if service and name not in taken]
+    return (*steps, *(["reset"] if held else []))

@@ -6,14 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from bot.domain.catalog import Catalog
+from bot.domain.ids import alert_key
 from bot.domain.messages import CannotPlan, Message, QueueLine, SourceLine, StatusCard, WorkersLine
 from bot.domain.needs import unseen
 from bot.domain.rescue import Disposition
 from bot.domain.rotation import on_call
-from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
+from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge, next_steps
 from bot.errors import StatementRefused, StoreError, TargetError
+from bot.operations import alert_cards, changes, history, judging, looking
 from bot.operations import alerts as alert_operations
-from bot.operations import changes, history, judging, looking
 from bot.operations.declared import changing_step
 from bot.operations.detection import VENDOR
 from bot.operations.kinds.base import impossible
@@ -63,12 +64,14 @@ def _card(
     lacking = unseen(catalog)
     view = heartbeats.view_verdicts(tx, catalog)
     cannot = _cannot(services, tx, "reset-stuck", catalog)
+    counted = _NOTHING if lacking else _queue(services, tx, catalog)
+    restart = _restart(services, tx, judged, catalog)
     off = changes.why_refused(services, tx)
     return StatusCard(
         env=config.env,
         as_of=tx.now,
         workers=_workers(services, look, judged, view, api),
-        queue=_NOTHING if lacking else _queue(services, tx, catalog),
+        queue=counted,
         elsewhere=(
             *_vendors(services, tx),
             *_api_line(api),
@@ -86,7 +89,8 @@ def _card(
         changes_since=off.since if off else None,
         reset_possible=cannot is None,
         reset_why_not=cannot.reasons[0] if cannot else "",
-        restart=_restart(services, tx, judged, catalog),
+        restart=restart,
+        **_next(services, tx, judged, restart, resettable=counted.stuck_dead if cannot is None else None),
         shared_by=shared_by,
         took=timedelta(seconds=services.clock.monotonic() - began),
     )
@@ -103,6 +107,25 @@ def _restart(services: Services, tx: Tx, judged: tuple[Judgement, ...], catalog:
     offline = [services.config.service_of(item.worker_type) for item in judged if item.status is Status.BAD]
     service = next(filter(None, offline), "")
     return "" if not service or _cannot(services, tx, "restart", catalog) else service
+
+
+def _next(
+    services: Services, tx: Tx, judged: tuple[Judgement, ...], restart: str, *, resettable: int | None
+) -> dict[str, Any]:
+    """Return what comes next for workers that are offline: what their alert says, as far as it can be done from here."""
+    offline = {item.worker_type for item in judged if item.status is Status.BAD}
+    mine = {name for name in offline if restart in ("", services.config.service_of(name))}
+    down = next((alert for alert in alerts.list_open(tx) if alert.labels.get("worker_type") in mine), None)
+    if down is None:
+        steps = next_steps(service=restart, taken=("logs",), held=bool(resettable))
+    else:
+        steps = alert_cards.build(services, tx, down).next_steps
+        steps += ("reset",) if resettable and "reset" not in steps else ()
+    able = [*(("logs", "restart") if restart else ()), *(("reset",) if resettable is not None else ())]
+    return {
+        "next_steps": tuple(step for step in steps if step in able),
+        "down": alert_key(down.id) if down else "",
+    }
 
 
 def _vendors(services: Services, tx: Tx) -> tuple[SourceLine, ...]:

@@ -1,6 +1,6 @@
 """Which controls stand on which card: ids and values from `bot.domain.ids`, labels from `templates/labels.toml`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from bot.domain import ids
@@ -70,6 +70,16 @@ def _gate(card: m.GateReport) -> list[tuple[str, list[Button]]]:
     return [("act", [*restart, again]), ("look", [*anyway, button(ids.READ_STATUS, "status", "-")])]
 
 
+_STEPS = {"logs": ids.READ_LOGS, "restart": ids.PLAN_RESTART, "reset": ids.PLAN_RESET}
+
+
+def _primary(controls: list[Button], steps: Sequence[str]) -> list[Button]:
+    """Return controls of which the next step's is primary, and no other."""
+    first = next((_STEPS[step] for step in steps), "")
+    bare = [{key: value for key, value in item.items() if key != "style"} for item in controls]
+    return [item | {"style": "primary"} if item["action_id"] == first else item for item in bare]
+
+
 def _restart(service: str) -> list[Button]:
     value = ids.encode_request("-", {"service": service})
     return [button(ids.PLAN_RESTART, "restart", value, style="primary", service=service)]
@@ -108,9 +118,10 @@ def _alert_buttons(card: m.AlertCard) -> list[Button]:
     if card.face is m.AlertFace.HIDDEN or card.check != "worker_heartbeat":
         by_scenario = _by_scenario(card)
         return [*ack, *by_scenario, rest] if by_scenario else [*ack, status, menu(timeline, by_hand)]
-    steps = _logs_and_restart(card) if card.acked_by else []
-    reset = _reset(card, primary=bool(card.acked_by) and not steps)
-    return [*ack, reset, status, runbook] if ack else [*steps, reset, rest]
+    reset = _reset(card, primary=False)
+    if ack:
+        return [*ack, reset, status, runbook]
+    return _primary([*_logs_and_restart(card), reset, rest], card.next_steps)
 
 
 def _logs_and_restart(card: m.AlertCard) -> list[Button]:
@@ -152,9 +163,15 @@ def _status(card: m.StatusCard) -> list[tuple[str, list[Button]]]:
         again = button(ids.REFRESH, "try_again", "status", style="primary")
         logs = button(ids.READ_LOGS, "check_logs", asked("-", service=card.logs, oom="yes"))
         return [("act", [again, *([logs] if card.logs else []), button(ids.READ_ONCALL, "who_to_call", "-")])]
-    act = _restart(card.restart) if card.restart and card.changes_on else []
+    act = []
+    if card.next_steps[:1] == ("logs",):
+        asks = asked("-", service=card.restart, oom="yes", alert=card.down)
+        act.append(button(ids.READ_LOGS, "check_logs", asks))
+    if card.restart and card.changes_on:
+        act += _restart(card.restart)
     if card.queue.stuck_dead and card.reset_possible and card.changes_on:
-        act.append(button(ids.PLAN_RESET, "reset_stuck", "-", style="" if act else "primary"))
+        act.append(button(ids.PLAN_RESET, "reset_stuck", "-"))
+    act = _primary(act, card.next_steps)
     look = [button(ids.REFRESH, "refresh", "status")]
     if not card.shared_by:
         look.append(button(ids.SHARE, "share", "status"))

@@ -9,15 +9,19 @@ import pytest
 
 from bot.domain import ids
 from bot.domain.configuration import DEFAULT_SERVICES, DEFAULT_VENDORS
-from bot.operations import checks, status
+from bot.domain.messages import Message
+from bot.domain.workers import Status
+from bot.operations import alerts, checks, status
+from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json
 from bot.sandbox.target.vendor import HEALTH, PAGE, Mood
 from bot.sandbox.target.vendor import Vendor as SimulatedVendor
+from bot.store import alerts as stored
 from bot.targets.vendor import HttpProbe
 from tests.support.jobs import Target
-from tests.support.product import CONFIG, product
+from tests.support.product import ADA, CONFIG, product
 
 RAILWAY = replace(CONFIG, services=DEFAULT_SERVICES, railway=True)
 
@@ -73,6 +77,48 @@ def test_dead_workers_are_restarted_first(bot_dsn: str, target: Target) -> None:
         assert "dragonfly plan restart service=ingest    then  dragonfly plan reset-stuck" in shown(services)[1]
     with product(bot_dsn, replace(RAILWAY, railway=False)) as services:
         assert acting(services) == [(ids.PLAN_RESET, "primary")]
+
+
+def following(card: Message) -> str:
+    """Return what a card says comes next."""
+    blocks = [dict(block) for block in SlackRenderer().card(card).blocks]
+    return next(str(block["text"]["text"]) for block in blocks if block["block_id"] == "next")  # type: ignore[index]
+
+
+def test_alert_and_status_say_the_same_comes_next(bot_dsn: str, target: Target) -> None:
+    """Acknowledge, logs, restart, reset: whatever was done falls away on both cards, and the next one is primary on both."""
+    target.worker()
+    target.worker("enforcement_engine-1", silent_seconds=1, worker_type="enforcement_engine")
+    target.stuck(2)
+    config = replace(RAILWAY, timing=replace(RAILWAY.timing, pending_for=timedelta(0)))
+    with product(bot_dsn, config) as services:
+        with services.db.write() as tx:
+            labels, evidence = {"worker_type": "ingest_processor"}, {"label": "ingest", "online": 0, "total": 1}
+            alerts.observe(
+                services,
+                tx,
+                Observation(
+                    check="worker_heartbeat", labels=labels, status=Status.BAD, started_at=tx.now, evidence=evidence
+                ),
+            )
+        said = []
+        for happens in (None, "acknowledged", "logs"):
+            with services.db.write() as tx:
+                found = stored.find(tx, 1)
+                assert found is not None
+                if happens == "logs":
+                    stored.add_event(tx, found, "logs", found={"OOM": 2})
+            if happens == "acknowledged":
+                alerts.acknowledge(services, 1, ADA)
+            alert, now = alerts.card(services, 1), status.read(services)
+            assert following(alert) == following(now)
+            said.append(following(now).removeprefix("*Next* "))
+        assert said == [
+            "acknowledge, then check logs for OOM",
+            "check logs for OOM,\nthen restart ingest",
+            "restart ingest,\nthen reset stuck jobs",
+        ]
+        assert acting(services)[0] == (ids.PLAN_RESTART, "primary")
 
 
 def test_nothing_is_restarted_where_all_is_well(bot_dsn: str, target: Target) -> None:

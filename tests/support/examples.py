@@ -781,7 +781,8 @@ def examples() -> list[m.Message]:
     found.append(replace(recovered, reset=0, paused=155))
     found += [
         STATUS,
-        replace(STATUS, restart="enforcement"),
+        replace(STATUS, restart="enforcement", next_steps=("restart", "reset")),
+        replace(STATUS, restart="enforcement", next_steps=("logs", "restart", "reset"), down="A31"),
         replace(STATUS, alerts=(), workers=STATUS.workers[1:], queue=replace(STATUS.queue, stuck=0, stuck_dead=0)),
     ]
     found += [

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.domain.messages.base import Call, Link, Message
-from bot.domain.workers import SourceVerdict
+from bot.domain.workers import SourceVerdict, next_steps
 
 
 class AlertFace(StrEnum):
@@ -123,6 +123,13 @@ class AlertCard(Message):
     """How the pause of a failing vendor's jobs stands: `active`, `stopped` or `resuming`; empty = there is none."""
     service: str = ""
     """The service that runs this worker type, as people call it."""
+
+    @property
+    def next_steps(self) -> tuple[str, ...]:
+        """Return what comes next for workers that are offline, as the status card says it too."""
+        restarts = [step for step in self.steps if step.step == "restart" and step.at and step.at >= self.started_at]
+        taken = [*(["logs"] if self.in_logs is not None else []), *(["restart"] if restarts else [])]
+        return next_steps(service=self.service, taken=taken, held=self.jobs_held != 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,6 +95,10 @@ class StatusCard(Message):
     reset_why_not: str = ""
     restart: str = ""
     """The service whose workers are offline, as people call it, where it may be restarted."""
+    down: str = ""
+    """The alert of these workers, `A31`, if there is one."""
+    next_steps: tuple[str, ...] = ()
+    """What comes next for them, as their alert says it too: `logs`, `restart`, `reset`."""
     shared_by: str = ""
     recorded: bool = True
 
