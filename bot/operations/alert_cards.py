@@ -98,25 +98,19 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
         steps=tuple(step_line(services, item) for item in alerts.runs_of(tx, alert.id)),
         scenario=alert.scenario,
         sources=evidence.get("sources"),
-        pause=_pause(tx, alert),
         **_open_plan(services, tx, alert.id),
-        **_about(services, alert),
+        **_about(services, tx, alert),
         **_happened(tx, alert),
         **_held_by(services, alert),
         **_ends(services, alert, tx.now),
     )
 
 
-def _about(services: Services, alert: Alert) -> dict[str, Any]:
-    """Return whom its buttons ask: the service that runs a worker type, the vendor that fails."""
+def _about(services: Services, tx: Tx, alert: Alert) -> dict[str, Any]:
+    """Return whom its buttons ask: the service that runs a worker type, the vendor that fails and how its pause stands."""
     service = services.config.service_of(alert.labels.get("worker_type", ""))
-    return {"service": service, "vendor": alert.labels.get("vendor", "")}
-
-
-def _pause(tx: Tx, alert: Alert) -> str:
-    """Return how the pause stands that a failing vendor was answered with, or empty."""
-    found = pauses.open_one(tx) if alert.scenario == "vendor-outage" else None
-    return found.state if found else ""
+    pause = pauses.open_one(tx) if alert.scenario == "vendor-outage" else None
+    return {"service": service, "vendor": alert.labels.get("vendor", ""), "pause": pause.state if pause else ""}
 
 
 def _happened(tx: Tx, alert: Alert) -> dict[str, Any]:
@@ -285,8 +279,7 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
     ran = alerts.runs_of(tx, alert.id)
     kept = [item for item in ran if not item.undone_by]
     evidence = alert.evidence
-    down = event.facts.get("down_seconds")
-    called = tuple(event.facts.get("who", ()))
+    down, called = event.facts.get("down_seconds"), tuple(event.facts.get("who", ()))
     return AlertReply(
         env=services.config.env,
         as_of=tx.now,
