@@ -44,12 +44,33 @@ def look(
     return Look(scene=seen, verdicts=tuple(verdict for verdict, _jobs in judged))
 
 
-def count(tx: Tx, step: Step, catalog: Catalog, config: Configuration) -> Mapping[tuple[str, Disposition], int]:
-    """Return how many stuck jobs of each type have each disposition; those that are judged alike are judged once."""
+def count(
+    tx: Tx,
+    step: Step,
+    catalog: Catalog,
+    config: Configuration,
+    job_type: str = "",
+    *,
+    whatever_age: bool = False,
+) -> Mapping[tuple[str, Disposition], int]:
+    """Return how many stuck jobs of each type have each disposition; those that are judged alike are judged once.
+
+    `whatever_age`: of all jobs that are processing, stuck already or not.
+    """
     found: Counter[tuple[str, Disposition]] = Counter()
-    for verdict, jobs in _judged(tx, step, catalog.features | {"counted"}, config, scene(tx, step, config)):
+    seen, features = scene(tx, step, config), catalog.features | {"counted"}
+    for verdict, jobs in _judged(tx, step, features, config, seen, job_type, whatever_age=whatever_age):
         found[verdict.job.job_type, verdict.disposition] += jobs
     return found
+
+
+def soon(
+    tx: Tx, step: Step, catalog: Catalog, config: Configuration, found: Look, job_type: str
+) -> tuple[int, datetime]:
+    """Return how many more jobs dead workers hold that are not stuck yet, beside those found, and by when they will be."""
+    held = acting(count(tx, step, catalog, config, job_type, whatever_age=True))
+    longest = max(config.timing.stuck_after, *config.queue.stuck_limits.values(), timedelta(0))
+    return max(0, held - sum(verdict.disposition.acts for verdict in found.verdicts)), tx.now + longest
 
 
 def acting(counted: Mapping[tuple[str, Disposition], int]) -> int:
@@ -65,6 +86,8 @@ def _judged(
     seen: Scene,
     job_type: str = "",
     older_than: timedelta = timedelta(0),
+    *,
+    whatever_age: bool = False,
 ) -> Iterator[tuple[Verdict, int]]:
     timing, queue = config.timing, config.queue
     beats = {beat.worker_type: beat.newest for beat in tx.rows(_Beat, step.statements["type_beats"])}
@@ -73,10 +96,10 @@ def _judged(
         features,
         now=tx.now,
         job_type=job_type,
-        stuck_seconds=timing.stuck_after.total_seconds(),
+        stuck_seconds=0 if whatever_age else timing.stuck_after.total_seconds(),
         older_seconds=older_than.total_seconds(),
         vanished_seconds=timing.vanished_after.total_seconds(),
-        limits={name: limit.total_seconds() for name, limit in queue.stuck_limits.items()},
+        limits={} if whatever_age else {name: limit.total_seconds() for name, limit in queue.stuck_limits.items()},
         max_attempts=queue.max_attempts,
         most=_LOOK_AT_MOST,
     )

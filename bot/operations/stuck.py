@@ -6,7 +6,7 @@ from bot.domain.messages import Message, StuckList
 from bot.domain.needs import unseen
 from bot.domain.rescue import Disposition, counts
 from bot.operations.declared import changing_step
-from bot.operations.judging import look
+from bot.operations.judging import look, soon
 from bot.operations.kinds.base import cannot_see, told
 from bot.operations.kinds.rescue import job_line, require_known
 from bot.operations.services import Services
@@ -25,6 +25,7 @@ def read(services: Services, job_type: str = "", older_than: timedelta | None = 
             return cannot_see(services, tx, "stuck jobs", *told(lacking))
         require_known(config, catalog, job_type, "stuck")
         found = look(tx, step, catalog, config, job_type, older_than or timedelta(0))
+        more, stuck_by = (0, tx.now) if older_than else soon(tx, step, catalog, config, found, job_type)
     by = counts(found.verdicts)
     return StuckList(
         env=config.env,
@@ -36,4 +37,6 @@ def read(services: Services, job_type: str = "", older_than: timedelta | None = 
         slow=by.get(Disposition.LEAVE_SLOW, 0),
         unknown=by.get(Disposition.LEAVE_UNKNOWN, 0),
         unlisted=by.get(Disposition.LEAVE_UNLISTED, 0),
+        soon=more,
+        stuck_by=stuck_by,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.domain.messages import NothingStuck, Notice, PlanCard, PlanFace
-from bot.operations import audit, judging, plans, proofs, runs
+from bot.operations import audit, judging, plans, proofs, runs, stuck
 from bot.operations.declared import changing_step
 from bot.operations.issuing import Place
 from bot.operations.kinds import KINDS
@@ -30,9 +30,15 @@ def make(services: Services) -> PlanCard:
 def test_the_whole_ladder(services: Services, target: Target) -> None:
     """A plan changes nothing, Confirm resets what was shown, the proof is read, a second plan finds nothing."""
     target.worker()
+    target.stuck(2, minutes=1)
+    nothing = plans.make(services, "reset-stuck", {}, ADA, HERE)
+    assert isinstance(nothing, NothingStuck) and nothing.soon == 2
+    assert "2 more become stuck by" in shown(nothing) and "2 more become stuck by" in shown(stuck.read(services))
+    target.connection.execute("DELETE FROM ops.job_queue")
     target.stuck(3)
 
     card = make(services)
+    assert not card.facts["soon"]
     assert (card.face, card.facts["counts"]) == (PlanFace.ISSUED, {"reset": 3})
     assert target.statuses() == {"processing": 3}
     warned = "Nobody picks them up until a worker is back:\nnone is online for"

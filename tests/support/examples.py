@@ -108,6 +108,7 @@ PLAN = m.PlanCard(
         "silent_seconds": 329,
         "waits": [60, 240],
         "left_over": 0,
+        "soon": {"count": 2, "by": NOW.isoformat()},
         "unserved": ["ingest_csv", "enforcement_generate_packet_again"],
     },
     approvers=("U0BEN", "U0CLEO"),
@@ -824,6 +825,8 @@ def examples() -> list[m.Message]:
             slow=2,
             unknown=1,
             unlisted=0,
+            soon=2,
+            stuck_by=NOW,
         ),
         m.CannotPlan(
             env="dev",
@@ -835,6 +838,7 @@ def examples() -> list[m.Message]:
             statement="SELECT 'a * b * c' -- `as it is`\n" * 90,
         ),
         m.NothingStuck(env="dev", as_of=NOW, stuck=3, slow=2, unknown=1, unlisted=0, guard_until=NOW, jobs=(JOB,)),
+        m.NothingStuck(env="dev", as_of=NOW, stuck=0, slow=0, unknown=0, unlisted=0, soon=1, stuck_by=NOW),
         m.PlanDetails(
             env="dev",
             as_of=NOW,

@@ -186,6 +186,9 @@ class NothingStuck(Message):
     unlisted: int
     guard_until: datetime | None = None
     jobs: tuple[JobLine, ...] = ()
+    soon: int = 0
+    """Jobs of dead workers that are not stuck yet, and when the last of them will be."""
+    stuck_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,6 +121,9 @@ class StuckList(Message):
     slow: int
     unknown: int
     unlisted: int
+    soon: int = 0
+    """Jobs of dead workers that are not stuck yet, and when the last of them will be."""
+    stuck_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from bot.domain.rescue import (
 )
 from bot.domain.runbook import Step
 from bot.errors import InvalidCommand
-from bot.operations.judging import Look, look, scene
+from bot.operations.judging import Look, look, scene, soon
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, told, watched
 from bot.operations.services import Services
 from bot.store import checks
@@ -104,8 +104,7 @@ def _outside(services: Services, _params: Mapping[str, str]) -> Mapping[str, Any
 def preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Mapping[str, str]) -> Preview | Message:
     """Return what a reset would do now, or why there is nothing to plan."""
     job_type, older_than = params.get("type", ""), _older_than(services, params)
-    unavailable = impossible(services, tx, step, catalog)
-    if unavailable is not None:
+    if (unavailable := impossible(services, tx, step, catalog)) is not None:
         return unavailable
     config = services.config
     require_known(config, catalog, job_type, "reset-stuck")
@@ -113,8 +112,9 @@ def preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Ma
     found, left_over = _capped(whole, config.queue.plan_cap)
     by = counts(found.verdicts)
     acting = sum(count for disposition, count in by.items() if disposition.acts)
+    more, stuck_by = (0, tx.now) if older_than else soon(tx, step, catalog, config, whole, job_type)
     if acting == 0:
-        return _nothing(services, tx, found)
+        return replace(_nothing(services, tx, found), soon=more, stuck_by=stuck_by)
     strategy = step.choose(services.offered(catalog))
     assert strategy is not None
     facts = {
@@ -127,6 +127,7 @@ def preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Ma
         "waits": _waits(services, found, catalog),
         "reaper": catalog.reapers[0] if catalog.reapers else "",
         "unserved": _unserved(found, config),
+        "soon": {"count": more, "by": stuck_by.isoformat()} if more else {},
     }
     targets = _pin(found, catalog, config)
     jobs = [
