@@ -10,6 +10,7 @@ _QUIET = {
     "psycopg.pool": logging.ERROR,
     "slack_bolt": logging.ERROR,
     "slack_sdk": logging.ERROR,
+    "slack_sdk.web": logging.CRITICAL,  # it writes the body of an answer that is no JSON; what failed is said by us
     "httpx": logging.WARNING,
 }
 
