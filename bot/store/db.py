@@ -65,6 +65,7 @@ class Tx:
         self.connection = connection
         self.now = now
         self._limits = limits
+        self._until = time.monotonic() + limits.whole.total_seconds()
         self.stamp = stamp
         self.redact = redact
         self.is_last = False
@@ -102,27 +103,35 @@ class Tx:
         with self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(statement.text(features), params or None).fetchone()
 
-    def guarded(self, text: str, begin: str = "", /, **params: object) -> list[dict[str, Any]]:
+    def guarded(self, text: str, begin: str = "", role: str = "", /, **params: object) -> list[dict[str, Any]]:
         """Return the rows of a statement that was written by a team, or what `begin` makes of it (`EXPLAIN `).
 
         Sent by the extended protocol, unnamed: the server itself refuses several statements in one text (42601). A text
         that is a COMMIT and nothing else would pass there, so the first word is looked at here (tried, PostgreSQL 15,
-        17 and 18, 2026-11).
+        17 and 18, 2026-11). Nothing of it stays in the session; of a refused one nothing stays at all. Under `role` it
+        is refused where it ends as another one: that takes back its changes, not what it saw meanwhile.
 
         Raises:
-            StatementRefused: it is no statement that reads or changes rows, or it returns none.
+            StatementRefused: it is no statement that reads or changes rows, it returns none, it left its role, or the
+                server refused it.
         """
         if not _OF_ROWS.match(text):
             raise StatementRefused("a team's statement begins with SELECT, WITH, INSERT, UPDATE or DELETE", sqlstate="")
-        try:
-            with self.connection.cursor(row_factory=dict_row) as cursor, self.connection.pipeline():
-                cursor.execute(f"{begin}{text}".encode(), params or None)
-                return cursor.fetchall()
-        except (psycopg.ProgrammingError, psycopg.DataError) as error:
-            if error.sqlstate:
-                raise
-            message = "a team's statement has a stray percent sign, returns nothing, or a value that cannot be read"
-            raise StatementRefused(message, sqlstate="") from None
+        with translated(), self._leaving_nothing(), self.connection.pipeline():
+            if role:
+                self.connection.execute("SELECT set_config('role', %s, true)", [role])
+            try:
+                sent = self.connection.execute(f"{begin}{text}".encode(), params or None)
+                ended = self.connection.execute("SELECT current_user AS role")
+                rows = sent.fetchall()
+            except (psycopg.ProgrammingError, psycopg.DataError) as error:
+                if error.sqlstate:
+                    raise
+                message = "a team's statement has a stray percent sign, returns nothing, or a value that cannot be read"
+                raise StatementRefused(message, sqlstate="") from None
+            if role and ended.fetchone() != {"role": role}:
+                raise StatementRefused(f"a team's statement left its role {role}", sqlstate="")
+            return rows
 
     @contextmanager
     def looking(self) -> Iterator[None]:
@@ -145,16 +154,6 @@ class Tx:
             yield
 
     @contextmanager
-    def role(self, name: str) -> Iterator[None]:
-        """Work under another role inside this transaction; an empty name changes nothing."""
-        if not name:
-            yield
-            return
-        self.connection.execute(psycopg.sql.SQL("SET LOCAL ROLE {}").format(psycopg.sql.Identifier(name)))
-        yield
-        self.connection.execute("SET LOCAL ROLE NONE")
-
-    @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Take back what is done inside, if it raises; the transaction goes on.
 
@@ -175,19 +174,32 @@ class Tx:
         """Run a reviewed script inside this transaction; the server refuses transaction control in it.
 
         A `DO` block runs it through `EXECUTE`: `COMMIT` and `ROLLBACK` are not allowed there (tried, PostgreSQL 15, 2026-11).
-        Nothing of it stays in the session, however it ends: a `SET` would outlive it, a session lock even its failure,
-        and behind a pooler the session goes to the next client when we close our end. We close it all the same: what
-        resets the session resets the name that the pooler gives it for us.
+        """
+        block = f"BEGIN EXECUTE {psycopg.sql.Literal(text).as_string(self.connection)}; END"
+        with self._leaving_nothing():
+            self.connection.execute(psycopg.sql.SQL("DO {}").format(psycopg.sql.Literal(block)))
+
+    @contextmanager
+    def _leaving_nothing(self) -> Iterator[None]:
+        """Let nothing of what is sent inside stay in the session, however it ends, and take it back if it raises.
+
+        A `SET` would outlive it, a session lock even its failure, and behind a pooler the session goes to the next
+        client when we close our end. We close it all the same: what resets the session resets the name that the pooler
+        gives it for us.
         """
         self.is_last = True
-        block = f"BEGIN EXECUTE {psycopg.sql.Literal(text).as_string(self.connection)}; END"
         try:
             with self.connection.transaction():
-                self.connection.execute(psycopg.sql.SQL("DO {}").format(psycopg.sql.Literal(block)))
+                yield
         finally:
             if not self.connection.closed:
                 self.connection.execute(_FORGET)
-                _set(self.connection, self._limits)
+                _set(self.connection, self._limits_left())
+
+    def _limits_left(self) -> Limits:
+        """Return the limits with what is left of the whole: the server counts it anew each time that it is set."""
+        left = self._until - time.monotonic()
+        return replace(self._limits, whole=timedelta(seconds=max(left, 0.001)))
 
     def run(self, statement: Statement, features: Collection[str] = (), /, **params: object) -> int:
         """Send a named statement that returns nothing, and return how many rows it touched."""

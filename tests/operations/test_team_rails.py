@@ -1,5 +1,6 @@
 """The rails of a team's own SQL: they hold whatever is written there, and without anybody having looked at it."""
 
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,9 +122,32 @@ def test_a_look_inside_a_change_changes_nothing(services: Services, target: Targ
             tx.guarded("SELECT set_config('work_mem', '99MB', false) AS x")
         assert tx.guarded("SELECT current_setting('work_mem') AS x") != [{"x": "99MB"}]
         with pytest.raises(StatementRefused, match="25006"), tx.looking():
-            tx.guarded(EFFECT, ids=[])
+            [tx.guarded(text, ids=[]) for text in ("SELECT 1 AS x", EFFECT)]
         assert len(tx.guarded("UPDATE ops.job_queue SET status = 'pending' RETURNING id")) == 1
     assert target.statuses() == {"pending": 1}
+
+
+LEAVING = (
+    "SELECT set_config('default_transaction_read_only', 'on', false), set_config('lock_timeout', '0', true), "
+    "pg_advisory_lock(77)::text, 1 / (%(by)s::integer * pg_backend_pid())"
+)
+LEFT = """\
+SELECT current_setting('default_transaction_read_only') AS read_only, current_setting('lock_timeout') AS lock,
+  (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks,
+  coalesce((SELECT setting::integer BETWEEN 1 AND 29999 FROM pg_settings WHERE name = 'transaction_timeout'), true) AS ends
+"""
+
+
+@pytest.mark.parametrize("looks", [False, True])
+@pytest.mark.parametrize("by", [1, 0])
+def test_what_a_statement_sets_or_locks_ends_with_it(services: Services, by: int, looks: bool) -> None:
+    """Done or refused, in a change or a look: what comes after it meets our limits, no lock, and the same end of the whole."""
+    with services.db.write() as tx:
+        with suppress(StatementRefused), tx.looking() if looks else nullcontext():
+            tx.guarded(LEAVING, by=by)
+        assert tx.connection.execute(LEFT).fetchall() == [
+            {"read_only": "off", "lock": "2s", "locks": 0, "ends": not looks}
+        ]
 
 
 HOSTILE = ["'; DROP TABLE ops.job_queue; --", "x' OR '1'='1", "$1); COMMIT; --", "%(ids)s", "{{7*7}} %s"]

@@ -24,6 +24,7 @@ from tests.support.jobs import Target
 from tests.support.product import ADA, CONFIG, DANA, SHELL, product
 from tests.support.teams import (
     EFFECT,
+    PREVIEW,
     PROOF,
     PROVED_BY,
     carry_out,
@@ -293,6 +294,24 @@ def test_the_teams_role_bounds_it(services: Services, target: Target, tmp_path: 
     assert "in a minute" not in said
     assert target.statuses() == {"failed": 2}
     assert "refused a statement" in refused(under(ours, "nobody_at_all"))
+
+
+LEAVES = "set_config('role', 'none', true) IS NOT NULL"
+
+
+def test_a_statement_that_leaves_its_role_is_taken_back(
+    services: Services, target: Target, tmp_path: Path, role: str
+) -> None:
+    """What it ends as is asked before anything of it counts: a look shows nothing, an effect changes nothing."""
+    failed(target, 2)
+    looks = unchecked(services, write(tmp_path, preview=PREVIEW.replace("'failed'", f"'failed' AND {LEAVES}")))
+    assert f"left its role {role}" in refused(under(looks, role))
+    ours = under(
+        unchecked(services, write(tmp_path, effect=EFFECT.replace("'failed'", f"'failed' AND {LEAVES}"))), role
+    )
+    done = carry_out(ours, make(ours))
+    assert (done.face, f"left its role {role}" in done.reason) == (PlanFace.FAILED, True)
+    assert target.statuses() == {"failed": 2}
 
 
 def test_another_role_voids_the_plan(services: Services, target: Target, tmp_path: Path, role: str) -> None:

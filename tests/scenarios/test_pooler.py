@@ -94,6 +94,20 @@ def test_48_nothing_of_a_script_stays(bot_dsn: str, end: str) -> None:
             assert tx.connection.execute("SHOW application_name").fetchone() == {"application_name": "chatops_bot"}
 
 
+@pytest.mark.parametrize("by", [1, 0])
+def test_48_nothing_of_a_teams_statement_stays(bot_dsn: str, by: int) -> None:
+    """A team's statement that sets and locks leaves nothing for the next client, done, taken back or only looking."""
+    sent = "SELECT set_config('work_mem', '99MB', false), pg_advisory_lock(4711)::text, 1 / (%(by)s::integer * pg_backend_pid())"
+    with closing(Database(bot_dsn).open()) as database:
+        with suppress(StatementRefused), database.write() as tx:
+            tx.guarded(sent, by=by)
+        with suppress(StatementRefused), database.read() as tx, tx.looking():
+            tx.guarded(sent, by=by)
+        assert left_behind(bot_dsn) == []
+        with database.read() as tx:
+            assert tx.connection.execute("SHOW application_name").fetchone() == {"application_name": "chatops_bot"}
+
+
 def leave_everything(server: TestServer, dsn: str) -> None:
     """Leave a session of the pooler as no client should."""
     plain = make_conninfo(dsn, user=server.role, password="x")

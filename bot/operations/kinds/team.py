@@ -85,8 +85,8 @@ def _send(
     statement = step.statements[role]
     asked = {"now": tx.now, "most": most(step) + 1, "ids": None, **given}
     try:
-        with tx.savepoint(), tx.role(services.config.team_role):
-            return tx.guarded(statement.text(catalog.features), "EXPLAIN " if explain else "", **asked)
+        begin = "EXPLAIN " if explain else ""
+        return tx.guarded(statement.text(catalog.features), begin, services.config.team_role, **asked)
     except StatementRefused as error:
         said = f"block {statement.name}: {error.message}"
         raise StatementRefused(said, sqlstate=error.sqlstate, constraint=error.constraint, table=error.table) from None
