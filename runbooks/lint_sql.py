@@ -14,11 +14,31 @@ GIVEN = ("now", "most", "ids")
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _STRAY_PERCENT = re.compile(r"(?<!%)(?:%%)*+%(?!\(\w+\)s|%)")
 _CONDITION = re.compile(r"--\s*(?:if|unless)\s+([a-z_]+)\s*$", re.MULTILINE)
-_NOISE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"[^\"]*\"|\$(\w*)\$.*?\$\1\$", re.DOTALL)
+_NOISE = re.compile(
+    r"--[^\n\r]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?P<name>(?:[^\"]|\"\")*)\"|"
+    r"(?<![\w$\x80-\U0010ffff])\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$",
+    re.DOTALL,
+)
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+"""A name that is the same in quotes and without: a quoted one can be a call or a column like any other."""
 _BLANKS = re.compile(r"\s+")
 _WRITES = re.compile(r"(?<!FOR )(?<!KEY )(?<!DO )\b(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE)\b")
-_LOCKS = re.compile(r"\bFOR (?:NO KEY UPDATE|UPDATE|SHARE|KEY SHARE)\b")
-_LEAVES_SOMETHING = re.compile(r"\b(?:SET_CONFIG|PG_(?:TRY_)?ADVISORY_LOCK\w*)\b")
+_LOCKS = re.compile(
+    r"\bFOR (?:NO KEY UPDATE|UPDATE|SHARE|KEY SHARE)\b|\b(?:NEXTVAL|PG_(?:TRY_)?ADVISORY_XACT_LOCK\w*) ?\("
+)
+_TELLS = (
+    r"BACKEND_PID|BLOCKING_PIDS|COLUMN_SIZE|GET_\w+|HAS_ROLE|INPUT_\w+|IS_IN_RECOVERY|POSTMASTER_START_TIME|"
+    r"SIZE_\w+|(?:DATABASE|INDEXES|RELATION|TABLE|TOTAL_RELATION)_SIZE|TYPEOF|\w+_IS_VISIBLE"
+)
+_CALLS = {
+    "would outlive the statement": r"SET_CONFIG|SETSEED|SETVAL|LO_\w+|LOWRITE|PG_(?:TRY_)?ADVISORY_(?:UN)?LOCK\w*",
+    "runs a text as SQL, which nobody can check": (
+        r"(?:QUERY|CURSOR|TABLE|SCHEMA|DATABASE)_TO_XML\w*|DBLINK\w*|TS_STAT|TS_REWRITE|CROSSTAB\w*|CONNECTBY|XPATH_TABLE"
+    ),
+    "does more than show or change rows": rf"PG_(?!(?:{_TELLS})\b|(?:TRY_)?ADVISORY_)\w+|HTTP(?:_\w+)?|LOREAD",
+}
+"""Functions that are refused, and why; of those of the server that begin with `pg_` only what tells is taken."""
+_REFUSED = {why: re.compile(rf"\b({names}) ?\(") for why, names in _CALLS.items()}
 _KEY = re.compile(r"(?:.*\W)?ID|(?:[\w.]+\.)?\*|(?:.*\W)?ID ?\)?::(?!.* AS ).*|CAST\((?:.*\W)?ID AS .*\)")
 """What Postgres returns under the name `id`."""
 _UNTYPED = re.compile(r"%\((\w+)\)S IS (?:NOT )?NULL\b")
@@ -70,6 +90,7 @@ def lint_statement(place: str, role: str, statement: Statement, params: Mapping[
     if "-- name:" in text:
         yield f"{place}: a block's name is lower-case letters, digits and underscores, alone on its line"
     body = _bare(text)
+    yield from _lint_reading(place, text, body)
     yield from _lint_body(place, role, body)
     if role != "effect":
         yield from _lint_private(place, body)
@@ -83,8 +104,29 @@ def lint_statement(place: str, role: str, statement: Statement, params: Mapping[
 
 def _bare(text: str) -> str:
     """Return a statement in capitals without comments, texts and the last semicolon, one blank between words."""
-    quiet = _NOISE.sub(lambda found: " id " if found[0] == '"id"' else " '' ", text)
-    return _BLANKS.sub(" ", quiet).replace("'' ", "").strip().rstrip("; ").upper()
+    one_line = _BLANKS.sub(" ", _NOISE.sub(_quiet, text)).replace("'' ", "")
+    return re.sub(r" ?\. ?", ".", one_line).strip().rstrip("; ").upper()
+
+
+def _quiet(found: re.Match[str]) -> str:
+    name = found["name"]
+    if name is not None:
+        return f" {name} " if _PLAIN.fullmatch(name) else " q_ "
+    return " /* " if found[0].startswith("/*") and "/*" in found[0][2:] else " '' "
+
+
+def _lint_reading(place: str, text: str, body: str) -> Iterator[str]:
+    """What the server may read otherwise than it is read here is not taken at all."""
+    if re.search(r"\bU&['\"]", text, re.IGNORECASE):
+        yield f"{place}: no U& before a name or a text; write its letters"
+    if re.search(r"\bE'", text, re.IGNORECASE) and "\\'" in text:
+        yield f"{place}: no backslash before a quote beside an E'…'; a quote in a text is written twice"
+    if "/*" in body:
+        yield f"{place}: a comment stands in a comment, or does not end"
+    if "$" in body:
+        yield f"{place}: a dollar sign stands in texts only"
+    if _CONDITION.search(text) and any("\n" in found[0] for found in _NOISE.finditer(text)):
+        yield f"{place}: where lines depend on the database, a text or comment ends on its line"
 
 
 def _lint_body(place: str, role: str, body: str) -> Iterator[str]:
@@ -93,8 +135,8 @@ def _lint_body(place: str, role: str, body: str) -> Iterator[str]:
         yield f"{place}: one statement a block"
     if not body.startswith(first):
         yield f"{place}: {_A[role]} begins with {' or '.join(first)}"
-    if _LEAVES_SOMETHING.search(body):
-        yield f"{place}: what is set or locked here would outlive the statement"
+    for why, refused in _REFUSED.items():
+        yield from (f"{place}: {name.lower()}() {why}" for name in dict.fromkeys(refused.findall(body)))
     writes = len(_WRITES.findall(body))
     if role != "effect":
         if writes or _LOCKS.search(body):

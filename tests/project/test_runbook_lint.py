@@ -15,7 +15,8 @@ from bot.domain.params import TYPES, Param
 from bot.domain.runbook import Step
 from bot.operations.kinds import KINDS
 from bot.operations.table import OPERATIONS
-from runbooks import faults, lint, load
+from bot.sqlfile import Statement
+from runbooks import faults, lint, lint_sql, load
 from runbooks.lint import READS, TAKEN
 from runbooks.reading import FOR_TEAMS, SHIPPED, shipped
 from runbooks.reading import KINDS as DECLARED
@@ -144,8 +145,13 @@ STATEMENTS = [
     ("effect", f"-- 50 % of them\n{EFFECT}", "a percent sign is written %%"),
     ("effect", EFFECT.replace("'failed'", "'failed'  -- if nxt_run_at\n"), "`nxt_run_at` is nothing that a line can"),
     ("effect", f"{EFFECT}\n-- name: Other-Block\n", "a block's name is lower-case letters"),
-    ("effect", EFFECT.replace("'pending'", "set_config('role', 'x', false)"), "would outlive the statement"),
-    ("preview", f"SELECT pg_advisory_lock(1), {PREVIEW.removeprefix('SELECT')}", "would outlive the statement"),
+    (
+        "effect",
+        EFFECT.replace("'pending'", "set_config('role', 'x', false)"),
+        "set_config() would outlive the statement",
+    ),
+    ("preview", f"SELECT nextval('s'), {PREVIEW.removeprefix('SELECT')}", "a preview changes and locks nothing"),
+    ("preview", PREVIEW.replace("j.last_error", 'j."payload"'), "payload may hold personal data and is never selected"),
     ("preview", EFFECT, "a preview begins with SELECT or WITH"),
     ("preview", f"WITH x AS ({EFFECT}) SELECT id FROM x", "a preview changes and locks nothing"),
     ("preview", f"{PREVIEW} FOR UPDATE", "a preview changes and locks nothing"),
@@ -194,10 +200,48 @@ def test_a_fault_of_a_statement_is_found(tmp_path: Path, part: str, text: str, s
     assert [fault for fault in found if said in fault], found
 
 
+CALLS = [
+    ("\"set_config\"('role', 'none', true)", "set_config() would outlive the statement"),
+    ("pg_catalog . \"set_config\" ('role', 'none', true)", "set_config() would outlive the statement"),
+    ('"pg_catalog"."pg_advisory_lock"(77)', "pg_advisory_lock() would outlive the statement"),
+    ("Pg_Try_Advisory_Lock_Shared /* now */ (77)", "pg_try_advisory_lock_shared() would outlive"),
+    ("lo_import('/etc/passwd')", "lo_import() would outlive the statement"),
+    ("query_to_xml('SELECT 1', true, false, '')", "query_to_xml() runs a text as SQL"),
+    ("table_to_xmlschema('x', true, false, '')", "table_to_xmlschema() runs a text as SQL"),
+    ("ts_stat('SELECT 1')", "ts_stat() runs a text as SQL"),
+    ("dblink_exec('', '')", "dblink_exec() runs a text as SQL"),
+    ("pg_read_file('x')", "pg_read_file() does more than show or change rows"),
+    ("pg_terminate_backend(1)", "pg_terminate_backend() does more"),
+    ("pg_notify('x', 'y')", "pg_notify() does more"),
+    ("pg_sleep(9)", "pg_sleep() does more"),
+    ("net.http_post('x')", "http_post() does more"),
+    (r"""U&"s\0065t_config"('role', 'none', true)""", "no U& before a name"),
+    (r"E'\\' , set_config('a', 'b', false), '", "no backslash before a quote"),
+    (r"E'\', set_config('a', 'b', false) --'", "no backslash before a quote"),
+    ("x AS a$$, set_config('a', 'b', false) AS b$$", "set_config() would outlive the statement"),
+    ("x AS €$$, set_config('a', 'b', false) AS €$$", "set_config() would outlive the statement"),
+    ("$%(now)s$ ' $$, set_config('a', 'b', false), '' ", "a dollar sign stands in texts only"),
+    ("/* /* */ ' */ set_config('a', 'b', false) --'", "a comment stands in a comment"),
+    ("1 /* ", "a comment stands in a comment, or does not end"),
+    ("1 -- \rset_config('a', 'b', false)", "set_config() would outlive the statement"),
+    ("'-- if payload\n' || set_config('a', 'b', false) || '-- if payload\n'", "a text or comment ends on its line"),
+]
+
+
+@pytest.mark.parametrize(("called", "said"), CALLS, ids=[called for called, _ in CALLS])
+def test_a_call_that_is_hidden_is_found(called: str, said: str) -> None:
+    """Quotes, schemas, comments, escapes and lines that may be left out hide no function that is refused."""
+    lines = f"SELECT {called} AS n LIMIT %(most)s".split("\n")
+    found = list(lint_sql.lint_statement("here", "read", Statement("x", "", tuple(lines)), {}))
+    assert [fault for fault in found if said in fault], found
+
+
 def test_texts_and_comments_are_no_statements(tmp_path: Path) -> None:
     """A semicolon, a word or a parenthesis inside a text or a comment is no fault."""
     effect = EFFECT.replace(
-        "'failed'", "'failed' AND job_type <> 'a;(UPDATE'' RETURNING' /* ; DELETE */  -- it's (fine;"
+        "'failed'",
+        "'failed' AND job_type <> 'a;(UPDATE'' RETURNING pg_sleep(1)' /* ; DELETE */  -- it's (fine; set_config(\n"
+        "AND job_type NOT IN ($$it's $1; set_config($$, $a$ \" $$ $a$, E'a\\n')",
     )
     assert faults(str(write(tmp_path, **{**WHOLE, "effect": effect}))) == ()
 
@@ -210,6 +254,7 @@ WELL = [
         PREVIEW.replace("j.id::text AS id", 'DISTINCT j.attempts IS DISTINCT FROM 3 AS spent, j.id::text AS "id"'),
     ),
     ("preview", f"WITH x AS ({PREVIEW}) SELECT * FROM x"),
+    ("preview", PREVIEW.replace("j.last_error", 'j."last_error", pg_typeof(j.id) AS "Type, of (id"')),
     ("preview", PREVIEW.replace("'failed'", "'failed' AND (j.attempts = 1 OR j.attempts = 2)")),
     ("preview", PREVIEW.replace("'failed'", "'failed' AND CASE WHEN j.attempts = 1 OR j.attempts = 2 THEN true END")),
     (
