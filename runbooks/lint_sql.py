@@ -133,6 +133,8 @@ def _lint_body(place: str, role: str, body: str) -> Iterator[str]:
     first = _FIRST.get(role, _LOOK)
     if ";" in body:
         yield f"{place}: one statement a block"
+    if re.search(r"\bCHATOPS_", body):
+        yield f"{place}: the tables ops.chatops_… are Dragonfly's own; no runbook reads or changes them"
     if not body.startswith(first):
         yield f"{place}: {_A[role]} begins with {' or '.join(first)}"
     for why, refused in _REFUSED.items():

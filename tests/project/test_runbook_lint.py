@@ -133,6 +133,7 @@ def test_a_fault_of_a_declaration_is_found(tmp_path: Path, old: str, new: str, s
 STATEMENTS = [
     ("effect", EFFECT.replace("SET status", "SET status = 'failed'; UPDATE ops.job_queue SET status"), "one statement"),
     ("effect", f"{EFFECT}; COMMIT", "one statement a block"),
+    ("effect", EFFECT.replace("ops.job_queue", "ops.chatops_run"), "ops.chatops_… are Dragonfly's own"),
     ("effect", "COMMIT", "an effect begins with UPDATE or DELETE or INSERT or WITH"),
     ("effect", "DO $$ BEGIN COMMIT; END $$", "an effect begins with"),
     ("effect", EFFECT.rpartition("RETURNING")[0], "an effect ends in RETURNING and the key"),
