@@ -1,6 +1,7 @@
 """Submitted forms: translate, call; the card that changes is the answer, a refusal comes as a message of its own."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from bot.domain import ids
 from bot.domain.messages import Message
@@ -110,8 +111,10 @@ def _step(asked: Asked) -> Message | None:
 
 
 def _resolve(asked: Asked) -> Message | None:
-    number = ids.parse_alert_key(asked.envelope.private_metadata) or 0
-    return alerts.resolve(asked.services, number, asked.actor, asked.envelope.inputs.get(ids.INPUT_REASON, ""))
+    key, kept = ids.decode_request(asked.envelope.private_metadata)
+    number, reason = ids.parse_alert_key(key) or 0, asked.envelope.inputs.get(ids.INPUT_REASON, "")
+    seen_at = datetime.fromisoformat(kept["at"]) if "at" in kept else None
+    return alerts.resolve(asked.services, number, asked.actor, reason, seen_at=seen_at)
 
 
 def _refusal(message: Message) -> Message | None:

@@ -286,8 +286,13 @@ def acknowledge(services: Services, alert_id: int, actor: Actor) -> Message:
         return services.notice(tx, "acknowledged", actor=actor.key, at=tx.now, key=alert_key(alert_id))
 
 
-def resolve(services: Services, alert_id: int, actor: Actor, reason: str) -> Message:
+def resolve(
+    services: Services, alert_id: int, actor: Actor, reason: str, *, seen_at: datetime | None = None
+) -> Message:
     """Resolve an alert by hand, with a reason; still bad later, it fires anew.
+
+    Args:
+        seen_at: when its form was opened; what fired since then is something else, and goes on.
 
     Raises:
         NotAllowed: the actor is no operator.
@@ -299,6 +304,8 @@ def resolve(services: Services, alert_id: int, actor: Actor, reason: str) -> Mes
         alert = _open_one(services, tx, alert_id, "resolve")
         if not isinstance(alert, Alert):
             return alert
+        if seen_at and alert.fired_at and alert.fired_at > seen_at:
+            return services.notice(tx, "fired-since", key=alert_key(alert_id), at=alert.fired_at)
         alerts.change(tx, alert, state="resolved", resolved_at=tx.now, resolved_by=actor.key, resolved_reason=reason)
         escalations.cancel(tx, alert_id)
         number = alerts.add_event(tx, alert, "resolved_by_hand", actor=actor.key, reason=reason)

@@ -39,7 +39,7 @@ def identity(message: m.Message) -> tuple[str, str]:
         case m.SettleForm():
             return ids.VIEW_SETTLE_YES if message.happened else ids.VIEW_SETTLE_NO, message.card.key
         case m.ResolveForm():
-            return ids.VIEW_RESOLVE, message.key
+            return ids.VIEW_RESOLVE, ids.encode_request(message.key, {"at": message.as_of.isoformat()})
         case m.PlanDetails():
             return ids.VIEW_PLAN, message.key
     return ids.VIEW_WORKING, ""

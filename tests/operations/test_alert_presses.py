@@ -14,6 +14,7 @@ from bot.operations import alerts, pausing, plans
 from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.ports import Envelope
+from bot.render import forms
 from bot.render.slack import SlackRenderer
 from handlers import dispatch, submissions
 from handlers.answers import Asked
@@ -144,3 +145,19 @@ def test_an_alert_is_resolved_by_hand_with_a_reason_only(here: Services, target:
         dispatch.handle(here, replace(sent, private_metadata=card.key, inputs=inputs))
     assert [("a reason has 5 characters or more" in shown) for shown in answers.shown] == [True, True]
     assert [line.state for line in alerts.list_open(here).alerts] == ["firing"]
+
+
+def test_a_form_of_an_earlier_outage_does_not_resolve_the_next(
+    here: Services, target: Target, answers: Answers
+) -> None:
+    """Opened before the alert fired again: refused with the time; opened since, it resolves."""
+    card = fired(here, target, "slack_auth", {}, "sign-in")
+    form = alerts.resolve_form(here, int(card.key[1:]), ADA)
+    target.connection.execute("UPDATE ops.chatops_alert SET fired_at = now() + interval '1 s'")
+    sent = Envelope(key="k", kind="submission", team_id=TEAM, user_id="U0ADA", callback_id=ids.VIEW_RESOLVE)
+    old = replace(sent, private_metadata=forms.identity(form)[1], inputs={ids.INPUT_REASON: "planned stop"})
+    dispatch.handle(here, old)
+    assert "fired again at" in answers.shown[-1]
+    later = replace(form, as_of=form.as_of + timedelta(seconds=2))
+    dispatch.handle(here, replace(old, private_metadata=forms.identity(later)[1]))
+    assert alerts.list_open(here).alerts == ()

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -15,7 +16,7 @@ from bot.operations.services import Services
 from bot.render.slack import SlackRenderer
 from tests.support.danger import looked
 from tests.support.jobs import Target
-from tests.support.product import ADA, BEN, INCIDENTS
+from tests.support.product import ADA, BEN, CONFIG, INCIDENTS, product
 
 HERE = Place(channel=INCIDENTS)
 REASON = {"reason": "fix for A31", "for": "30m"}
@@ -69,6 +70,26 @@ def test_two_people_say_yes_to_a_no(services: Services) -> None:
     events = [entry.event for entry in audit.list_newest(services, 50).entries]
     assert {"gate.failed", "approval.granted", "step.succeeded"} <= set(events)
     assert audit.verify(services).broken_at is None
+
+
+@pytest.mark.parametrize(("passes", "face"), [(31, PlanFace.REFUSED), (29, PlanFace.RECOVERED)])
+def test_an_allowance_ends_when_they_were_told_it_would(bot_dsn: str, passes: int, face: PlanFace) -> None:
+    """Decided too late it is refused, not begun; one that ended before anybody looked had its effect."""
+    now = [datetime.now(UTC)]
+    waits = replace(CONFIG.timing, approval_life=timedelta(hours=1))
+    with product(bot_dsn, replace(CONFIG, timing=waits), now=lambda: now[0]) as services:
+        failed(services)
+        made = plans.make(services, "allow-release", REASON, ADA, HERE)
+        assert isinstance(made, PlanCard)
+        approvals.ask(services, made.key, ADA, "the fix for the incident is in this release")
+        now[0] += timedelta(minutes=passes)
+        approvals.approve(services, made.key, BEN)
+        ready = plans.card(services, made.key)
+        assert isinstance(ready, PlanCard)
+        plans.confirm(services, made.key, ADA, secret=ready.secret, typed=made.target)
+        runs.perform_due(services)
+        now[0] += timedelta(minutes=2)
+        assert looked(services, made.key) is face
 
 
 def test_a_gate_while_the_database_is_away_still_answers(services: Services) -> None:

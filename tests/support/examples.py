@@ -334,6 +334,7 @@ NOTICES = [
     "own-review",
     "asked-already",
     "not-asked",
+    "fired-since",
     "not-verified",
 ]
 

@@ -44,10 +44,17 @@ def _preview(services: Services, tx: Tx, step: Step, _catalog: Catalog, params: 
 
 def _act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) -> Done:
     facts = work.plan.preview
-    until = datetime.fromisoformat(facts["until"])
+    until = _until(work)
+    if until <= tx.now:
+        return Done(result={}, rows=0, refused="it would be over already; ask for longer")
     done = gate.allow(tx, facts["gate"], run=work.run.id, until=until, why=facts["reason"])
     announce_edit(tx, facts["gate"])
     return Done(result={"allowed": int(done)}, rows=int(done), refused="" if done else "the gate has changed")
+
+
+def _until(work: Work) -> datetime:
+    """Return the end that everybody saw who agreed."""
+    return datetime.fromisoformat(work.plan.preview["until"])
 
 
 def announce_edit(tx: Tx, gate_id: int) -> None:
@@ -74,7 +81,8 @@ def _prove(services: Services, work: Work) -> Proof:
     undone = work.plan.params.get("run", "")
     with services.db.read() as tx:
         allowed = gate.is_allowed(tx, undone or work.run.id)
-    return Proof(left=int(allowed == bool(undone)), total=1)
+        is_over = not undone and _until(work) <= tx.now
+    return Proof(left=int(allowed == bool(undone) and not is_over), total=1)
 
 
 ALLOW_RELEASE = Kind(
