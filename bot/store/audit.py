@@ -47,7 +47,7 @@ def append(tx: Tx, event: str, *, actor: str, **facts: object) -> int:
     if actor.startswith("cli:"):
         record["verified"] = False
     try:
-        row = tx.record(SQL["append"], canonical=canonical(tx.redact.every(record)))
+        row = tx.record(SQL["append"], canonical=canonical({**tx.redact.every(record), **_log_in(tx)}))
     except psycopg.Error as error:
         known = translate(error)
         if isinstance(known, StatementRefused | StatementTimedOut):
@@ -55,6 +55,11 @@ def append(tx: Tx, event: str, *, actor: str, **facts: object) -> int:
         raise
     assert row is not None
     return int(row["n"])
+
+
+def _log_in(tx: Tx) -> Mapping[str, str]:
+    """Return who is logged in, whatever is redacted: the database takes no other name in a record than the session's."""
+    return {"session_user": tx.stamp["session_user"]}
 
 
 def append_or_go_on(tx: Tx, event: str, *, actor: str, **facts: object) -> None:

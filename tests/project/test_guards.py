@@ -161,7 +161,7 @@ GUARDS = (
         "head lock in audit append",
         (
             Edit(
-                "bot/store/migrations/0010_pre_record.sql",
+                "bot/store/migrations/0012_pre_record_canonical.sql",
                 "SELECT * INTO STRICT head FROM ops.chatops_audit_head FOR UPDATE;",
                 "SELECT * INTO STRICT head FROM ops.chatops_audit_head;",
             ),

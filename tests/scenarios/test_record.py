@@ -12,6 +12,7 @@ import pytest
 
 from bot.domain import ids
 from bot.domain.anchors import Anchor
+from bot.domain.audit import canonical
 from bot.domain.messages import AlertCard, PlanCard
 from bot.errors import ChangesOff, RecordUnavailable
 from bot.operations import alerts, audit, plans, runs
@@ -228,14 +229,16 @@ ROLE_MAY_NOT = [
     "SET session_replication_role = replica",
     "DROP FUNCTION ops.chatops_audit_append(text)",
     "ALTER FUNCTION ops.chatops_audit_append(text) RESET search_path",
-    """SELECT ops.chatops_audit_append('{"actor":"dragonfly","digest":"","event":"chain.restored"}')""",
+    """SELECT ops.chatops_audit_append(
+        '{"actor":"dragonfly","digest":"","event":"chain.restored","session_user":"' || session_user || '"}')""",
 ]
 
 
 def test_43_app_role_cannot_rewrite(services: Services, bot_dsn: str) -> None:
     """The role of `db grants` appends and reads; it changes, deletes and inserts nothing, moves no head, accepts no break."""
     with psycopg.connect(bot_dsn, autocommit=True) as connection:
-        connection.execute("""SELECT ops.chatops_audit_append('{"actor":"dragonfly","event":"x"}')""")
+        record = canonical({"actor": "dragonfly", "event": "x", "session_user": connection.info.user})
+        connection.execute("SELECT ops.chatops_audit_append(%s)", (record,))
         for attack in ROLE_MAY_NOT:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(attack.encode())

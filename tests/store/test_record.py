@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from bot.domain.audit import GENESIS, canonical, stored_text
@@ -62,6 +63,30 @@ def test_what_is_stored_is_what_was_hashed(services: Services) -> None:
         assert audit.check(tx).is_whole
     assert stored_text(newest) == canonical(newest.record)
     assert json.loads(stored_text(newest))["big"] == 2**70
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ('{"actor":"a","event":"x"}', "names who is logged in"),
+        ('{"actor":"a","event":"x","session_user":"postgres"}', "names who is logged in"),
+        ('{"actor":"a", "event":"x","session_user":"ME"}', "is canonical"),
+        ('{"event":"x","actor":"a","session_user":"ME"}', "is canonical"),
+        ('{"actor":"a","event":"x","event":"x","session_user":"ME"}', "is canonical"),
+        ('{"actor":"a","event":"x","n":1.50,"session_user":"ME"}', "is canonical"),
+        ('{"actor":"a","event":"x","n":{"b":1,"a":1},"session_user":"ME"}', "is canonical"),
+        ('{"actor":"a","event":"\\u0078","session_user":"ME"}', "is canonical"),
+        ("nothing of the kind", "invalid input syntax for type json"),
+    ],
+)
+def test_the_database_takes_no_strange_text(services: Services, bot_dsn: str, text: str, error: str) -> None:
+    """Whoever holds the bot's role appends under its name alone, and only what the verifier can rebuild."""
+    with psycopg.connect(bot_dsn, autocommit=True) as connection:
+        made = text.replace("ME", connection.info.user)
+        with pytest.raises(psycopg.Error, match=error):
+            connection.execute("SELECT ops.chatops_audit_append(%s)", (made,))
+    with services.db.read() as tx:
+        assert audit.check(tx).is_whole
 
 
 def test_an_older_chain_is_linked_anew(server: TestServer, monkeypatch: pytest.MonkeyPatch) -> None:
