@@ -107,10 +107,11 @@ def build(services: Services, tx: Tx, alert: Alert) -> AlertCard:
 
 
 def _about(services: Services, tx: Tx, alert: Alert) -> dict[str, Any]:
-    """Return whom its buttons ask: the service that runs a worker type, the vendor that fails and how its pause stands."""
+    """Return whom its buttons ask, service or failing vendor, how the vendor's pause stands, and who accepted a break."""
     service = services.config.service_of(alert.labels.get("worker_type", ""))
     pause = pauses.open_one(tx) if alert.scenario == "vendor-outage" else None
-    return {"service": service, "vendor": alert.labels.get("vendor", ""), "pause": pause.state if pause else ""}
+    asked = {"service": service, "vendor": alert.labels.get("vendor", ""), "pause": pause.state if pause else ""}
+    return {**asked, "accepted": _accepted(alert)}
 
 
 def _happened(tx: Tx, alert: Alert) -> dict[str, Any]:
@@ -244,6 +245,12 @@ def _ends(services: Services, alert: Alert, now: datetime) -> dict[str, Any]:
     }
 
 
+def _accepted(alert: Alert) -> Mapping[str, Any] | None:
+    """Return who accepted the record as it stands since the alert began, or None."""
+    said = alert.evidence.get("accepted")
+    return said if said and datetime.fromisoformat(said["at"]) >= alert.started_at else None
+
+
 def _left(services: Services, tx: Tx, alert: Alert, event: str) -> int:
     """Return how many jobs dead workers still hold when a worker type has recovered."""
     if alert.check_id != "worker_heartbeat" or event != "recovered":
@@ -278,8 +285,8 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
     chain = escalations.of_alert(tx, alert.id)
     ran = alerts.runs_of(tx, alert.id)
     kept = [item for item in ran if not item.undone_by]
-    evidence = alert.evidence
-    down, called = event.facts.get("down_seconds"), tuple(event.facts.get("who", ()))
+    evidence, down = alert.evidence, event.facts.get("down_seconds")
+    called = tuple(event.facts.get("who", ()))
     return AlertReply(
         env=services.config.env,
         as_of=tx.now,
@@ -307,5 +314,6 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
         ack_gone=bool(event.facts.get("had")),
         reason=event.reason,
         actor=event.actor,
+        accepted=_accepted(alert),
         card=Link(key=alert_key(alert.id), url=services.link(tx, "alert", alert.id)),
     )

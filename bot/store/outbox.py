@@ -85,6 +85,12 @@ def enqueue_reply(
     return f"{key}:{mark}"
 
 
+def was_queued(tx: Tx, message_key: str) -> bool:
+    """Say whether a message of this key was queued before, and is still kept."""
+    found = tx.record(SQL["was_queued"], message_key=message_key)
+    return bool(found and found["present"])
+
+
 def whereabouts(tx: Tx, message_key: str) -> Whereabouts | None:
     """Return where a live message stands in Slack, or None while it is not delivered."""
     return tx.row(Whereabouts, SQL["whereabouts"], message_key=message_key)

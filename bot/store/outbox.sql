@@ -15,6 +15,10 @@ VALUES
 ON CONFLICT DO NOTHING
 RETURNING id;
 
+-- name: was_queued
+-- Whether a message of this key was queued before.
+SELECT EXISTS (SELECT FROM ops.chatops_outbox WHERE message_key = %(message_key)s) AS present;
+
 -- name: whereabouts
 -- Where a message of ours stands in Slack, once it was posted.
 SELECT sent_channel AS channel, sent_ts AS ts

@@ -278,6 +278,9 @@ FACTS: dict[str, object] = {
     "cause": "freeze",
     "since": NOW,
     "shell": "dragonfly apply 7F3K",
+    "n": 1851,
+    "counts": True,
+    "why": "the migration truncated it",
 }
 NOTICES = [
     "not-yours",
@@ -320,6 +323,7 @@ NOTICES = [
     "bug",
     "frozen",
     "unfrozen",
+    "accepted",
     "frozen-already",
     "not-frozen",
     "own-freeze",

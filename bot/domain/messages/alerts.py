@@ -121,6 +121,8 @@ class AlertCard(Message):
     """What speaks for a vendor's failing: jobs, log lines, our own call, its page."""
     pause: str = ""
     """How the pause of a failing vendor's jobs stands: `active`, `stopped` or `resuming`; empty = there is none."""
+    accepted: Mapping[str, Any] | None = None
+    """Who accepted the record as it stands since it was found broken, from which number on, and why."""
     service: str = ""
     """The service that runs this worker type, as people call it."""
 
@@ -171,6 +173,8 @@ class AlertReply(Message):
     reason: str = ""
     actor: str = ""
     card: Link | None = None
+    accepted: Mapping[str, Any] | None = None
+    """Who accepted the record as it stands since it was found broken, from which number on, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
