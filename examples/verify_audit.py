@@ -5,8 +5,9 @@
     python3 verify_audit.py record.jsonl --anchor bot.log
 
 Standard library only: copy this file to where the export is kept. The first break is named (`gap 3`, `link 3`,
-`content 3`, `anchor 3`, `signature 3`). Signatures are checked with DRAGONFLY_AUDIT_KEY of the environment.
-Exit code 0: the export adds up. 1: it does not. 2: it cannot be read.
+`content 3`, `anchor 3`, `signature 3`, `acceptance 3`). Signatures are checked with DRAGONFLY_AUDIT_KEY of the
+environment; with it, a copy that is not signed proves nothing.
+Exit code 0: the export adds up. 1: it does not, or not by what was given. 2: it cannot be read.
 """
 
 import argparse
@@ -76,60 +77,103 @@ def read_anchors(words: Sequence[str]) -> list[Anchor]:
     return sorted(found)
 
 
+def signed(key: bytes, text: str) -> str:
+    """Return the signature of a text."""
+    return hmac.new(key, text.encode(), "sha256").hexdigest()
+
+
 def check_signatures(anchors: Sequence[Anchor], key: bytes) -> None:
     """Raise when a copy bears a signature that is not of the key."""
     for item in anchors:
-        expected = hmac.new(key, item.text.encode(), "sha256").hexdigest()
-        if key and item.signature and not hmac.compare_digest(expected, item.signature):
+        if key and item.signature and not hmac.compare_digest(signed(key, item.text), item.signature):
             raise Break(f"signature {item.n}")
 
 
-def begin(lines: Sequence[Line]) -> int:
-    """Return the number from which the chain counts.
+def acceptance(lines: Sequence[Line], key: bytes) -> tuple[Line, bool] | None:
+    """Return the record from which the chain counts, and whether it is signed with the key; None = from the first.
 
     A break that the record's owner has accepted is a record of its own, `chain.restored`: it pins what stood before it by
-    a digest, and the chain counts from there.
+    a digest, and the chain counts from there. With a key it must be signed; without one a break must have been recorded.
     """
-    accepted = [line for line in lines if json.loads(line.record)["event"] == "chain.restored"]
-    if not accepted:
-        return lines[0].n
-    newest = accepted[-1]
+    events = [json.loads(line.record)["event"] for line in lines]
+    if "chain.restored" not in events:
+        return None
+    at = len(events) - 1 - events[::-1].index("chain.restored")
+    newest, said = lines[at], json.loads(lines[at].record)
+    pinned = {**{name: said.get(name) for name in ("actor", "digest", "env", "reason")}, "n": newest.n}
+    text = json.dumps(pinned, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    expected, given = signed(key, f"dragonfly-acceptance {text}"), str(said.get("signature", ""))
+    if key and not hmac.compare_digest(expected.encode(), given.encode()):
+        raise Break(f"signature {newest.n}")
     if lines[0].n == 1:
+        since = [event for event in events[:at] if event in ("chain.restored", "chain.broken")]
+        if not key and since[-1:] != ["chain.broken"]:
+            raise Break(f"acceptance {newest.n}")
         digest = hashlib.sha256()
-        for line in lines[: lines.index(newest)]:
+        for line in lines[:at]:
             digest.update(f"{line.n}\n{line.at}\n{line.record}\n{line.hash}\n".encode())
-        if digest.hexdigest() != json.loads(newest.record)["digest"]:
+        if digest.hexdigest() != said["digest"]:
             raise Break(f"link {newest.n}")
-    return newest.n
+    return newest, bool(key)
 
 
-def check_chain(lines: Sequence[Line], first: int) -> None:
-    """Raise at the first record that breaks the chain."""
+def walk(lines: Sequence[Line], first: int) -> tuple[int, str]:
+    """Return up to which number the chain adds up from a number on, and the break that comes then; empty = none."""
     expected, previous = first, GENESIS if first == 1 else ""
     for line in lines:
         if line.n < first:
             continue
         if line.n != expected:
-            raise Break(f"gap {expected}")
+            return expected - 1, f"gap {expected}"
         if previous not in ("", line.previous):
-            raise Break(f"link {line.n}")
+            return expected - 1, f"link {line.n}"
         if line.sealed() != line.hash:
-            raise Break(f"content {line.n}")
+            return expected - 1, f"content {line.n}"
         expected, previous = line.n + 1, line.hash
+    return expected - 1, ""
 
 
-def compare(lines: Sequence[Line], anchors: Sequence[Anchor], first: int) -> int:
-    """Raise at the first copy that the export contradicts; return the newest number that was compared."""
-    hashes = {line.n: line.hash for line in lines}
-    restored_at = next(line.at for line in lines if line.n == first) if first > lines[0].n else ""
-    compared = 0
+def compare(lines: Sequence[Line], anchors: Sequence[Anchor], restored: Line | None) -> tuple[list[Anchor], int]:
+    """Raise at the first copy that the export contradicts; return those that hold, and how many from before differ."""
+    hashes, held, older = {line.n: line.hash for line in lines}, [], []
     for item in anchors:
-        if item.n < first or (item.at and item.at < restored_at):
-            continue
-        if hashes.get(item.n) != item.hash:
-            raise Break(f"anchor {item.n}")
-        compared = item.n
-    return compared
+        if restored and (item.n < restored.n or (item.at and item.at < restored.at)):
+            older.append(item)
+        elif item.n >= lines[0].n:
+            if hashes.get(item.n) != item.hash:
+                raise Break(f"anchor {item.n}")
+            held.append(item)
+    before = [line for line in lines if restored and line.n < restored.n]
+    to = walk(before, before[0].n)[0] if before else 0
+    differ = [item for item in older if item.n >= lines[0].n and (item.n > to or hashes.get(item.n) != item.hash)]
+    return held, len(differ)
+
+
+def check(lines: Sequence[Line], anchors: Sequence[Anchor], key: bytes) -> int:
+    """Print what the export proves, and return the exit code.
+
+    Raises:
+        Break: the export, or a copy, does not add up.
+    """
+    check_signatures(anchors, key)
+    found = acceptance(lines, key)
+    restored, is_signed = found or (None, False)
+    first = restored.n if restored else lines[0].n
+    last, fault = walk(lines, first)
+    if fault:
+        raise Break(fault)
+    held, differ = compare(lines, anchors, restored)
+    proofs = [item for item in held if item.signature or not key]
+    nothing, contradicts = bool(held) and not proofs, bool(differ) and not is_signed
+    compared = f"anchored to {proofs[-1].n}" if proofs else "compared with no copy"
+    print(f"{'DIFFERS' if contradicts else 'UNPROVEN' if nothing else 'OK'}  whole from {first} to {last}, {compared}")
+    if restored:
+        said = json.loads(restored.record)
+        who = f"{said.get('actor')}{', signed' if is_signed else ''}: {said.get('reason')}"
+        print(f"the record was accepted at {first} by {who}; copies from before that differ: {differ}")
+    if len(held) > len(proofs):
+        print(f"not signed, so no proof: {len(held) - len(proofs)}")
+    return 1 if contradicts or nothing else 0
 
 
 def main() -> int:
@@ -140,20 +184,15 @@ def main() -> int:
     args = parser.parse_args()
     try:
         lines, anchors = read_lines(args.export), read_anchors(args.anchor)
-        last = lines[-1].n
+        lines[0]
     except (OSError, ValueError, TypeError, IndexError) as error:
         print(f"cannot be read: {error}", file=sys.stderr)
         return 2
     try:
-        check_signatures(anchors, os.environ.get("DRAGONFLY_AUDIT_KEY", "").encode())
-        first = begin(lines)
-        check_chain(lines, first)
-        compared = compare(lines, anchors, first)
+        return check(lines, anchors, os.environ.get("DRAGONFLY_AUDIT_KEY", "").encode())
     except (Break, KeyError, ValueError) as found:
         print(f"BROKEN  {found}")
         return 1
-    print(f"OK  whole from {first} to {last}, {f'anchored to {compared}' if compared else 'compared with no copy'}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ An anchor is one line of text, so that it survives a log, a message and a clipbo
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.audit import AuditRow, Head, rfc3339
+from bot.domain.audit import AuditRow, Head, acceptance_text, rfc3339
 from bot.domain.timing import Timing
 
 COPY_AFTER = 100
@@ -48,9 +48,26 @@ class Anchor:
         """Return the anchor with its signature; without a key it has none."""
         return replace(self, signature=_sign(key, self.text)) if key else self
 
+    def is_proof(self, key: bytes) -> bool:
+        """Say whether it can stand for itself: with a key only what is signed with it can."""
+        return not key or (bool(self.signature) and not self.is_forged(key))
+
     def is_forged(self, key: bytes) -> bool:
         """Say whether it bears a signature that is not of this key."""
         return bool(key and self.signature) and not hmac.compare_digest(_sign(key, self.text), self.signature)
+
+
+def sign_acceptance(key: bytes, n: int, record: Mapping[str, object]) -> str:
+    """Return the signature of the record by which a person accepts a break; without a key it has none."""
+    return _sign(key, acceptance_text(n, record)) if key else ""
+
+
+def is_accepted(restored: AuditRow, key: bytes) -> bool:
+    """Say whether an acceptance is signed with this key: whoever holds the database alone cannot make one up."""
+    signed = str(restored.record.get("signature", ""))
+    return bool(key) and hmac.compare_digest(
+        sign_acceptance(key, restored.n, restored.record).encode(), signed.encode()
+    )
 
 
 def _sign(key: bytes, text: str) -> str:
@@ -75,7 +92,7 @@ def read(text: str) -> list[Anchor]:
 
 
 def since(restored: AuditRow | None, anchors: Sequence[Anchor]) -> list[Anchor]:
-    """Return the anchors that can be compared: older ones tell of a chain that a person has accepted as lost."""
+    """Return the anchors of the chain that counts: older ones tell of one that a person has accepted as it stood."""
     if restored is None:
         return list(anchors)
     return [item for item in anchors if item.n >= restored.n and (item.at is None or item.at >= restored.at)]

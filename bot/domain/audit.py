@@ -44,7 +44,7 @@ class Verdict:
     """Of the last record that adds up."""
     broken_at: int | None = None
     fault: str = ""
-    """`gap`, `link`, `content`, `head`, `anchor`, `signature` or empty."""
+    """`gap`, `link`, `content`, `head`, `anchor`, `signature`, `acceptance` or empty."""
 
     @property
     def is_whole(self) -> bool:
@@ -106,6 +106,12 @@ def digest_of(rows: Iterable[AuditRow]) -> str:
     for row in rows:
         seen.update(f"{row.n}\n{rfc3339(row.at)}\n{stored_text(row)}\n{row.hash.hex()}\n".encode())
     return seen.hexdigest()
+
+
+def acceptance_text(n: int, record: Mapping[str, object]) -> str:
+    """Return what is signed of an acceptance: which records, by their digest, were accepted where, by whom and why."""
+    said = {name: record.get(name) for name in ("actor", "digest", "env", "reason")}
+    return f"dragonfly-acceptance {_text({**said, 'n': n})}"
 
 
 def verify(

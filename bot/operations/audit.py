@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bot.domain import audit as chain
 from bot.domain.actor import Actor
-from bot.domain.anchors import Anchor, by_number, since
+from bot.domain.anchors import Anchor, by_number, is_accepted, since
 from bot.domain.audit import AuditRow, Verdict, rfc3339, stored_text
 from bot.domain.messages import AnchorNote, AuditEntry, AuditList, AuditVerdict, Message
+from bot.domain.params import LEAST, require_reason
 from bot.errors import ConflictError, InvalidCommand, NotAllowed
 from bot.operations.services import Services
 from bot.operations.tables import OWNER_VARIABLE, as_owner
@@ -58,6 +60,9 @@ def verify(services: Services, copies: Sequence[Anchor] = ()) -> AuditVerdict:
     with services.db.read(snapshot=True, whole=LONG) as tx:
         found, compared = _judge(services, tx, copies)
         restored, copied = audit.newest_of(tx, audit.RESTORED), audit.copied(tx)
+        newer = set(compared)
+        older = [item for item in copies if item not in newer]
+        proofs = [item for item in compared if item.is_proof(services.audit_key)]
         return AuditVerdict(
             env=services.config.env,
             as_of=tx.now,
@@ -66,13 +71,30 @@ def verify(services: Services, copies: Sequence[Anchor] = ()) -> AuditVerdict:
             fault=found.fault,
             name=found.name,
             copied_to=copied.n if copied else 0,
-            anchored_to=max((item.n for item in compared), default=None),
-            copies=len(compared),
-            older=len(copies) - len(compared),
+            anchored_to=max((item.n for item in proofs), default=None),
+            copies=len(proofs),
+            older=len(older),
+            differ=_differ(tx, restored, older) if restored else 0,
             unsigned=sum(not item.signature for item in compared),
             has_key=bool(services.audit_key),
             accepted_at=restored.n if restored else None,
+            accepted_by=str(restored.record.get("actor")) if restored else "",
+            accepted_why=str(restored.record.get("reason")) if restored else "",
+            accepted_signed=restored is not None and is_accepted(restored, services.audit_key),
         )
+
+
+def _differ(tx: Tx, restored: AuditRow, older: Sequence[Anchor]) -> int:
+    """Return how many copies from before an acceptance the record contradicts: by their hash, or by what stands before it."""
+    hashes: dict[int, bytes] = {}
+
+    def rows() -> Iterator[AuditRow]:
+        for row in audit.walk(tx, 1, restored.n - 1):
+            hashes[row.n] = row.hash
+            yield row
+
+    whole_to = chain.verify(rows(), audit.head(tx)).whole_to if older else 0
+    return sum(item.n > whole_to or hashes.get(item.n) != item.hash for item in older)
 
 
 def _judge(services: Services, tx: Tx, copies: Sequence[Anchor]) -> tuple[Verdict, list[Anchor]]:
@@ -82,8 +104,9 @@ def _judge(services: Services, tx: Tx, copies: Sequence[Anchor]) -> tuple[Verdic
         message = f"a copy is of {other}, this record is of {services.config.env}"
         raise InvalidCommand(message, hint="give copies of this environment")
     compared = since(audit.newest_of(tx, audit.RESTORED), copies)
-    forged = [item for item in compared if item.is_forged(services.audit_key)]
-    found = audit.check(tx, known=by_number([item for item in compared if item not in forged]))
+    forged = [item for item in copies if item.is_forged(services.audit_key)]
+    known = by_number([item for item in compared if item not in forged])
+    found = audit.check(tx, key=services.audit_key, known=known)
     if found.is_whole and forged:
         at = min(item.n for item in forged)
         found = Verdict(whole_to=found.whole_to, broken_at=at, fault="signature")
@@ -93,25 +116,42 @@ def _judge(services: Services, tx: Tx, copies: Sequence[Anchor]) -> tuple[Verdic
 def accept(services: Services, actor: Actor, reason: str, copies: Sequence[Anchor] = ()) -> AuditVerdict:
     """Accept a record that does not add up as it stands, by its owner's credential; the chain counts from there.
 
-    What stands is pinned by its digest, the break stays in the record for good, and changes are on again.
+    What stands is pinned by its digest, the break stays in the record for good, and changes are on again. The bot tells
+    everyone.
 
     Raises:
-        NotAllowed: the connection is not the owner's.
+        InvalidCommand: the reason says too little.
+        NotAllowed: the connection is not the owner's, or the key that signs it is not here.
         ConflictError: there is nothing to accept.
     """
+    require_reason(reason, LEAST, "why does it not add up?")
     with as_owner(services) as database, database.write(whole=LONG) as tx:
         if not audit.rights(tx).owns:
             message = "only the owner of the record accepts a break in it"
             raise NotAllowed(message, hint=f"give {OWNER_VARIABLE} for this one command")
+        anchored = audit.newest_of(tx, audit.ANCHORED)
+        if not services.audit_key and anchored and anchored.record.get("signed"):
+            message = "this record is signed: an acceptance counts only with the bot's key"
+            raise NotAllowed(message, hint="give DRAGONFLY_AUDIT_KEY, as the bot has it, for this one command")
         found, compared = _judge(services, tx, copies)
         if found.is_whole:
             message = f"there is nothing to accept: the record is whole to no. {found.whole_to}"
             raise ConflictError(message, hint="dragonfly audit verify")
         newest = max(compared, key=lambda item: item.n, default=None)
         copy = {"n": newest.n, "hash": newest.hash.hex()} if newest else None
-        audit.restore(tx, actor=actor.key, reason=reason, found=found.name, copy=copy)
+        key = services.audit_key
+        audit.restore(tx, actor=actor.key, reason=reason, found=found.name, key=key, copy=copy)
         changes.turn_on(tx, changes.RECORD)
     return verify(services)
+
+
+def acceptance_notice(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:
+    """Build the message that tells everyone who accepted the record as it stands; None = it stands there no more."""
+    restored = audit.newest_of(tx, audit.RESTORED, int(facts["n"]))
+    if restored is None or restored.n != facts["n"]:
+        return None
+    counts = not services.audit_key or is_accepted(restored, services.audit_key)
+    return services.notice(tx, "accepted", at=restored.at, counts=counts, **audit.said(restored))
 
 
 def export(services: Services, first: int = 1, last: int = audit.ALL) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.domain.messages import Message
 from bot.operations.alert_cards import alert_card, alert_reply
-from bot.operations.audit import anchor_note
+from bot.operations.audit import acceptance_notice, anchor_note
 from bot.operations.freezing import freeze_notice
 from bot.operations.gate_runs import gate_card
 from bot.operations.modes import mode_notice
@@ -26,6 +26,7 @@ BUILDERS: Mapping[str, Builder] = {
     "away": away_card,
     "freeze": freeze_notice,
     "anchor": anchor_note,
+    "accepted": acceptance_notice,
     "gate": gate_card,
     "mode": mode_notice,
     "page": page,

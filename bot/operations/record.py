@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot import words
-from bot.domain.anchors import Anchor, by_number, due, since
-from bot.domain.audit import Verdict
+from bot.domain.anchors import Anchor, by_number, due, is_accepted
+from bot.domain.audit import AuditRow, Verdict
 from bot.domain.workers import Status
 from bot.errors import DeliveryError, StoreError
 from bot.operations import alerts, delivery
@@ -29,6 +29,10 @@ class Watch:
         self._services = services
         self._loaded = False
         self._seen: Anchor | None = None
+        self._taken = audit.ALL
+        """The acceptance from which its chain counts; 0 = none. Until the first look, whichever is there."""
+        self._refused: int | None = None
+        """The newest acceptance when it last found a break; None = it found none."""
         self._looked_at: datetime | None = None
         self._whole_at: datetime | None = None
 
@@ -49,34 +53,58 @@ class Watch:
         services = self._services
         with services.db.write() as tx:
             off, may, now = changes.find(tx, changes.RECORD), audit.rights(tx), tx.now
-        found = self._walk(now, off) if self._is_due(now, off) else None
+            accepted = audit.newest_of(tx, audit.RESTORED)
+        found = self._walk(now, off) if self._is_due(now, off, accepted) else None
         why = _why(found, may)
         if off and (why or found is None):
             why = off.reason  # as it was found first: a record appended since may have given the break another name
         with services.db.write() as tx:
             self._turn(tx, off, found, why)
-            alerts.observe(services, tx, _observation(why, tx.now))
+            if accepted:
+                _announce(services, tx, accepted)
+            alerts.observe(services, tx, _observation(why, tx.now, accepted))
         _copy(services)
 
-    def _is_due(self, now: datetime, off: Off | None) -> bool:
+    def _is_due(self, now: datetime, off: Off | None, accepted: AuditRow | None) -> bool:
         timing = self._services.config.timing
         every = timing.verify_again if off else timing.verify_interval
-        return self._looked_at is None or now - self._looked_at >= every
+        is_news = _number(accepted) not in (self._taken, self._refused)
+        return is_news or self._looked_at is None or now - self._looked_at >= every
 
     def _walk(self, now: datetime, off: Off | None) -> Verdict:
         """Look at what came since the last look; at everything once a day, and before changes may be on again."""
+        key, timing = self._services.audit_key, self._services.config.timing
         with self._services.db.read(snapshot=True) as tx:
-            known = since(audit.newest_of(tx, audit.RESTORED), [self._seen] if self._seen else [])
-            is_old = self._whole_at is None or now - self._whole_at >= self._services.config.timing.verify_whole
-            whole = is_old or off is not None or not known
-            found = audit.check(tx, first=1 if whole else known[0].n, known=by_number(known))
+            newest = audit.newest_of(tx, audit.RESTORED)
+            self._take(newest)
+            whole = self._seen is None or self._taken != _number(newest) or off is not None
+            whole = whole or self._whole_at is None or now - self._whole_at >= timing.verify_whole
+            known = by_number([self._seen] if self._seen else [])
+            look = partial(audit.check, tx, key=key, known=known, taken=self._taken)
+            found = look(first=1 if whole or not self._seen else self._seen.n)
             if not whole and not found.is_whole:
-                whole, found = True, audit.check(tx, known=by_number(known))
+                whole, found = True, look()
         self._looked_at = now
+        self._refused = None if found.is_whole else _number(newest)
         if found.is_whole:
+            self._taken = _number(newest)
             self._seen = Anchor(n=found.whole_to, hash=found.hash, at=now)
             self._whole_at = now if whole else self._whole_at
         return found
+
+    def _take(self, newest: AuditRow | None) -> None:
+        """Take an acceptance that came since, and forget what was seen before it, where that can be relied on.
+
+        It is signed; or, without a key, it accepts a break that this process had found itself. Any other is walked over:
+        the record must hold all that was seen, as if nobody had accepted anything.
+        """
+        number = _number(newest)
+        if self._taken == audit.ALL:
+            self._taken = number
+        elif newest and number != self._taken:
+            found_before = self._refused is not None and number != self._refused
+            if is_accepted(newest, self._services.audit_key) or (found_before and not self._services.audit_key):
+                self._taken, self._seen = number, None
 
     def _turn(self, tx: Tx, off: Off | None, found: Verdict | None, why: str) -> None:
         if why:
@@ -106,6 +134,18 @@ class Watch:
             self._services.log.warning("record_not_copied error=%s", error.code)
 
 
+def _number(accepted: AuditRow | None) -> int:
+    return accepted.n if accepted else 0
+
+
+def _announce(services: Services, tx: Tx, accepted: AuditRow) -> None:
+    """Tell everyone once that somebody accepted the record as it stands; messages are kept longer than this looks back."""
+    key = f"accepted:{accepted.n}"
+    if tx.now - accepted.at < services.config.timing.keep_messages and not outbox.was_queued(tx, key):
+        facts = {"message": "accepted", "n": accepted.n}
+        outbox.enqueue(tx, "post", services.config.alert_channel, key, facts, priority=outbox.CRITICAL)
+
+
 def _why(found: Verdict | None, may: audit.Rights) -> str:
     """Return why the record is not to be relied on, by what was looked at now; empty = nothing was found."""
     if found is not None and not found.is_whole:
@@ -113,13 +153,14 @@ def _why(found: Verdict | None, may: audit.Rights) -> str:
     return "" if may.may_append and may.has_room else _SAYS["unwritable"]
 
 
-def _observation(why: str, now: datetime) -> alerts.Observation:
+def _observation(why: str, now: datetime, accepted: AuditRow | None) -> alerts.Observation:
+    said = accepted and {**audit.said(accepted), "at": accepted.at.isoformat()}
     return alerts.Observation(
         check=CHECK,
         labels={},
         status=Status.BAD if why else Status.OK,
         started_at=now,
-        evidence={"label": "record", "reason": why or _SAYS["whole"]},
+        evidence={"label": "record", "reason": why or _SAYS["whole"], "accepted": said},
     )
 
 

@@ -1,12 +1,14 @@
 """The record in the database: append through its function, read it back, prove that it adds up."""
 
+import json
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
-from bot.domain.anchors import Copied
+from bot.domain.anchors import Copied, is_accepted, sign_acceptance
 from bot.domain.audit import NOTHING, AuditRow, Head, Verdict, canonical, digest_of, verify
 from bot.errors import RecordUnavailable, StatementRefused, StatementTimedOut
 from bot.sqlfile import load
@@ -91,16 +93,26 @@ def head(tx: Tx) -> Head:
     return tx.row(Head, SQL["head"]) or _NO_HEAD
 
 
-def check(tx: Tx, *, first: int = 1, known: Mapping[int, Collection[str]] = NOTHING) -> Verdict:
+def check(
+    tx: Tx, *, key: bytes = b"", first: int = 1, known: Mapping[int, Collection[str]] = NOTHING, taken: int = ALL
+) -> Verdict:
     """Walk the chain from a number on and name the first break.
 
     What a person has accepted must stand as it stood then; the chain counts from there. What a process saw before it
-    found a break must still be there too.
+    found a break must still be there too: an acceptance from between, which it did not take, does not count either.
+
+    Args:
+        key: with it, only an acceptance that is signed with it counts.
+        taken: later acceptances do not count.
     """
-    restored = newest_of(tx, RESTORED)
-    match _seen(tx, restored):
+    newest = newest_of(tx, RESTORED)
+    fault = _doubt(tx, newest, key) if newest else ""
+    if newest and fault:
+        return Verdict(whole_to=0, broken_at=newest.n, fault=fault)
+    match _seen(tx, newest):
         case {"n": int(n), "hash": str(digest)}:
-            known = {**known, n: {*known.get(n, ()), digest}}
+            known, taken = {**known, n: {*known.get(n, ()), digest}}, min(taken, n)
+    restored = newest_of(tx, RESTORED, taken)
     if restored is not None and first <= restored.n:
         if digest_of(walk(tx, 1, restored.n - 1)) != restored.record.get("digest"):
             return Verdict(whole_to=0, broken_at=restored.n, fault="link")
@@ -109,10 +121,23 @@ def check(tx: Tx, *, first: int = 1, known: Mapping[int, Collection[str]] = NOTH
     return verify(walk(tx, first), end, first=first, known=known)
 
 
+def _doubt(tx: Tx, restored: AuditRow, key: bytes) -> str:
+    """Return why an acceptance does not count: it is not signed with the key; or, without one, nobody had found a break."""
+    if key:
+        return "" if is_accepted(restored, key) else "signature"
+    earlier = newest_of(tx, RESTORED, restored.n - 1)
+    return "" if _is_open(newest_of(tx, BROKEN, restored.n), earlier) else "acceptance"
+
+
+def _is_open(broken: AuditRow | None, restored: AuditRow | None) -> bool:
+    """Say whether a break was recorded that nobody has accepted since."""
+    return broken is not None and (restored is None or broken.n > restored.n)
+
+
 def _seen(tx: Tx, restored: AuditRow | None) -> object:
     """Return what a process had seen before it found the break that nobody has accepted yet, or None."""
     broken = newest_of(tx, BROKEN)
-    return broken.record.get("seen") if broken and (restored is None or broken.n > restored.n) else None
+    return broken.record.get("seen") if broken and _is_open(broken, restored) else None
 
 
 def walk(tx: Tx, first: int = 1, last: int = ALL) -> Iterator[AuditRow]:
@@ -127,10 +152,11 @@ def page(tx: Tx, first: int, last: int) -> list[AuditRow]:
     return tx.rows(AuditRow, SQL["walk"], first=first, last=last, most=_PAGE)
 
 
-def restore(tx: Tx, *, actor: str, reason: str, **facts: object) -> int:
+def restore(tx: Tx, *, actor: str, reason: str, found: str, key: bytes, copy: object) -> int:
     """Accept the record as it stands, and return the number of the record that says so; for the owner.
 
-    What stands before is pinned by its digest; nothing is appended meanwhile. A head that fell behind is put right.
+    What stands before is pinned by its digest; nothing is appended meanwhile. A head that fell behind is put right. A
+    break that nobody has recorded yet is recorded first. What is signed is what is kept: redacted, and in one form.
     """
     stood = tx.row(Head, SQL["lock_head"]) or _NO_HEAD
     tx.run(SQL["mend_head"])
@@ -138,7 +164,19 @@ def restore(tx: Tx, *, actor: str, reason: str, **facts: object) -> int:
     both = {
         name: {"n": end.n, "hash": end.hash.hex()} for name, end in zip(("head", "last"), (stood, *last), strict=False)
     }
-    return append(tx, RESTORED, actor=actor, reason=reason, digest=digest_of(walk(tx)), **both, **facts)
+    if not _is_open(newest_of(tx, BROKEN), newest_of(tx, RESTORED)):
+        append(tx, BROKEN, actor=actor, reason=reason, found=found)
+    pinned = {"actor": actor, "reason": reason, "env": tx.stamp.get("env"), "digest": digest_of(walk(tx))}
+    kept = json.loads(canonical(tx.redact.every(pinned)))
+    signature = sign_acceptance(key, head(tx).n + 1, kept) or None
+    kept |= {"found": found, "signature": signature, "copy": copy, **both}
+    return append(tx, RESTORED, **kept)
+
+
+def said(restored: AuditRow) -> dict[str, Any]:
+    """Return what an acceptance says: from which number the chain counts, by whom, and why."""
+    by, why = (str(restored.record.get(name, "")) for name in ("actor", "reason"))
+    return {"n": restored.n, "by": by, "why": why}
 
 
 def newest(tx: Tx, most: int) -> list[AuditRow]:
@@ -151,9 +189,9 @@ def about(tx: Tx, key: str) -> list[AuditRow]:
     return tx.rows(AuditRow, SQL["about"], key=key)
 
 
-def newest_of(tx: Tx, event: str) -> AuditRow | None:
-    """Return the newest record of an event."""
-    return tx.row(AuditRow, SQL["newest_of"], event=event)
+def newest_of(tx: Tx, event: str, last: int = ALL) -> AuditRow | None:
+    """Return the newest record of an event, up to a number."""
+    return tx.row(AuditRow, SQL["newest_of"], event=event, last=last)
 
 
 def copied(tx: Tx) -> Copied | None:

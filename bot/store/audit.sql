@@ -36,8 +36,9 @@ SELECT EXISTS (
 SELECT pg_advisory_xact_lock(hashtextextended('dragonfly refusal ' || %(actor)s || ' ' || %(reason)s, 0));
 
 -- name: newest_of
--- The newest record of an event.
-SELECT n, at, record, prev, hash FROM ops.chatops_audit WHERE event = %(event)s ORDER BY n DESC LIMIT 1;
+-- The newest record of an event, up to a number.
+SELECT n, at, record, prev, hash FROM ops.chatops_audit
+WHERE event = %(event)s AND n <= %(last)s ORDER BY n DESC LIMIT 1;
 
 -- name: copied
 -- How far copies of the head have gone outside; until the first one, time counts from the first record.

@@ -88,9 +88,11 @@ def test_the_record_from_a_shell(dragonfly: Run, target: Target, target_dsn: str
     part = dragonfly("audit", "export", "--from", "2", "--to", "3").stdout.splitlines()
     assert [json.loads(line)["n"] for line in part] == [2, 3]
     assert f"OK  whole to {last}, no copy outside since 0" in dragonfly("audit", "verify").stdout
-    compared = dragonfly("audit", "verify", "--anchor", copy, DRAGONFLY_AUDIT_KEY="a key")
+    compared = dragonfly("audit", "verify", "--anchor", copy)
     assert f"OK  whole to {last}, anchored to {last} by 1 copy" in compared.stdout
-    assert "1 copy is not signed" in compared.stdout
+    unproven = dragonfly("audit", "verify", "--anchor", copy, DRAGONFLY_AUDIT_KEY="a key")
+    assert f"UNPROVEN  whole to {last}, no copy outside since 0" in unproven.stdout
+    assert (unproven.returncode, "1 copy is not signed and proves nothing" in unproven.stdout) == (1, True)
     (tmp_path / "log").write_text("nothing of the kind", encoding="utf-8")
     for nonsense in ("12:ab", str(tmp_path / "log"), str(tmp_path)):
         assert dragonfly("audit", "verify", "--anchor", nonsense).returncode == 2
@@ -103,8 +105,11 @@ def test_the_record_from_a_shell(dragonfly: Run, target: Target, target_dsn: str
     facts = json.loads(dragonfly("audit", "verify", "--json").stdout)
     assert (facts["fault"], facts["broken_at"], facts["whole_to"]) == ("content", 2, 1)
     accepted = dragonfly("audit", "accept", "--reason", "a drill", DRAGONFLY_OWNER_DATABASE_URL=target_dsn)
-    assert (accepted.returncode, f"counts from no. {last + 2}" in accepted.stdout) == (0, True)
+    assert (accepted.returncode, f"counts from no. {last + 3}: accepted by cli:" in accepted.stdout) == (0, True)
     assert dragonfly("audit", "verify").returncode == 0
+    differs = dragonfly("audit", "verify", "--anchor", f"{last}:{'0' * 64}")
+    assert (differs.returncode, "DIFFERS  whole to" in differs.stdout) == (1, True)
+    assert "1 copy is from before that, 1 differs" in differs.stdout
 
 
 @pytest.mark.parametrize(

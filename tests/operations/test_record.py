@@ -13,17 +13,18 @@ from pathlib import Path
 import pytest
 
 from bot.domain.anchors import Anchor, read
-from bot.domain.messages import AnchorNote
+from bot.domain.messages import AnchorNote, Message
 from bot.errors import ChangesOff, ConflictError, InvalidCommand, NotAllowed
-from bot.operations import audit, cards, changes, doctor
+from bot.operations import alert_cards, alerts, audit, cards, changes, doctor
 from bot.operations.record import Watch
 from bot.operations.services import Services
 from bot.operations.tables import OWNER_VARIABLE
+from bot.store import alerts as stored_alerts
 from bot.store import audit as chain
 from tests.project.test_imports import ROOT
 from tests.support.jobs import Target
 from tests.support.product import CONFIG, SHELL, product
-from tests.support.tampering import CHANGE, CUT_MIDDLE, CUT_TAIL, HEAD_TO_TAIL, seal_anew, tamper
+from tests.support.tampering import CHANGE, CUT_MIDDLE, CUT_TAIL, HEAD_TO_TAIL, accept_by_hand, seal_anew, tamper
 
 KEY = b"a key that stands in no database"
 HOUR = timedelta(hours=1)
@@ -191,6 +192,9 @@ def test_copies_are_compared(told: Services, target: Target) -> None:
     assert audit.verify(told, [good]).broken_at is None
     assert audit.verify(told, [replace(good, n=3)]).name == "signature 3"
     assert audit.verify(told, [replace(good, signature="", n=3)]).name == "anchor 3"
+    unsigned = audit.verify(told, [replace(good, signature="")])
+    assert (unsigned.copies, unsigned.anchored_to, unsigned.unsigned, unsigned.has_findings) == (0, None, 1, True)
+    assert not audit.verify(told, [replace(good, signature=""), good]).has_findings
     assert audit.verify(told, [replace(good, n=99, signature="")]).name == "anchor 99"
     with pytest.raises(InvalidCommand, match="is of prod"):
         audit.verify(told, [replace(good, env="prod")])
@@ -213,6 +217,29 @@ def test_only_the_owner_accepts_a_break(told: Services, target: Target) -> None:
     with pytest.raises(NotAllowed, match="only the owner") as refused:
         audit.accept(told, SHELL, "a drill")
     assert OWNER_VARIABLE in refused.value.hint
+
+
+@pytest.mark.usefixtures("owner")
+def test_an_acceptance_says_why(told: Services, target: Target) -> None:
+    """Without a reason nothing is accepted."""
+    append(told, 5)
+    tamper(target, CHANGE)
+    for reason in ("", "   ", "x"):
+        with pytest.raises(InvalidCommand, match="5 characters or more"):
+            audit.accept(told, SHELL, reason)
+
+
+@pytest.mark.usefixtures("owner")
+def test_an_acceptance_needs_the_key(told: Services, clock: list[datetime], target: Target) -> None:
+    """Where copies are signed, a shell without the key is told so: what it accepted would not count."""
+    watch = Watch(told)
+    watch.look()
+    clock[0] += HOUR
+    watch.look()
+    tamper(target, CHANGE)
+    with pytest.raises(NotAllowed, match="only with the bot's key") as refused:
+        audit.accept(replace(told, audit_key=b""), SHELL, "a drill")
+    assert "DRAGONFLY_AUDIT_KEY" in refused.value.hint
 
 
 @pytest.mark.usefixtures("owner")
@@ -248,9 +275,94 @@ def test_a_person_accepts_a_break(told: Services, clock: list[datetime], target:
     assert (said.record["actor"], said.record["reason"]) == (SHELL.key, "Ada repaired a table by hand")
     assert {"head", "digest", "found"} <= set(said.record)
     append(told)
+    watch.look()
     clock[0] += 25 * HOUR
     watch.look()
     assert not are_off(told)
+    assert "Ada repaired a table by hand" in one_announcement(told, target)
+    for message in recovered(told, target):
+        assert told.renderer is not None
+        shown = told.renderer.card(message)
+        assert "Ada repaired a table by hand" in str(shown.blocks)
+        assert "Nobody has to" not in f"{shown.text} {shown.blocks}"
+
+
+def one_announcement(services: Services, target: Target) -> str:
+    """Return the words of the only message that tells of an acceptance."""
+    asked = target.connection.execute(
+        "SELECT destination, render_from FROM ops.chatops_outbox WHERE message_key LIKE 'accepted:%'"
+    ).fetchall()
+    assert [where for where, _ in asked] == [services.config.alert_channel]
+    with services.db.read() as tx:
+        said = cards.build(services, tx, asked[0][1])
+    assert said is not None and services.renderer is not None
+    return str(services.renderer.card(said).blocks)
+
+
+def recovered(services: Services, target: Target) -> list[Message]:
+    """Return the card of the record's alert as who reads it late sees it, and in time, and the reply that it is over."""
+    late = alerts.card(services, 1)
+    target.connection.execute(
+        "UPDATE ops.chatops_outbox SET state = 'delivered', sent_ts = '1.1', ended_at = created_at WHERE message_key = 'alert:1'"
+    )
+    with services.db.read() as tx:
+        [event] = [item.id for item in stored_alerts.events(tx, 1) if item.event == "recovered"]
+        reply = alert_cards.alert_reply(services, tx, {"id": 1, "event": event})
+    assert reply is not None
+    return [late, alerts.card(services, 1), reply]
+
+
+@pytest.mark.parametrize("before", [(), ("chain.broken",)])
+@pytest.mark.parametrize("attack", [(CHANGE,), (CUT_TAIL, HEAD_TO_TAIL)])
+@pytest.mark.parametrize("key", [KEY, b""])
+def test_nothing_is_accepted_quietly(
+    told: Services, target: Target, attack: Sequence[str], before: Sequence[str], key: bytes
+) -> None:
+    """Whoever holds the database and appends an acceptance of his own is noticed at once, by what the bot saw; for good."""
+    bot = replace(told, audit_key=key)
+    append(bot, 5)
+    watch, copy = Watch(bot), end_of(bot)
+    watch.look()
+    tamper(target, *attack)
+    accept_by_hand(target, *before)
+    if key or not before:
+        at = audit.verify(bot).broken_at
+        assert audit.verify(bot).name == f"{'signature' if key else 'acceptance'} {at}"
+    else:
+        found = audit.verify(bot, [copy])
+        assert (found.broken_at, found.differ, found.has_findings) == (None, 1, True), "by a copy from before"
+    for other in (watch, watch, Watch(bot)):
+        other.look()
+        assert are_off(bot)
+    assert events(bot).count("chain.broken") == len(before) + 1
+    assert ("does not count" in one_announcement(bot, target)) == bool(key)
+
+
+@pytest.mark.usefixtures("owner")
+def test_without_a_key_the_bot_takes_what_it_found(told: Services, target: Target) -> None:
+    """A break that the bot did not find yet is found by it after all; accepted once more, changes are on."""
+    bot = replace(told, audit_key=b"")
+    append(bot, 5)
+    watch = Watch(bot)
+    watch.look()
+    tamper(target, CHANGE)
+    audit.accept(bot, SHELL, "a drill")
+    watch.look()
+    assert are_off(bot)
+    audit.accept(bot, SHELL, "the same drill")
+    for other in (watch, Watch(bot)):
+        other.look()
+        assert not are_off(bot)
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_key_that_came_later(told: Services, target: Target) -> None:
+    """An acceptance from before there was a key counts no more: it is made once more, with the key."""
+    append(told, 5)
+    tamper(target, CHANGE)
+    accepted = audit.accept(replace(told, audit_key=b""), SHELL, "a drill").accepted_at
+    assert audit.verify(told).name == f"signature {accepted}"
+    assert audit.accept(told, SHELL, "the same drill").broken_at is None
 
 
 @pytest.mark.usefixtures("owner")
@@ -263,7 +375,7 @@ def test_a_person_accepts_a_break(told: Services, clock: list[datetime], target:
         ("DELETE FROM ops.chatops_audit WHERE event = 'chain.restored'", "content 4"),
         (
             "UPDATE ops.chatops_audit SET record = record || '{\"digest\": \"x\"}' WHERE event = 'chain.restored'",
-            "link",
+            "signature",
         ),
     ],
 )
@@ -274,7 +386,7 @@ def test_what_was_accepted_is_accepted_as_it_stood(told: Services, target: Targe
     accepted = audit.accept(told, SHELL, "a drill").accepted_at
     append(told)
     tamper(target, later)
-    assert audit.verify(told).name == (f"{name} {accepted}" if name == "link" else name)
+    assert audit.verify(told).name == (name if name == "content 4" else f"{name} {accepted}")
 
 
 @pytest.mark.usefixtures("owner")
@@ -297,7 +409,9 @@ def test_a_restored_backup_goes_on(told: Services, clock: list[datetime], target
     watch.look()
     assert not are_off(told)
     verdict = audit.verify(told, [lost, end_of(told)])
-    assert (verdict.broken_at, verdict.copies, verdict.older) == (None, 1, 1)
+    assert (verdict.broken_at, verdict.copies, verdict.older, verdict.differ) == (None, 1, 1, 1)
+    assert verdict.accepted_signed and not verdict.has_findings
+    assert audit.verify(replace(told, audit_key=b""), [lost]).has_findings, "nobody without the key can tell who it was"
 
 
 def standalone(*words: str, key: bytes = KEY) -> tuple[int, str]:
@@ -329,6 +443,9 @@ def test_an_export_is_checked_without_us(told: Services, tmp_path: Path) -> None
     assert standalone(whole, "--anchor", str(log)) == (0, f"OK  whole from 1 to {copy.n}, anchored to {copy.n}")
     assert standalone(whole, "--anchor", str(log), key=b"another") == (1, f"BROKEN  signature {copy.n}")
     assert standalone(whole, "--anchor", f"3:{copy.hash.hex()}") == (1, "BROKEN  anchor 3")
+    typed = f"{copy.n}:{copy.hash.hex()}"
+    assert standalone(whole, "--anchor", typed) == (1, f"UNPROVEN  whole from 1 to {copy.n}, compared with no copy")
+    assert standalone(whole, "--anchor", typed, key=b"")[0] == 0
     assert standalone(exported(told, tmp_path, 3, 5)) == (0, "OK  whole from 3 to 5, compared with no copy")
     (tmp_path / "empty").touch()
     for unreadable in ("empty", "nothing", "bot.log"):
@@ -372,9 +489,21 @@ def test_an_accepted_break_is_checked_without_us(told: Services, target: Target,
     log.write_text(old.line, encoding="utf-8")
     path = exported(told, tmp_path)
     assert standalone(path, "--anchor", str(log))[1].startswith(f"OK  whole from {accepted} to ")
+    assert standalone(path, "--anchor", str(log), key=b"")[1].startswith(f"DIFFERS  whole from {accepted} to ")
+    assert standalone(path, key=b"another") == (1, f"BROKEN  signature {accepted}")
     text = Path(path).read_text(encoding="utf-8")
     Path(path).write_text(text.replace('\\"acting\\":1', '\\"acting\\":2'), encoding="utf-8")
     assert standalone(path) == (1, f"BROKEN  link {accepted}")
+
+
+def test_a_quiet_acceptance_is_noticed_without_us(told: Services, target: Target, tmp_path: Path) -> None:
+    """The script, like the product, takes no acceptance of a break that nobody had found, nor an unsigned one."""
+    append(told, 5)
+    tamper(target, CHANGE)
+    accept_by_hand(target)
+    path, at = exported(told, tmp_path), end_of(told).n
+    assert standalone(path, key=b"") == (1, f"BROKEN  acceptance {at}")
+    assert standalone(path) == (1, f"BROKEN  signature {at}")
 
 
 def test_an_export_says_what_was_hashed(told: Services) -> None:

@@ -247,17 +247,34 @@ class AuditVerdict(Message):
     anchored_to: int | None = None
     """The newest number of the copies that were given."""
     copies: int = 0
+    """Copies that prove something: with a key, those that are signed."""
     older: int = 0
-    """Copies from before a restoration: not compared."""
+    """Copies from before an acceptance."""
+    differ: int = 0
+    """Of those, the ones that the record contradicts."""
     unsigned: int = 0
     has_key: bool = False
     accepted_at: int | None = None
     """A person accepted what stands before this number; the chain counts from here."""
+    accepted_by: str = ""
+    accepted_why: str = ""
+    accepted_signed: bool = False
+    """With the key: nobody without it can have made it up."""
+
+    @property
+    def contradicts(self) -> bool:
+        """Say whether copies from before contradict an acceptance that anybody may have made up."""
+        return bool(self.differ) and not self.accepted_signed
+
+    @property
+    def proves_nothing(self) -> bool:
+        """Say whether copies were given and none of them proves anything."""
+        return self.has_key and bool(self.unsigned) and not self.copies
 
     @property
     def has_findings(self) -> bool:
-        """Say whether it does not add up."""
-        return self.broken_at is not None
+        """Say whether it does not add up, or that cannot be said."""
+        return self.broken_at is not None or self.contradicts or self.proves_nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
