@@ -282,8 +282,7 @@ def alert_reply(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message
     event = alerts.event(tx, int(facts["event"]))
     if alert is None or event is None or _told_late(tx, alert) or _called_anew(tx, event, alert.id):
         return None
-    chain = escalations.of_alert(tx, alert.id)
-    ran = alerts.runs_of(tx, alert.id)
+    chain, ran = escalations.of_alert(tx, alert.id), alerts.runs_of(tx, alert.id)
     kept = [item for item in ran if not item.undone_by]
     evidence, down = alert.evidence, event.facts.get("down_seconds")
     called = tuple(event.facts.get("who", ()))
