@@ -276,15 +276,16 @@ def test_a_person_accepts_a_break(told: Services, clock: list[datetime], target:
     assert {"head", "digest", "found"} <= set(said.record)
     append(told)
     watch.look()
+    recovering = alerts.card(told, 1)
     clock[0] += 25 * HOUR
     watch.look()
     assert not are_off(told)
     assert "Ada repaired a table by hand" in one_announcement(told, target)
-    for message in recovered(told, target):
+    for message in (recovering, *recovered(told, target)):
         assert told.renderer is not None
         shown = told.renderer.card(message)
         assert "Ada repaired a table by hand" in str(shown.blocks)
-        assert "Nobody has to" not in f"{shown.text} {shown.blocks}"
+        assert "Nobody has to" not in f"{shown.text} {shown.blocks}" and "adds up" not in str(shown.blocks)
 
 
 def one_announcement(services: Services, target: Target) -> str:
