@@ -100,7 +100,7 @@ def acceptance(lines: Sequence[Line], key: bytes) -> tuple[Line, bool] | None:
         return None
     at = len(events) - 1 - events[::-1].index("chain.restored")
     newest, said = lines[at], json.loads(lines[at].record)
-    pinned = {**{name: said.get(name) for name in ("actor", "digest", "env", "reason")}, "n": newest.n}
+    pinned = {**{name: said.get(name) for name in ("accepted_at", "actor", "digest", "env", "reason")}, "n": newest.n}
     text = json.dumps(pinned, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     expected, given = signed(key, f"dragonfly-acceptance {text}"), str(said.get("signature", ""))
     if key and not hmac.compare_digest(expected.encode(), given.encode()):
@@ -136,8 +136,9 @@ def walk(lines: Sequence[Line], first: int) -> tuple[int, str]:
 def compare(lines: Sequence[Line], anchors: Sequence[Anchor], restored: Line | None) -> tuple[list[Anchor], int]:
     """Raise at the first copy that the export contradicts; return those that hold, and how many from before differ."""
     hashes, held, older = {line.n: line.hash for line in lines}, [], []
+    moment = (json.loads(restored.record).get("accepted_at") or restored.at) if restored else ""
     for item in anchors:
-        if restored and (item.n < restored.n or (item.at and item.at < restored.at)):
+        if restored and (item.n < restored.n or (item.at and item.at < moment)):
             older.append(item)
         elif item.n >= lines[0].n:
             if hashes.get(item.n) != item.hash:

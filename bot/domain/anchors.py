@@ -62,6 +62,11 @@ def sign_acceptance(key: bytes, n: int, record: Mapping[str, object]) -> str:
     return _sign(key, acceptance_text(n, record)) if key else ""
 
 
+def accepted_at(restored: AuditRow) -> str:
+    """Return when a break was accepted, by what is signed: whoever holds the database may change the record's own time."""
+    return str(restored.record.get("accepted_at") or rfc3339(restored.at))
+
+
 def is_accepted(restored: AuditRow, key: bytes) -> bool:
     """Say whether an acceptance is signed with this key: whoever holds the database alone cannot make one up."""
     signed = str(restored.record.get("signature", ""))
@@ -95,7 +100,8 @@ def since(restored: AuditRow | None, anchors: Sequence[Anchor]) -> list[Anchor]:
     """Return the anchors of the chain that counts: older ones tell of one that a person has accepted as it stood."""
     if restored is None:
         return list(anchors)
-    return [item for item in anchors if item.n >= restored.n and (item.at is None or item.at >= restored.at)]
+    moment = accepted_at(restored)
+    return [item for item in anchors if item.n >= restored.n and (item.at is None or rfc3339(item.at) >= moment)]
 
 
 def by_number(anchors: Sequence[Anchor]) -> dict[int, set[str]]:

@@ -109,8 +109,8 @@ def digest_of(rows: Iterable[AuditRow]) -> str:
 
 
 def acceptance_text(n: int, record: Mapping[str, object]) -> str:
-    """Return what is signed of an acceptance: which records, by their digest, were accepted where, by whom and why."""
-    said = {name: record.get(name) for name in ("actor", "digest", "env", "reason")}
+    """Return what is signed of an acceptance: which records, by their digest, were accepted where, when, by whom and why."""
+    said = {name: record.get(name) for name in ("accepted_at", "actor", "digest", "env", "reason")}
     return f"dragonfly-acceptance {_text({**said, 'n': n})}"
 
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot import words
-from bot.domain.anchors import Anchor, by_number, due, is_accepted
-from bot.domain.audit import AuditRow, Verdict
+from bot.domain.anchors import Anchor, accepted_at, by_number, due, is_accepted
+from bot.domain.audit import AuditRow, Verdict, rfc3339
 from bot.domain.workers import Status
 from bot.errors import DeliveryError, StoreError
 from bot.operations import alerts, delivery
@@ -95,15 +95,17 @@ class Watch:
     def _take(self, newest: AuditRow | None) -> None:
         """Take an acceptance that came since, and forget what was seen before it, where that can be relied on.
 
-        It is signed; or, without a key, it accepts a break that this process had found itself. Any other is walked over:
+        It is signed and newer than that; or, without a key, it accepts a break that this process had found itself. Any other is walked over:
         the record must hold all that was seen, as if nobody had accepted anything.
         """
         number = _number(newest)
         if self._taken == audit.ALL:
             self._taken = number
         elif newest and number != self._taken:
+            key, seen_at = self._services.audit_key, self._seen.at if self._seen else None
+            is_new = seen_at is None or accepted_at(newest) > rfc3339(seen_at)
             found_before = self._refused is not None and number != self._refused
-            if is_accepted(newest, self._services.audit_key) or (found_before and not self._services.audit_key):
+            if is_new and is_accepted(newest, key) if key else found_before:
                 self._taken, self._seen = number, None
 
     def _turn(self, tx: Tx, off: Off | None, found: Verdict | None, why: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from bot.domain.anchors import Copied, is_accepted, sign_acceptance
-from bot.domain.audit import NOTHING, AuditRow, Head, Verdict, canonical, digest_of, verify
+from bot.domain.audit import NOTHING, AuditRow, Head, Verdict, canonical, digest_of, rfc3339, verify
 from bot.errors import RecordUnavailable, StatementRefused, StatementTimedOut
 from bot.sqlfile import load
 from bot.store.db import Tx
@@ -167,7 +167,7 @@ def restore(tx: Tx, *, actor: str, reason: str, found: str, key: bytes, copy: ob
     if not _is_open(newest_of(tx, BROKEN), newest_of(tx, RESTORED)):
         append(tx, BROKEN, actor=actor, reason=reason, found=found)
     pinned = {"actor": actor, "reason": reason, "env": tx.stamp.get("env"), "digest": digest_of(walk(tx))}
-    kept = json.loads(canonical(tx.redact.every(pinned)))
+    kept = json.loads(canonical(tx.redact.every({**pinned, "accepted_at": rfc3339(tx.now)})))
     signature = sign_acceptance(key, head(tx).n + 1, kept) or None
     kept |= {"found": found, "signature": signature, "copy": copy, **both}
     return append(tx, RESTORED, **kept)

@@ -340,6 +340,46 @@ def test_nothing_is_accepted_quietly(
 
 
 @pytest.mark.usefixtures("owner")
+def test_an_acceptance_does_not_count_twice(told: Services, target: Target, clock: list[datetime]) -> None:
+    """What came after a signed acceptance is not lost to it: not by cutting back to it, not by changing its time."""
+    append(told, 5)
+    tamper(target, CHANGE)
+    first = audit.accept(told, SHELL, "a drill").accepted_at
+    append(told, 2)
+    tamper(target, f"UPDATE ops.chatops_audit SET record = record || '{{\"x\": 1}}' WHERE n = {first}")
+    audit.accept(told, SHELL, "another drill")
+    clock[0] = datetime.now(UTC)
+    watch, copy = Watch(told), end_of(told)
+    watch.look()
+    assert not are_off(told)
+    tamper(
+        target,
+        f"UPDATE ops.chatops_audit SET record = record - 'x' WHERE n = {first}",
+        f"DELETE FROM ops.chatops_audit WHERE n > {first}",
+        HEAD_TO_TAIL,
+    )
+    assert audit.verify(told).broken_at is None, "the chain alone cannot tell"
+    watch.look()
+    assert are_off(told)
+    assert audit.verify(told, [copy]).name == f"anchor {copy.n}"
+
+
+@pytest.mark.usefixtures("owner")
+def test_the_time_of_an_acceptance_is_signed(told: Services, target: Target) -> None:
+    """A copy from after an acceptance stays one, whatever time the record has by now."""
+    append(told, 5)
+    tamper(target, CHANGE)
+    accepted = audit.accept(told, SHELL, "a drill").accepted_at
+    append(told)
+    copy = replace(end_of(told), at=datetime.now(UTC)).signed(KEY)
+    tamper(target, f"UPDATE ops.chatops_audit SET at = at + interval '1 day' WHERE n = {accepted}")
+    seal_anew(target, accepted or 0, same=True)
+    tamper(target, f"DELETE FROM ops.chatops_audit WHERE n > {accepted}", HEAD_TO_TAIL)
+    assert audit.verify(told).broken_at is None, "the chain alone cannot tell"
+    assert audit.verify(told, [copy]).name == f"anchor {copy.n}"
+
+
+@pytest.mark.usefixtures("owner")
 def test_without_a_key_the_bot_takes_what_it_found(told: Services, target: Target) -> None:
     """A break that the bot did not find yet is found by it after all; accepted once more, changes are on."""
     bot = replace(told, audit_key=b"")

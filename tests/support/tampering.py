@@ -44,8 +44,8 @@ def accept_by_hand(target: Target, *before: str) -> None:
         target.connection.execute("SELECT ops.chatops_audit_append(%s)", (canonical({**said, "session_user": me}),))
 
 
-def seal_anew(target: Target, n: int) -> None:
-    """Change a record and compute its hash as the chain would: only what comes after it can tell."""
+def seal_anew(target: Target, n: int, *, same: bool = False) -> None:
+    """Change a record, or leave it the `same`, and compute its hash as the chain would: only what comes after it can tell."""
     found = target.connection.execute(
         "SELECT prev, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), record "
         "FROM ops.chatops_audit WHERE n = %s",
@@ -53,7 +53,9 @@ def seal_anew(target: Target, n: int) -> None:
     ).fetchone()
     assert found is not None
     prev, at, record = found
-    text = json.dumps({**record, "forged": True}, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(
+        record if same else {**record, "forged": True}, ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    )
     sealed = hashlib.sha256(prev + f"chatops-audit-v1\n{n}\n{at}\n{text}".encode()).hexdigest()
     tamper(
         target,
