@@ -17,13 +17,37 @@ ONE, TWO = "SELECT pg_advisory_xact_lock(1)", "SELECT pg_advisory_xact_lock(2)"
 deployed = pytest.mark.parametrize("target_schema", ["deployed"])
 
 
-def planned(services: Services, people: People, pid: int) -> PlanCard:
-    """Return a plan, approved where it must be, for an earlier session of the same number, which has gone since."""
+EARLIER = {
+    "backend_start": "(preview ->> 'backend_start')::timestamptz - interval '1 second'",
+    "xact_start": "(preview ->> 'xact_start')::timestamptz - interval '1 second'",
+    "username": "'somebody else'",
+}
+"""What of the session that had the number before may differ from the one that has it now."""
+
+
+def planned(services: Services, pid: int) -> PlanCard:
+    """Return a plan to end a session, approved where it must be."""
     card = plan(services, "unlock", {"pid": str(pid)})
-    card = approve(services, card) if card.face is PlanFace.NEEDS_SECOND else card
+    return approve(services, card) if card.face is PlanFace.NEEDS_SECOND else card
+
+
+def planned_before(services: Services, people: People, pid: int, fact: str) -> PlanCard:
+    """Return a plan for an earlier session of the same number, which has gone since; one fact tells them apart."""
+    card = planned(services, pid)
     people.grant(
-        "UPDATE ops.chatops_plan SET preview = preview || jsonb_build_object('backend_start', "
-        f"(preview ->> 'backend_start')::timestamptz - interval '1 second') WHERE id = '{card.key}'"
+        f"UPDATE ops.chatops_plan SET preview = preview || jsonb_build_object('{fact}', {EARLIER[fact]}) "
+        f"WHERE id = '{card.key}'"
+    )
+    return card
+
+
+def planned_here(services: Services, people: People, pid: int, elsewhere: int) -> PlanCard:
+    """Return a plan whose session has gone since: all that is known of it holds for one of another database."""
+    card = planned(services, pid)
+    people.grant(
+        "UPDATE ops.chatops_plan SET preview = preview || (SELECT jsonb_build_object('pid', pid, 'state', state, "
+        "'backend_start', backend_start, 'xact_start', xact_start, 'state_change', state_change) "
+        f"FROM pg_stat_activity WHERE pid = {elsewhere}) WHERE id = '{card.key}'"
     )
     return card
 
@@ -37,16 +61,27 @@ def nothing_signalled(services: Services, card: PlanCard) -> None:
 
 @deployed
 def test_37_pid_reuse(at_once: Services, people: People) -> None:
-    """The session that was planned has gone and another has its number: alike in all but its start, it is left alone."""
-    idle = people.hold()
-    nothing_signalled(at_once, planned(at_once, people, idle.info.backend_pid))
-    idle.execute("SELECT 1")
+    """The session that was planned has gone and another has its number: it is left alone, whichever fact tells them apart.
 
+    That is its start, its transaction's, its role or its database; whether it was to be ended or its statement cancelled.
+    """
+    idle = people.hold()
+    idle_there = people.connect(dbname="postgres")
+    idle_there.execute(f"SELECT pg_advisory_xact_lock({idle.info.backend_pid})".encode())
     people.hold(TWO)
     busy = people.wait(TWO, first=ONE)
     people.wait(ONE)
-    nothing_signalled(at_once, planned(at_once, people, busy.pid))
-    assert people.blockers(busy.pid), "what it does goes on"
+    busy_there = people.go_on(
+        people.connect(dbname="postgres"), f"SELECT pg_advisory_xact_lock({idle.info.backend_pid})"
+    )
+
+    for pid, there in ((idle.info.backend_pid, idle_there.info.backend_pid), (busy.pid, busy_there.pid)):
+        for fact in EARLIER:
+            nothing_signalled(at_once, planned_before(at_once, people, pid, fact))
+        nothing_signalled(at_once, planned_here(at_once, people, pid, there))
+    for session in (idle, idle_there):
+        session.execute("SELECT 1")
+    assert people.blockers(busy.pid) and people.blockers(busy_there.pid), "what they do goes on"
 
 
 @deployed
