@@ -51,13 +51,13 @@ class SlackRenderer:
         self._engine.add_filter("pre", _pre)
 
     def card(self, message: Message) -> Rendered:
-        """Return a message's blocks and fallback text."""
+        """Return a message's blocks and fallback text; of too many blocks its controls stay."""
         parts = self._parts(message)
         text = limits.cut_text(parts.pop("fallback", "").replace("\n", " "), 200)
         blocks = [_block(name, part) for name, part in limits.fit(limits.in_pieces(parts))]
         blocks += self._reduced(message, blocks)
-        blocks += [{"type": "actions", "block_id": name, "elements": row} for name, row in buttons.rows(message)]
-        return Rendered(text=text, blocks=tuple(blocks[: limits.BLOCKS]))
+        rows = [{"type": "actions", "block_id": name, "elements": row} for name, row in buttons.rows(message)]
+        return Rendered(text=text, blocks=(*blocks[: limits.BLOCKS - len(rows)], *rows))
 
     def _reduced(self, message: Message, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Say under a card what is reduced at present: in its foot, or as one where it has none."""

@@ -6,11 +6,15 @@ import psycopg
 import pytest
 
 from bot.domain import ids
+from bot.domain.messages import Message
 from bot.process import Bot
 from bot.render import limits
+from bot.render.slack import SlackRenderer
 from bot.sandbox.slack.faults import Fault
+from bot.sandbox.slack.limits import check_message
 from bot.sandbox.slack.server import SlackServer
 from tests.support.cards import CHANNEL, card, head, result, written
+from tests.support.examples import ALERT
 from tests.support.jobs import Target
 from tests.support.waiting import eventually
 
@@ -94,3 +98,19 @@ def test_59_oversize_parts(text: str) -> None:
     assert sum(len(part) for _, part in fitted) <= limits.TOTAL + 60
     for _, part in fitted:
         assert not re.search(r"&[a-z]*…$|<[^>]*…$", part)
+
+
+class Wordy(SlackRenderer):
+    """A renderer whose templates have sixty parts."""
+
+    def _parts(self, message: Message) -> dict[str, str]:
+        return {"fallback": message.env, **{f"part{number}": "x" * 100 for number in range(60)}}
+
+
+def test_59_oversize_blocks() -> None:
+    """Sixty blocks become as many as a card may have, which Slack takes; the card's controls are among them."""
+    blocks = [dict(block) for block in Wordy().card(ALERT).blocks]
+    assert (len(blocks), check_message(blocks)) == (limits.BLOCKS, [])
+    rows = [block for block in SlackRenderer().card(ALERT).blocks if block["type"] == "actions"]
+    assert rows and blocks[-len(rows) :] == rows
+    assert blocks[0]["block_id"] == "part0"
