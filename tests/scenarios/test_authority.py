@@ -156,6 +156,8 @@ def foreign(slack: SlackServer, *, channel: bool = False, **user: object) -> Non
 FORGERIES: dict[str, tuple[dict[str, object], dict[str, str], str, str]] = {
     "another operator": ({}, {"user": "U0BEN"}, "slack:T0DRAGON/U0BEN", "not-yours"),
     "a guest": ({"is_restricted": True}, {"user": "U0BEN"}, "slack:T0DRAGON/U0BEN", "a guest"),
+    "a guest of one channel": ({"is_ultra_restricted": True}, {"user": "U0BEN"}, "slack:T0DRAGON/U0BEN", "a guest"),
+    "a workflow": ({"is_workflow_bot": True}, {"user": "U0BEN"}, "slack:T0DRAGON/U0BEN", "a workflow"),
     "a deleted account": ({"deleted": True}, {"user": "U0BEN"}, "slack:T0DRAGON/U0BEN", "a deleted account"),
     "a bot": ({}, {"user": "U0BOT"}, "slack:T0DRAGON/U0BOT", "a bot"),
     "nobody Slack knows": ({}, {"user": "U9NOBODY"}, "slack:T0DRAGON/U9NOBODY", "somebody unknown to this workspace"),

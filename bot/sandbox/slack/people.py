@@ -31,7 +31,9 @@ class User:
     title: str
     color: str
     is_bot: bool = False
+    is_workflow_bot: bool = False
     is_restricted: bool = False
+    is_ultra_restricted: bool = False
     is_stranger: bool = False
     deleted: bool = False
     team_id: str = TEAM_ID
