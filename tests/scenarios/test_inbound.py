@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -77,14 +78,17 @@ def test_16_duplicate_delivery_over_sockets(bot_dsn: str, slack: SlackServer, co
         assert (stored(bot), answered(slack)) == (2, 2)
 
 
-HEADERS = {
-    "no timestamp": {"x_slack_request_timestamp": ""},
+HEADERS: dict[str, dict[str, Any]] = {
+    "no timestamp": {"x_slack_request_timestamp": None},
+    "an empty timestamp": {"x_slack_request_timestamp": ""},
     "letters": {"x_slack_request_timestamp": "abc"},
     "negative": {"x_slack_request_timestamp": "-123456789"},
     "eleven digits": {"x_slack_request_timestamp": "12345678901"},
     "other digits": {"x_slack_request_timestamp": "%D9%A1%D9%A2%D9%A3%D9%A4"},
     "a point": {"x_slack_request_timestamp": "179500000."},
-    "no signature": {"x_slack_signature": ""},
+    "no signature": {"x_slack_signature": None},
+    "an empty signature": {"x_slack_signature": ""},
+    "neither": {"x_slack_request_timestamp": None, "x_slack_signature": None},
     "another version": {"x_slack_signature": "v1=" + "0" * 64},
     "a forged one": {"x_slack_signature": "v0=" + "0" * 64},
     "a short one": {"x_slack_signature": "v0=" + "0" * 63},

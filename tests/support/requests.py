@@ -31,15 +31,16 @@ def command(trigger: str = "t-1", text: str = "help", **changes: str) -> bytes:
     return urlencode({**fields, **changes}).encode()
 
 
-def headers(slack: SlackServer, body: bytes, *, stamp: str = "", **changes: str) -> dict[str, str]:
-    """Return the headers Slack would send."""
+def headers(slack: SlackServer, body: bytes, *, stamp: str = "", **changes: str | None) -> dict[str, str]:
+    """Return the headers Slack would send, with changes; None leaves one out."""
     at = stamp or str(int(time.time()))
     made = {
         "content-type": "application/x-www-form-urlencoded",
         "x-slack-request-timestamp": at,
         "x-slack-signature": sign(slack.settings.signing_secret, at, body),
     }
-    return {**made, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    changed = made | {name.replace("_", "-"): value for name, value in changes.items()}
+    return {name: value for name, value in changed.items() if value is not None}
 
 
 def send(bot: Bot, body: bytes | Iterable[bytes], sent: Mapping[str, str]) -> httpx.Response:
