@@ -20,6 +20,7 @@ from bot.operations.issuing import Place
 from bot.operations.record import Watch
 from bot.operations.services import Services
 from bot.process import Bot
+from bot.sandbox.pager import Pager
 from bot.sandbox.slack.server import SlackServer
 from bot.store import audit as chain
 from bot.store.db import Database
@@ -186,15 +187,22 @@ def test_41_it_adds_up_again(watched: Services, target: Target) -> None:
 
 
 @pytest.fixture
-def bot(bot_dsn: str, slack: SlackServer) -> Iterator[Bot]:
+def pager() -> Iterator[Pager]:
+    """Give the second path."""
+    with Pager() as made:
+        yield made
+
+
+@pytest.fixture
+def bot(bot_dsn: str, slack: SlackServer, pager: Pager) -> Iterator[Bot]:
     """Give the running bot, which looks at the record every second."""
-    config = replace(LIVELY, timing=replace(LIVELY.timing, verify_again=timedelta(0)))
-    with running_bot(bot_dsn, slack, config, "http") as running:
+    config = replace(LIVELY, pager="webhook", timing=replace(LIVELY.timing, verify_again=timedelta(0)))
+    with running_bot(bot_dsn, slack, config, dragonfly_pager_url=pager.url) as running:
         yield running
 
 
-def test_42_audit_unavailable(bot: Bot, slack: SlackServer, target: Target) -> None:
-    """The record cannot be written: a press does nothing and says so, people are called, reading works; later all works."""
+def test_42_audit_unavailable(bot: Bot, slack: SlackServer, pager: Pager, target: Target) -> None:
+    """The record cannot be written: a press does nothing and says so, people are called on both paths; later all works."""
     ada, function = slack.person("U0ADA"), "FUNCTION ops.chatops_audit_append(text)"
     target.worker()
     target.stuck(2)
@@ -206,6 +214,8 @@ def test_42_audit_unavailable(bot: Bot, slack: SlackServer, target: Target) -> N
     assert "the record cannot be written" in ada.is_told("Nothing was done", timeout_seconds=30).text
     alert = card(slack, "🔴 Not in order: record")
     assert "dragonfly audit verify" in str(alert.blocks)
+    [page] = eventually(lambda: [page for page in pager.pages if page["check"] == "audit_chain"], 30)
+    assert page["action"] == "trigger"
     assert target.statuses() == {"processing": 2}
     ada.types("/dragonfly stuck")
     assert ada.is_told("worker dead", timeout_seconds=30).blocks
