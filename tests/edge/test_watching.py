@@ -1,8 +1,7 @@
-"""What the outside may ask and hear: liveness, readiness, metrics by a token, a ping while all is well (§16)."""
+"""What the outside may ask and hear: liveness, readiness, metrics by a token (§16)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 import httpx
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from bot.domain.configuration import Configuration
 from bot.operations import alerts
 from bot.process import Bot
-from bot.sandbox.pager import Pager
 from bot.sandbox.slack.server import SlackServer
 from bot.store import changes
 from tests.scenarios.conftest import LIVELY
@@ -24,25 +22,15 @@ WITHIN = 30
 
 @pytest.fixture
 def config() -> Configuration:
-    """Expect no worker, and ping each second."""
-    return replace(
-        LIVELY, workers=(), pager="webhook", timing=replace(LIVELY.timing, ping_interval=timedelta(seconds=1))
-    )
+    """Expect no worker."""
+    return replace(LIVELY, workers=())
 
 
 @pytest.fixture
-def pager() -> Iterator[Pager]:
-    """Give the second path and the outside monitor."""
-    with Pager() as made:
-        yield made
-
-
-@pytest.fixture
-def bot(bot_dsn: str, slack: SlackServer, config: Configuration, pager: Pager) -> Iterator[Bot]:
-    """Give the running bot with all of it."""
+def bot(bot_dsn: str, slack: SlackServer, config: Configuration) -> Iterator[Bot]:
+    """Give the running bot with both tokens."""
     tokens = {"dragonfly_metrics_token": TOKEN, "dragonfly_hook_token": HOOK}
-    addresses = {"dragonfly_pager_url": pager.url, "dragonfly_healthcheck_url": pager.ping_url}
-    with running_bot(bot_dsn, slack, config, "http", None, **tokens, **addresses) as running:
+    with running_bot(bot_dsn, slack, config, "http", None, **tokens) as running:
         yield running
 
 
@@ -104,25 +92,6 @@ def test_alertmanager_makes_every_check_due(bot: Bot) -> None:
 
     eventually(looked, WITHIN)
     assert alerts.list_open(bot.services).alerts == ()
-
-
-def test_the_monitor_hears_while_all_is_well(bot: Bot, slack: SlackServer, pager: Pager) -> None:
-    """Slack refuses the token: not ready, the second path is told, and the monitor hears nothing until it lets us in."""
-    eventually(lambda: pager.pings >= 2, WITHIN)
-    assert ask(bot, "/readyz").text == "ready"
-
-    slack.workspace.faults.fail("auth.test", "token_revoked")
-    eventually(lambda: ask(bot, "/readyz").status_code == 503, WITHIN)
-    assert ask(bot, "/readyz").text == "not ready"
-    eventually(lambda: [page for page in pager.pages if page["check"] == "slack_auth"], WITHIN)
-    eventually(lambda: not bot._pulse.is_well(), WITHIN)
-    heard = pager.pings
-    asked = len(slack.workspace.calls_of("auth.test"))
-    eventually(lambda: len(slack.workspace.calls_of("auth.test")) > asked + 1, WITHIN)
-    assert pager.pings <= heard + 1
-
-    slack.workspace.faults.clear()
-    eventually(lambda: ask(bot, "/readyz").status_code == 200 and pager.pings > heard + 1, WITHIN)
 
 
 def test_ready_for_changes(bot: Bot) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from threading import Event, Thread
 
@@ -12,11 +12,18 @@ from bot.errors import DeliveryTransient
 from bot.operations import delivery
 from bot.operations.services import Services
 from bot.ports import Chat, Rendered
+from bot.process import Bot
+from bot.sandbox.pager import Pager
 from bot.sandbox.slack.faults import Fault
+from bot.sandbox.slack.server import SlackServer
 from bot.store import outbox
+from tests.scenarios.conftest import LIVELY
 from tests.support.jobs import Target
 from tests.support.product import INCIDENTS, product
-from tests.support.told import Night, connected, told
+from tests.support.requests import STRANGER
+from tests.support.running import running_bot
+from tests.support.told import Night, chat_of, connected, told
+from tests.support.waiting import eventually
 
 POST = "chat.postMessage"
 SECONDS = 30
@@ -227,16 +234,41 @@ def test_12_slack_down_one_hour(night: Night) -> None:
 
 def test_13_token_revoked(night: Night) -> None:
     """The second path at once; the message arrives with a new token; what is stored was never touched."""
-    for method in (POST, "auth.test"):
-        night.slack.workspace.faults.fail(method, "token_revoked")
+    night.slack.renew_token()
     night.alive = False
     while not night.rows("SELECT 1 FROM ops.chatops_alert WHERE state = 'firing'"):
         night.passes(15)
     assert [page["alert"] for page in night.paged("worker_heartbeat")] == ["A1"]
-    assert night.services.chat is not None
-    assert getattr(night.services.chat, "refused") == "token_revoked"  # noqa: B009  # not of the port
+    assert night.messages() == []
 
-    night.slack.workspace.faults.clear()
+    night.services = replace(night.services, chat=chat_of(night.slack))
     night.passes(60)
     assert len([item for item in night.messages("Offline: ingest worker") if not item.thread_ts]) == 1
     assert len(night.paged("worker_heartbeat")) == 1
+
+
+def ready(bot: Bot) -> tuple[int, str]:
+    """Ask whether a bot is ready, as whoever watches it does."""
+    answer = STRANGER.get(f"http://127.0.0.1:{bot.port}/readyz")
+    return answer.status_code, answer.text
+
+
+def test_13_token_revoked_is_not_ready(bot_dsn: str, slack: SlackServer) -> None:
+    """Who has the old token is not ready, pages and pings nobody; with the new one, on the same tables, all is well."""
+    second = timedelta(seconds=1)
+    timing = replace(LIVELY.timing, ping_interval=second, page_after=second)
+    config = replace(LIVELY, workers=(), pager="webhook", timing=timing)
+    with Pager() as pager:
+        told = {"dragonfly_pager_url": pager.url, "dragonfly_healthcheck_url": pager.ping_url}
+        with running_bot(bot_dsn, slack, config, "http", None, **told) as bot:
+            eventually(lambda: pager.pings >= 2, SECONDS)
+            assert ready(bot) == (200, "ready")
+            slack.renew_token()
+            eventually(lambda: ready(bot) == (503, "not ready"), SECONDS)
+            eventually(lambda: [page for page in pager.pages if page["check"] == "slack_auth"], SECONDS)
+            eventually(lambda: not bot._pulse.is_well(), SECONDS)
+            heard, asked = pager.pings, len(slack.workspace.calls_of("auth.test"))
+            eventually(lambda: len(slack.workspace.calls_of("auth.test")) > asked + 1, SECONDS)
+            assert pager.pings <= heard + 1
+        with running_bot(bot_dsn, slack, config, "http", None, **told) as anew:
+            eventually(lambda: ready(anew) == (200, "ready") and pager.pings > heard + 1, SECONDS)

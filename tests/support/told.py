@@ -130,11 +130,16 @@ class Night:
         return [page for page in self.pager.pages if (page["check"], page["action"]) == (check, action)]
 
 
-def connected(services: Services, slack: SlackServer, pager: Pager) -> Services:
-    """Return services that reach Slack and the pager."""
+def chat_of(slack: SlackServer) -> SlackChat:
+    """Return a chat under the app's token of now."""
     chat = SlackChat(client(slack.settings.bot_token, slack.api_url), env="dev")
     chat.check()
-    return replace(services, chat=chat, pager=HttpPager(pager.url, "webhook"))
+    return chat
+
+
+def connected(services: Services, slack: SlackServer, pager: Pager) -> Services:
+    """Return services that reach Slack and the pager."""
+    return replace(services, chat=chat_of(slack), pager=HttpPager(pager.url, "webhook"))
 
 
 @contextmanager

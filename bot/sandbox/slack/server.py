@@ -7,6 +7,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -29,7 +30,7 @@ from bot.sandbox.slack.method import Api
 from bot.sandbox.slack.page_api import PageApi
 from bot.sandbox.slack.person import Person
 from bot.sandbox.slack.response_urls import ResponseUrls
-from bot.sandbox.slack.settings import SlackSettings, SlashCommand
+from bot.sandbox.slack.settings import SlackSettings, SlashCommand, new_bot_token
 from bot.sandbox.slack.socket_mode import SocketHub
 from bot.sandbox.slack.web_api import WebApi
 from bot.sandbox.slack.workspace import Workspace
@@ -100,6 +101,11 @@ class SlackServer:
     def use_request_url(self, *urls: str) -> None:
         """From now on what people do is sent to this address, or these in turn, signed; none: over the open sockets."""
         self._courier.request_urls = urls
+
+    def renew_token(self) -> None:
+        """From now on the app's bot token is refused, and `settings` names another one."""
+        self.workspace.revoked.add(self.settings.bot_token)
+        self.settings = self.workspace.settings = replace(self.settings, bot_token=new_bot_token())
 
     def wait_connected(self, sockets: int = 1, *, timeout_seconds: float = 10.0) -> None:
         """Return once the app has this many sockets open."""

@@ -39,7 +39,8 @@ class SlashCommand:
     should_escape: bool = False
 
 
-def _bot_token() -> str:
+def new_bot_token() -> str:
+    """Return a token that the app never had."""
     return f"xoxb-sandbox-{secrets.token_hex(16)}"
 
 
@@ -52,7 +53,7 @@ class SlackSettings:
     """One workspace with one app installed."""
 
     port: int = 0
-    bot_token: str = field(default_factory=_bot_token, repr=False)
+    bot_token: str = field(default_factory=new_bot_token, repr=False)
     app_token: str = field(default_factory=_app_token, repr=False)
     signing_secret: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     request_url: str | None = None

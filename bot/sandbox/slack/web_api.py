@@ -83,6 +83,8 @@ class WebApi:
         if not token:
             raise Refusal("not_authed")
         settings = self.api.settings
+        if token in self.api.workspace.revoked:
+            raise Refusal("token_revoked")
         if token not in (settings.bot_token, settings.app_token):
             raise Refusal("invalid_auth")
         if (token == settings.app_token) is not method.app_token:

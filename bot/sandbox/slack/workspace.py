@@ -31,6 +31,8 @@ class Workspace:
     def __init__(self, settings: SlackSettings) -> None:
         """Hold the cast, empty channels, and nothing done yet."""
         self.settings = settings
+        self.revoked: set[str] = set()
+        """Bot tokens that were the app's once."""
         self.verification_token = secrets.token_hex(12)
         self.faults = Faults()
         self.feed = Feed()
