@@ -36,6 +36,11 @@ def _as_of(values: Mapping[str, object]) -> Iterator[None]:
         _AS_OF.reset(token)
 
 
+def _whole(redact: Callable[[str], str], shorten: Callable[..., str]) -> Callable[..., str]:
+    """Return a filter that redacts before it shortens: a piece of a secret is not known for one."""
+    return lambda text, *width: shorten(text if isinstance(text, Markup) else redact(str(text)), *width)
+
+
 def _trimmed(text: str) -> str:
     """Return text without empty lines and without blanks at the ends of lines."""
     return "\n".join(line.strip() for line in str(text).splitlines() if line.strip())
@@ -105,7 +110,11 @@ class Engine:
             clock=lambda value: safe(self.clock(value)),
             minute=lambda value: safe(self.clock(value, seconds=False)),
             moment=lambda text: safe(self.clock(datetime.fromisoformat(text))),
-            code=lambda text, width=120: safe(_escape(code(text, width)) if escape else code(text, width)),
+            cut=_whole(redact, filters.cut),
+            middle=_whole(redact, filters.middle),
+            code=_whole(
+                redact, lambda text, width=120: safe(_escape(code(text, width)) if escape else code(text, width))
+            ),
             mention=lambda key: safe(filters.mention(key)) if escape else filters.person(key, names),
             person=lambda key: filters.person(key, names),
         )

@@ -25,6 +25,7 @@ from bot.sandbox.slack.entities import Message
 from bot.sandbox.slack.faults import Fault
 from bot.sandbox.slack.interactions import Result
 from bot.sandbox.slack.server import SlackServer
+from bot.sandbox.target.seeds import piece_of
 from bot.store.db import Database
 from bot.store.runs import CLAIM
 from tests.support.books import Books
@@ -34,6 +35,7 @@ from tests.support.databases import OwnServer, own_server
 from tests.support.jobs import Target
 from tests.support.product import ADA, INCIDENTS, ToldClock
 from tests.support.railway import Cloud, cloud
+from tests.support.seeds import leaks
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.crash
@@ -126,6 +128,7 @@ def killed_at(
     first.killed_itself()
     eventually(lambda: len(sessions(books)) == 0, SECONDS)
     assert (len(books.rows("SELECT FROM ops.chatops_inbox")), books.run(key).get("state", "")) == LEFT[point]
+    assert (piece_of(first.said), leaks(books.dsn)) == ("", []), "its jobs' rows are full of people (44)"
     return key, shown, pressed
 
 

@@ -107,7 +107,7 @@ class Api:
         if fault is not None and kind is FaultKind.DOWN:
             return None
         if fault is not None and kind is FaultKind.ERROR:
-            return PlainTextResponse("upstream connect error", fault.status)
+            return PlainTextResponse(f"upstream connect error: {fault.message}", fault.status)
         if fault is not None and kind is FaultKind.RATE_LIMITED:
             return _too_many(max(1, round(fault.seconds)))
         if allowance.retry_after_seconds:

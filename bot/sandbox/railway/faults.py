@@ -35,7 +35,7 @@ class Fault:
     status: int = 500
     """For ERROR."""
     message: str = "Problem processing request"
-    """For REFUSED."""
+    """For REFUSED, and for the page of ERROR."""
     seconds: float = 0.0
     """SLOW: how much later. RATE_LIMITED: Retry-After, at least 1. NO_ANSWER: cut after this; 0: the client's patience."""
 

@@ -44,6 +44,8 @@ class Vendor:
     def __init__(self) -> None:
         """Be well; nothing answers yet."""
         self.mood = Mood.WELL
+        self.says = "Internal Server Error"
+        """What it answers while it fails, and what its page calls that."""
         self.calls = 0
         """How often a worker asked."""
         routes = [Route(HEALTH, self._health), Route(LEADS, self._leads), Route(PAGE, self._page)]
@@ -77,7 +79,7 @@ class Vendor:
         while self.mood is Mood.SLOW and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
         if self.mood is Mood.FAILING:
-            return PlainTextResponse("Internal Server Error", 500)
+            return PlainTextResponse(self.says, 500)
         return JSONResponse(body)
 
     async def _page(self, _request: Request) -> Response:
@@ -85,7 +87,7 @@ class Vendor:
         now = datetime.now(UTC).isoformat()
         incident = {
             "id": "0simplicity1",
-            "name": "Errors on the API",
+            "name": self.says,
             "status": "investigating",
             "impact": indicator,
             "created_at": now,
