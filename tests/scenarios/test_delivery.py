@@ -256,7 +256,7 @@ def ready(bot: Bot) -> tuple[int, str]:
 def test_13_token_revoked_is_not_ready(bot_dsn: str, slack: SlackServer) -> None:
     """Who has the old token is not ready, pages and pings nobody; with the new one, on the same tables, all is well."""
     second = timedelta(seconds=1)
-    timing = replace(LIVELY.timing, ping_interval=second, page_after=second)
+    timing = replace(LIVELY.timing, ping_interval=second, slack_interval=second, page_after=second)
     config = replace(LIVELY, workers=(), pager="webhook", timing=timing)
     with Pager() as pager:
         told = {"dragonfly_pager_url": pager.url, "dragonfly_healthcheck_url": pager.ping_url}
