@@ -36,9 +36,16 @@ def _as_of(values: Mapping[str, object]) -> Iterator[None]:
         _AS_OF.reset(token)
 
 
-def _whole(redact: Callable[[str], str], shorten: Callable[..., str]) -> Callable[..., str]:
-    """Return a filter that redacts before it shortens: a piece of a secret is not known for one."""
-    return lambda text, *width: shorten(text if isinstance(text, Markup) else redact(str(text)), *width)
+def _shortening(redact: Callable[[str], str], *, escape: bool) -> dict[str, Callable[..., str]]:
+    """Return the filters that shorten; they redact first, because a piece of a secret is not known for one."""
+
+    def whole(shorten: Callable[..., str]) -> Callable[..., str]:
+        return lambda text, *width: shorten(text if isinstance(text, Markup) else redact(str(text)), *width)
+
+    def code(text: str, width: int = 120) -> str:
+        return _escape(filters.code(text, width)) if escape else filters.cut(filters.clean(text), width)
+
+    return {"cut": whole(filters.cut), "middle": whole(filters.middle), "code": whole(code)}
 
 
 def _trimmed(text: str) -> str:
@@ -58,8 +65,6 @@ _PLAIN: Mapping[str, Callable[..., str]] = {
         filters.since,
         filters.capitalize,
         filters.age,
-        filters.middle,
-        filters.cut,
         filters.cut_name,
         filters.clean,
     )
@@ -104,17 +109,11 @@ class Engine:
         self._environment.tests["reached"] = lambda who: who == PAGER or is_slack_id(who)
         self._clock = filters.clock if escape else filters.local_time
         self._zone = zone
-        code = filters.code if escape else lambda text, width=120: filters.cut(filters.clean(str(text)), width)
         self._environment.filters.update(
-            _PLAIN,
+            {**_PLAIN, **_shortening(redact, escape=escape)},
             clock=lambda value: safe(self.clock(value)),
             minute=lambda value: safe(self.clock(value, seconds=False)),
             moment=lambda text: safe(self.clock(datetime.fromisoformat(text))),
-            cut=_whole(redact, filters.cut),
-            middle=_whole(redact, filters.middle),
-            code=_whole(
-                redact, lambda text, width=120: safe(_escape(code(text, width)) if escape else code(text, width))
-            ),
             mention=lambda key: safe(filters.mention(key)) if escape else filters.person(key, names),
             person=lambda key: filters.person(key, names),
         )
