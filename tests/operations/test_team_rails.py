@@ -134,7 +134,7 @@ LEAVING = (
 LEFT = """\
 SELECT current_setting('default_transaction_read_only') AS read_only, current_setting('lock_timeout') AS lock,
   (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks,
-  coalesce((SELECT setting::integer BETWEEN 1 AND 29999 FROM pg_settings WHERE name = 'transaction_timeout'), true) AS ends
+  (SELECT setting::integer BETWEEN 1 AND 29999 FROM pg_settings WHERE name = 'transaction_timeout') AS ends
 """
 
 
@@ -145,9 +145,9 @@ def test_what_a_statement_sets_or_locks_ends_with_it(services: Services, by: int
     with services.db.write() as tx:
         with suppress(StatementRefused), tx.looking() if looks else nullcontext():
             tx.guarded(LEAVING, by=by)
-        assert tx.connection.execute(LEFT).fetchall() == [
-            {"read_only": "off", "lock": "2s", "locks": 0, "ends": not looks}
-        ]
+        [left] = tx.connection.execute(LEFT).fetchall()
+        assert left.pop("ends") in (not looks, None), "PostgreSQL before 17 has no end of the whole"
+        assert left == {"read_only": "off", "lock": "2s", "locks": 0}
 
 
 HOSTILE = ["'; DROP TABLE ops.job_queue; --", "x' OR '1'='1", "$1); COMMIT; --", "%(ids)s", "{{7*7}} %s"]
