@@ -4,15 +4,19 @@ from collections.abc import Mapping
 
 from bot.domain.actor import Actor, Role
 from bot.domain.ids import encode_request
-from bot.domain.messages import AskForm, Field, Message, PlanForm, SettleForm, TypedForm
+from bot.domain.messages import AskForm, CannotPlan, Field, Message, PlanForm, SettleForm, TypedForm
 from bot.domain.params import LEAST, MOST, Param
 from bot.domain.runbook import Step
+from bot.errors import BotError
 from bot.operations import authority
-from bot.operations.declared import changing_step
-from bot.operations.plan_cards import card_of, still_so
+from bot.operations.declared import changing_step, stored_step
+from bot.operations.kinds.base import Preview
+from bot.operations.plan_cards import card_of
 from bot.operations.plans import refuse, refuse_undecided, unknown, why_not
 from bot.operations.services import Services
 from bot.store import plans
+from bot.store.db import Tx
+from bot.store.plans import Plan
 
 
 def lacks(step: Step | None, params: Mapping[str, str]) -> bool:
@@ -70,6 +74,24 @@ def ask_form(services: Services, plan_id: str, actor: Actor) -> Message:
         return AskForm(env=services.config.env, as_of=tx.now, card=card_of(services, tx, plan))
 
 
+def _still_so(services: Services, tx: Tx, plan: Plan) -> tuple[bool | None, str]:
+    """Say whether the session or record of a plan is as it was, and, where that is not told, why it cannot be planned now.
+
+    What could not be planned anew may be run all the same: a run compares what was pinned, and nothing else.
+    """
+    step, kind = stored_step(services, plan.step, plan.params)
+    if not kind.dba:
+        return None, ""
+    try:
+        with tx.looking():
+            found = kind.preview(services, tx, step, services.catalog.get(tx), plan.params)
+    except BotError:
+        return None, ""
+    if isinstance(found, Preview):
+        return found.digest(plan.step, plan.database) == plan.digest, ""
+    return None, found.reasons[0] if isinstance(found, CannotPlan) else ""
+
+
 def typed_form(services: Services, plan_id: str, actor: Actor, secret: str) -> Message:
     """Return the form in which the requester types the target of an approved plan."""
     authority.require(services, actor, Role.OPERATOR, f"run {plan_id}")
@@ -80,8 +102,8 @@ def typed_form(services: Services, plan_id: str, actor: Actor, secret: str) -> M
         refused = why_not(services, tx, plan, actor, secret=secret)
         if refused != "wrong-typed":
             return refuse(services, tx, plan, actor, refused or "old-card")
-        card, still = card_of(services, tx, plan), still_so(services, tx, plan)
-        return TypedForm(env=services.config.env, as_of=tx.now, card=card, still=still)
+        still, now = _still_so(services, tx, plan)
+        return TypedForm(env=services.config.env, as_of=tx.now, card=card_of(services, tx, plan), still=still, now=now)
 
 
 def settle_form(services: Services, run_id: str, *, yes: bool) -> Message:

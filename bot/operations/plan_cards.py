@@ -161,19 +161,6 @@ def _moved(services: Services, tx: Tx, plan: Plan) -> int | None:
     return int(plan.preview["acting"]) - row["jobs"] if row else None
 
 
-def still_so(services: Services, tx: Tx, plan: Plan) -> bool | None:
-    """Say whether the session or record of a plan would be planned as it was; None = cannot be seen, or another kind."""
-    step, kind = stored_step(services, plan.step, plan.params)
-    if not kind.dba:
-        return None
-    try:
-        with tx.looking():
-            found = kind.preview(services, tx, step, services.catalog.get(tx), plan.params)
-    except BotError:
-        return None
-    return isinstance(found, Preview) and found.digest(plan.step, plan.database) == plan.digest
-
-
 def edit_due(services: Services) -> int:
     """Edit the cards of plans that wait, as often as numbers may be: the world moves on, and their end comes nearer."""
     with services.db.write() as tx:

@@ -12,7 +12,7 @@ from bot.operations.services import Services
 from bot.store import runs as stored
 from bot.store.db import APPLICATION_NAME, Database
 from tests.support.crashing import Killed, killed_at
-from tests.support.danger import approve, carry_out, plan, refused, run, shown, still
+from tests.support.danger import approve, asked, carry_out, plan, refused, run, shown, still
 from tests.support.people import LOCK_HISTORY, People
 from tests.support.pooler import session_of
 from tests.support.product import ADA, SHELL
@@ -193,7 +193,7 @@ def test_a_session_that_has_changed_is_left_alone(at_once: Services, people: Peo
     else:
         people.hold(TWO)
         people.go_on(holder, TWO)
-    assert still(at_once, card) is False
+    assert not still(at_once, card)
 
     done = run(at_once, card)
 
@@ -201,6 +201,26 @@ def test_a_session_that_has_changed_is_left_alone(at_once: Services, people: Peo
     assert people.is_there(pid) == (change != "gone")
     assert "Already gone" in shown(done) and "Nothing was ended" in shown(done)
     assert "step.noop" in [entry.event for entry in audit.list_newest(at_once, 5).entries]
+
+
+@deployed
+@pytest.mark.parametrize("now", ["blocks nobody", "not seen"])
+def test_the_form_promises_nothing_that_the_run_does_not_look_at(
+    at_once: Services, people: People, bot_dsn: str, now: str
+) -> None:
+    """Its waiter went away, or our role sees no sessions any more: the form says so, and the pinned session is ended."""
+    holder, waiter = people.hold(ONE), people.wait(ONE)
+    card = approve(at_once, plan(at_once, "unlock", {"pid": str(holder.info.backend_pid)}))
+    if now == "blocks nobody":
+        waiter.close()
+    else:
+        role = psycopg.conninfo.conninfo_to_dict(bot_dsn)["user"]
+        people.grant(f"REVOKE pg_read_all_stats FROM {role}")
+        with at_once.db.read() as tx:
+            at_once.catalog.get(tx, fresh=True)
+    said = asked(at_once, card)
+    assert "*Now*: " in said and "nothing would be done" not in said
+    assert run(at_once, card).result == {"ended": 1}
 
 
 @deployed

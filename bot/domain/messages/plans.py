@@ -248,7 +248,9 @@ class TypedForm(Message):
 
     card: PlanCard
     still: bool | None = None
-    """Whether the one thing it is about is as it was planned; None = cannot be seen, or the card counts what moved on."""
+    """Whether the one thing it is about is as it was planned; None = cannot be told, or the card counts what moved on."""
+    now: str = ""
+    """Why it could not be planned now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
