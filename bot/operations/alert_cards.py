@@ -39,13 +39,6 @@ def announce_edit(tx: Tx, alert: Alert) -> None:
     outbox.enqueue_live(tx, "update", "alert", alert.id, alert.channel, priority=outbox.CRITICAL)
 
 
-def announce_edits(tx: Tx, scenario: str) -> None:
-    """Queue an edit of the card of each alert of a scenario that is not over: what comes next has changed."""
-    for alert in alerts.list_open(tx):
-        if alert.scenario == scenario:
-            announce_edit(tx, alert)
-
-
 def announce_reply(tx: Tx, alert: Alert, event_id: int, *, broadcast: bool = False) -> str:
     """Queue a reply in the alert's thread that tells of one event, and return its key."""
     where = (alert.id, alert.channel, event_id)

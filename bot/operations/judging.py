@@ -64,13 +64,11 @@ def count(
     return found
 
 
-def soon(
-    tx: Tx, step: Step, catalog: Catalog, config: Configuration, found: Look, job_type: str
-) -> tuple[int, datetime]:
-    """Return how many more jobs dead workers hold that are not stuck yet, beside those found, and by when they will be."""
+def soon(tx: Tx, step: Step, catalog: Catalog, config: Configuration, job_type: str) -> tuple[int, datetime]:
+    """Return how many more jobs dead workers hold that are not stuck yet, and by when they will be."""
     held = acting(count(tx, step, catalog, config, job_type, whatever_age=True))
     longest = max(config.timing.stuck_after, *config.queue.stuck_limits.values(), timedelta(0))
-    return max(0, held - sum(verdict.disposition.acts for verdict in found.verdicts)), tx.now + longest
+    return held - acting(count(tx, step, catalog, config, job_type)), tx.now + longest
 
 
 def acting(counted: Mapping[tuple[str, Disposition], int]) -> int:

@@ -12,15 +12,13 @@ from bot.domain.actor import Actor, Role
 from bot.domain.messages import Message, PauseCard, PauseReply
 from bot.domain.needs import unseen
 from bot.domain.vendor import GOOD_IN_A_ROW, combined, worst
-from bot.operations import alert_cards, authority, changes, escalations, vendors
+from bot.operations import announcing, authority, changes, escalations, vendors
 from bot.operations.kinds import pause as steps
 from bot.operations.kinds.pause import good_answers
 from bot.operations.services import Services
 from bot.store import audit, outbox, pauses
 from bot.store.db import Tx
 from bot.store.pauses import Pause
-
-SCENARIO = "vendor-outage"
 
 
 def tend(services: Services) -> int:
@@ -62,7 +60,7 @@ def _hold(services: Services, tx: Tx, pause: Pause) -> bool:
     held = 0 if unseen(catalog) else steps.hold(tx, step, catalog, pause)
     if pause.swept_at is None:
         outbox.enqueue_live(tx, "post", "pause", pause.id, pause.channel, priority=outbox.RESULT)
-        alert_cards.announce_edits(tx, SCENARIO)
+        announcing.edit_alerts(tx, steps.SCENARIO)
     due = pauses.take_due(tx, pause.id, remind=timing.pause_reminder, warn=timing.pause_warning)
     if due is not None and due.over:
         _end(services, tx, pause)
@@ -83,11 +81,11 @@ def _end(services: Services, tx: Tx, pause: Pause) -> None:
     """The lease is over: let jobs go if the vendor is well; else they stay paused, and people are told."""
     good, asked = good_answers(services, pause, tx.now)
     if asked and good < GOOD_IN_A_ROW:
-        levels = escalations.chain_for(services.config, SCENARIO, tx.now)
+        levels = escalations.chain_for(services.config, steps.SCENARIO, tx.now)
         _tell(tx, pause, "ended_failing", who=[who for level in levels[:2] for who in level.who])
         audit.append(tx, "pause.overdue", actor="dragonfly", pause=pause.id, good=good)
         return
-    pauses.set_state(tx, pause.id, "resuming", resume_run=pause.id, batch_at=tx.now)
+    steps.stands(tx, pause.id, "resuming", resume_run=pause.id, batch_at=tx.now)
     _tell(tx, pause, "resuming")
     audit.append(tx, "pause.resuming", actor="dragonfly", pause=pause.id)
 
@@ -115,11 +113,10 @@ def _let_go(services: Services, tx: Tx, pause: Pause) -> bool:
     left = pauses.counts(tx, pause.id)
     over = left.held + left.held_later == 0
     freed = steps.release(tx, step, catalog, pause, services.config.queue.resume_batch)
-    pauses.set_state(tx, pause.id, "ended" if over else "resuming", batch_at=tx.now + timing.resume_interval)
+    steps.stands(tx, pause.id, "ended" if over else "resuming", batch_at=tx.now + timing.resume_interval)
     _edit(tx, pause)
     if over:
         _tell(tx, pause, "ended")
-        alert_cards.announce_edits(tx, SCENARIO)
     event = "pause.ended" if over else "pause.batch"
     audit.append(tx, event, actor="dragonfly", pause=pause.id, released=freed["released"], moved=freed["moved on"])
     return True
@@ -128,6 +125,7 @@ def _let_go(services: Services, tx: Tx, pause: Pause) -> bool:
 def stop_for(tx: Tx, pause: Pause, actor: str, why: str) -> None:
     """Stop letting jobs go; what is still held stays paused."""
     pauses.stop(tx, pause.id, why)
+    announcing.edit_alerts(tx, steps.SCENARIO)
     _edit(tx, pause)
     _tell(tx, pause, "stopped", why=why)
     audit.append(tx, "pause.stopped", actor=actor, pause=pause.id, reason=why)

@@ -25,7 +25,7 @@ def read(services: Services, job_type: str = "", older_than: timedelta | None = 
             return cannot_see(services, tx, "stuck jobs", *told(lacking))
         require_known(config, catalog, job_type, "stuck")
         found = look(tx, step, catalog, config, job_type, older_than or timedelta(0))
-        more, stuck_by = (0, tx.now) if older_than else soon(tx, step, catalog, config, found, job_type)
+        more, stuck_by = (0, tx.now) if older_than else soon(tx, step, catalog, config, job_type)
     by = counts(found.verdicts)
     return StuckList(
         env=config.env,

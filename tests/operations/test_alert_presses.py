@@ -120,12 +120,13 @@ def test_the_button_that_was_pressed_becomes_the_plan(here: Services, target: Ta
     assert isinstance(made, AlertCard) and made.open_step == "reset-stuck" and made.open_plan is not None
 
 
-def test_what_is_paused_is_not_paused_again(here: Services, target: Target) -> None:
+@pytest.mark.parametrize(("way", "then"), [("resume", "it stops if errors return"), ("undo", "then pause ingest")])
+def test_what_is_paused_is_not_paused_again(here: Services, target: Target, way: str, then: str) -> None:
     """Once ingest is paused, by whatever way, the vendor's alert says what comes then, and offers it."""
     card = fired(here, target, "vendor_errors", {"vendor": BETA.name}, BETA.title)
     assert "then pause ingest" in repr(SlackRenderer().card(card))
     target.pending(1)
-    do(here, "pause", REASON)
+    paused = do(here, "pause", REASON)
     pausing.tend(here)
     edits = "SELECT count(*) FROM ops.chatops_outbox WHERE kind = 'update' AND message_key LIKE 'alert:%'"
     assert target.connection.execute(edits).fetchone() == (1,)
@@ -133,8 +134,13 @@ def test_what_is_paused_is_not_paused_again(here: Services, target: Target) -> N
     shown = SlackRenderer().card(again)
     assert "wait for the API,\\nthen resume in small batches" in repr(shown)
     assert ids.PLAN_RESUME in controls(shown.blocks) and ids.PLAN_PAUSE not in controls(shown.blocks)
-    target.connection.execute("UPDATE ops.chatops_pause SET state = 'resuming', resume_run = id")
-    assert "it stops if errors return" in repr(SlackRenderer().card(alerts.card(here, int(card.key[1:]))))
+    target.connection.execute("DELETE FROM ops.chatops_outbox WHERE kind = 'update'")
+    if way == "resume":
+        do(here, "resume", {})
+    else:
+        do(here, "undo", {"run": paused.key}, undo=True)
+    assert target.connection.execute(edits).fetchone() == (1,)
+    assert then in repr(SlackRenderer().card(alerts.card(here, int(card.key[1:]))))
 
 
 def test_an_alert_is_resolved_by_hand_with_a_reason_only(here: Services, target: Target, answers: Answers) -> None:

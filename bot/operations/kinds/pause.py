@@ -18,7 +18,7 @@ from bot.domain.runbook import Step
 from bot.domain.timing import Timing
 from bot.domain.vendor import GOOD_IN_A_ROW, good_in_a_row
 from bot.errors import InvalidCommand
-from bot.operations import vendors
+from bot.operations import announcing, vendors
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, told, watched
 from bot.operations.services import Services
 from bot.store import pauses
@@ -26,11 +26,19 @@ from bot.store.db import Tx
 from bot.store.pauses import Pause
 from bot.targets.queue import SQL as QUEUE
 
-THING = "ingest"
+THING, SCENARIO = "ingest", "vendor-outage"
 BY_NEXT_RUN = "next-run-at"
 """The strategy that holds a job by its next try."""
 MOST = 5000
 """Jobs held or let go by one transaction; the next follows at once."""
+
+
+def stands(
+    tx: Tx, pause_id: str, state: str, *, batch_at: datetime | None = None, resume_run: str | None = None
+) -> None:
+    """Write down where a pause stands now; the vendor's alert says what comes next then."""
+    pauses.set_state(tx, pause_id, state, resume_run=resume_run, batch_at=batch_at)
+    announcing.edit_alerts(tx, SCENARIO)
 
 
 def hold(tx: Tx, step: Step, catalog: Catalog, pause: Pause) -> int:
@@ -250,13 +258,8 @@ def _resume_act(services: Services, tx: Tx, work: Work, _after: int, _upto: int)
     if asked and good < GOOD_IN_A_ROW:
         return Done(result={}, rows=0, refused=f"the API gave {good} of {GOOD_IN_A_ROW} good answers by now")
     freed = release(tx, work.step, work.catalog, found, services.config.queue.resume_batch)
-    pauses.set_state(
-        tx,
-        found.id,
-        "resuming",
-        resume_run=work.run.id,
-        batch_at=tx.now + services.config.timing.resume_interval,
-    )
+    batch_at = tx.now + services.config.timing.resume_interval
+    stands(tx, found.id, "resuming", batch_at=batch_at, resume_run=work.run.id)
     return Done(result={"released": freed["released"], "moved_on": freed["moved on"], "resumed": 1}, rows=1)
 
 
@@ -303,7 +306,7 @@ def _undo_act(_services: Services, tx: Tx, work: Work, _after: int, _upto: int) 
     left = pauses.counts(tx, found.id)
     if left.now:
         return Done(result={}, rows=0, refused=f"it holds more than {MOST} jobs by now; resume instead")
-    pauses.set_state(tx, found.id, "ended")
+    stands(tx, found.id, "ended")
     return Done(result={"put_back": freed["released"], "moved_on": freed["moved on"]}, rows=max(freed["released"], 1))
 
 

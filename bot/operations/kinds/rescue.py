@@ -112,7 +112,7 @@ def preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: Ma
     found, left_over = _capped(whole, config.queue.plan_cap)
     by = counts(found.verdicts)
     acting = sum(count for disposition, count in by.items() if disposition.acts)
-    more, stuck_by = (0, tx.now) if older_than else soon(tx, step, catalog, config, whole, job_type)
+    more, stuck_by = (0, tx.now) if older_than else soon(tx, step, catalog, config, job_type)
     if acting == 0:
         return replace(_nothing(services, tx, found), soon=more, stuck_by=stuck_by)
     strategy = step.choose(services.offered(catalog))
