@@ -208,7 +208,7 @@ def _undo(services: Services, tx: Tx, plan: Plan, run: Run | None) -> int | None
     asked = {"run": run.id, "step": plan.step}
     step, kind = stored_step(services, UNDO_STEP, asked)
     if kind.call is not None:
-        return 1
+        return None if runs.was_followed(tx, run) else 1
     try:
         with tx.looking():
             found = kind.preview(services, tx, step, services.catalog.get(tx), asked)
@@ -265,7 +265,8 @@ _RUN_FACES = {
 
 def _run_face(run: Run, tx: Tx) -> PlanFace:
     if run.state in ("succeeded", "reconciled_done"):
-        return PlanFace.UNDONE if run.undone_by else _PROOF_FACES.get(run.proof, PlanFace.RECOVERED)
+        stopped = PlanFace.STOPPED if run.proof == "no_effect" and run.proof_facts.get("stopped") else None
+        return PlanFace.UNDONE if run.undone_by else stopped or _PROOF_FACES.get(run.proof, PlanFace.RECOVERED)
     if run.state == "aborted":
         not_run = PlanFace.NOT_RUN if run.reason == "not begun in time" else PlanFace.REFUSED
         return PlanFace.STOPPED if run.rows_affected else not_run
@@ -367,10 +368,9 @@ def details(services: Services, tx: Tx, plan_id: str) -> Message:
 
 def _statement(services: Services, tx: Tx, plan: Plan, step: Step) -> str:
     """Return what will be sent to the database, or what the kind previewed in its place (a script, a call)."""
-    shown = plan.preview.get("statement")
     name = KINDS[step.kind].statement if step.kind in KINDS else ""
-    if shown or not name:
-        return str(shown or "")
+    if "statement" in plan.preview or not name:
+        return str(plan.preview.get("statement", ""))
     return step.statements[name].text(services.catalog.get(tx).features)
 
 

@@ -59,7 +59,10 @@ def _judge(services: Services, work: Work, proof: Proof) -> int:
             return 1
         assert work.run.proof_until is not None
         if tx.now > work.run.proof_until or proof.over:
-            called = () if proof.unknown else _next_contact(services, work, tx.now)
+            silent = proof.unknown or proof.facts.get(
+                "stopped"
+            )  # who stopped it has said so, and the vendor's alert calls
+            called = () if silent else _next_contact(services, work, tx.now)
             _decide(tx, work, "not_known" if proof.unknown else "no_effect", {**facts, "called": list(called)})
             return 1
         _edit_numbers(services, tx, work, proof, facts)

@@ -80,7 +80,8 @@ def enqueue_reply(
     """Queue a reply under a live card, or in another thread, and return its key, which `mark` tells from others."""
     key = live_key(builder, number)
     render_from = {"message": f"{builder}_reply", "id": number, **facts}
-    options["thread_key"] = options.get("thread_key") or key
+    if not options.get("thread_ts"):
+        options["thread_key"] = options.get("thread_key") or key
     enqueue(tx, "reply", channel, f"{key}:{mark}", render_from, **options)
     return f"{key}:{mark}"
 

@@ -85,6 +85,12 @@ def active(tx: Tx, resource: str) -> Holder | None:
     return tx.row(Holder, SQL["active"], resource=resource)
 
 
+def was_followed(tx: Tx, run: Run) -> bool:
+    """Say whether the same step was carried out on the same thing since, and stands: a way back would lead past it."""
+    found = tx.record(SQL["followed"], resource=run.resource, step=run.step, since=run.confirmed_at)
+    return bool(found and found["present"])
+
+
 def find(tx: Tx, run_id: str, *, lock: bool = False) -> Run | None:
     """Return a run, locked until the transaction ends if asked."""
     return tx.row(Run, SQL["find_run"], {"locked"} if lock else (), id=run_id)

@@ -19,6 +19,12 @@ VALUES
 SELECT id, step, actor, confirmed_at FROM ops.chatops_run
 WHERE resource = %(resource)s AND state IN ('confirmed', 'executing');
 
+-- name: followed
+-- Whether the same step was carried out on the same thing since, and stands.
+SELECT EXISTS (SELECT FROM ops.chatops_run
+               WHERE resource = %(resource)s AND step = %(step)s AND confirmed_at > %(since)s
+                 AND state IN ('succeeded', 'reconciled_done') AND undone_by IS NULL) AS present;
+
 -- name: find_run
 -- One run; locked, recovery waits here for the truth of a transaction that may still be running (§9).
 SELECT id, step, resource, state, actor, approver, surface, confirmed_at, not_before, started_at, ended_at,

@@ -263,6 +263,16 @@ def test_undo_restores_the_old_value(here: Services, railway: Cloud, before: str
     assert card_text(undone) and TerminalRenderer().text(undone)
 
 
+def test_a_way_back_is_offered_only_while_it_leads_back(here: Services, railway: Cloud) -> None:
+    """Once the mode was set again, the earlier setting has no way back; with that undone it has."""
+    on = carried_out(here, planned(here, "offline", mode="on"))
+    assert shown(here, on.key).undo == 1
+    off = carried_out(here, planned(here, "offline", mode="off"))
+    assert shown(here, on.key).undo is None and shown(here, off.key).undo == 1
+    carried_out(here, planned(here, "undo", run=off.key))
+    assert shown(here, on.key).undo == 1 and value(railway) == "true"
+
+
 def test_undo_leaves_what_somebody_else_changed(here: Services, railway: Cloud) -> None:
     """It is offered while nothing else has touched it."""
     card = planned(here, "offline", mode="on")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.messages import CannotPlan, IngestReport, PlanCard, PlanFace
+from bot.domain.messages import CannotPlan, IngestReport, PlanCard, PlanDetails, PlanFace
 from bot.errors import InvalidCommand
 from bot.operations import audit, pausing, plans, proofs, queues, vendors, verifying
 from bot.operations.services import Services
@@ -53,6 +53,9 @@ def test_row_02_a_pause_holds_pending_jobs_by_what_the_schema_has(services: Serv
     assert target.claimable() == 0
     strategy = "label" if target.schema == "playbook" else "next-run-at"
     assert done.facts["strategy"] == strategy
+    details = plans.details(services, done.key)
+    assert isinstance(details, PlanDetails)
+    assert ("status = 'paused'" in details.statement) == (strategy == "label"), "what is shown is what ran"
     held = "paused" if strategy == "label" else "pending"
     assert target.statuses() == {held: 5, "processing": 1}
     if strategy == "next-run-at":
@@ -160,8 +163,11 @@ def test_a_resume_can_be_stopped_by_hand(services: Services, target: Target, clo
     target.pending(6)
     done = pause(services)
     good_answers(services, clock)
-    do(services, "resume", {})
+    resumed = do(services, "resume", {})
     assert getattr(pausing.stop(services, done.key, ADA), "kind", "") == "stopped"
+    assert looked(services, resumed.key) is PlanFace.STOPPED, "by a person, which is no failure of the step"
+    told = shown(plans.card(services, resumed.key))
+    assert "Stopped by hand" in told and "Called" not in told and "No effect" not in told
     assert getattr(pausing.stop(services, done.key, ADA), "kind", "") == "not-resuming"
     clock.passes(60)
     pausing.tend(services)

@@ -286,6 +286,20 @@ def test_a_large_plan_takes_two_people_and_a_typed_count(careful: Services, targ
     assert target.statuses() == {"pending": 3}
 
 
+def test_what_is_said_of_a_plan_stands_where_its_card_does(careful: Services, target: Target) -> None:
+    """A plan made from a card in a thread is posted there, and so is the call for a second person: under no reply."""
+    target.worker()
+    target.stuck(3)
+    made = plans.make(careful, "reset-stuck", {}, ADA, replace(HERE, thread_ts="1795000000.000100"))
+    assert isinstance(made, PlanCard)
+    approvals.ask(careful, made.key, ADA, "the night is long and the queue is full")
+    said = (
+        "SELECT kind, thread_ts, thread_key FROM ops.chatops_outbox WHERE kind IN ('post', 'reply') ORDER BY created_at"
+    )
+    rows = target.connection.execute(said).fetchall()
+    assert rows == [("post", "1795000000.000100", ""), ("reply", "1795000000.000100", "")]
+
+
 def test_an_approved_plan_that_went_stale_is_refused_in_its_own_words(careful: Services, target: Target) -> None:
     """*Run* pressed on a card that is a moment old: the form still knows its plan, and the run says what has moved on."""
     target.worker()

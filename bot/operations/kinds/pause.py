@@ -53,11 +53,11 @@ def release(tx: Tx, step: Step, catalog: Catalog, pause: Pause, most: int) -> Co
 
 def _send(tx: Tx, step: Step, name: str, catalog: Catalog, pause: Pause, most: int) -> list[dict[str, Any]]:
     values = {"pause": pause.id, "job_types": pause.job_types, "held_until": pause.held_until, "most": most}
-    return tx.records(step.statements[name], _features(catalog, pause), **values, now=tx.now)
+    return tx.records(step.statements[name], _features(catalog, pause.strategy), **values, now=tx.now)
 
 
-def _features(catalog: Catalog, pause: Pause) -> frozenset[str]:
-    return catalog.features | ({"by_next_run_at"} if pause.strategy == BY_NEXT_RUN else set())
+def _features(catalog: Catalog, strategy: str) -> frozenset[str]:
+    return catalog.features | ({"by_next_run_at"} if strategy == BY_NEXT_RUN else set())
 
 
 def since_release(
@@ -109,6 +109,7 @@ def _preview(services: Services, tx: Tx, step: Step, catalog: Catalog, params: M
             "lease_seconds": lease.total_seconds(),
             "reason": params["reason"],
             "every_seconds": services.config.timing.sweep_interval.total_seconds(),
+            "statement": step.statements["hold"].text(_features(catalog, strategy.id)),
         },
         sealed={"job_types": types, "strategy": strategy.id, "lease": int(lease.total_seconds())},
         acting=counts.get("pending", 0),
@@ -144,6 +145,7 @@ def _keep(tx: Tx, found: Pause, lease: timedelta, params: Mapping[str, str]) -> 
             "job_types": found.job_types,
             "reason": params["reason"],
             "way_back": "",
+            "statement": "",
         },
         sealed={"keeps": found.id, "before": found.ends_at.isoformat(), "lease": int(lease.total_seconds())},
         acting=held.now,
@@ -232,6 +234,7 @@ def _resume_preview(
         "foreign": foreign(tx, step, found.job_types),
         "paused_seconds": (tx.now - found.started_at).total_seconds(),
         "way_back": "each job, until it is picked up: pause again",
+        "statement": step.statements["release"].text(_features(catalog, found.strategy)),
     }
     return Preview(
         params=dict(params),
@@ -269,9 +272,9 @@ def _resume_prove(services: Services, work: Work) -> Proof:
         found = pauses.find(tx, work.plan.preview["pause"])
     going = found is not None and found.state != "ended"
     left = max(counts.now, int(going))
-    stopped = found is not None and found.state == "stopped"
+    why = found.why_stopped if found is not None and found.state == "stopped" else ""
     total = max(counts.released + counts.moved + left, 1)
-    return Proof(left=left, total=total, facts={"stopped": stopped, "released": counts.released}, over=stopped)
+    return Proof(left=left, total=total, facts={"stopped": why, "released": counts.released}, over=bool(why))
 
 
 def _watched(services: Services, batches: int) -> timedelta:
@@ -316,7 +319,7 @@ def _undo_prove(services: Services, work: Work) -> Proof:
         found = pauses.find(tx, work.plan.params["run"])
         assert found is not None
         values = {"pause": found.id, "held_until": found.held_until}
-        row = tx.record(work.step.statements["still_held"], _features(work.catalog, found), **values)
+        row = tx.record(work.step.statements["still_held"], _features(work.catalog, found.strategy), **values)
     assert row is not None
     left = row["jobs"]
     return Proof(left=left, total=max(work.run.rows_affected, left))
@@ -329,12 +332,10 @@ PAUSE = Kind(
     proof_for=watched,
     prove=_prove,
     undo=_UNDO,
-    statement="hold",
 )
 RESUME = Kind(
     preview=_resume_preview,
     act=_resume_act,
     proof_for=lambda services, facts: _watched(services, int(facts["batches"])),
     prove=_resume_prove,
-    statement="release",
 )
