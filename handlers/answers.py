@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bot.domain import ids
 from bot.domain.actor import Actor, Role, slack_actor
 from bot.domain.messages import Message, Notice
 from bot.errors import DeliveryError, InvalidCommand
@@ -43,12 +44,18 @@ class Asked:
             if envelope.view_id and not is_form:
                 services.chat.update_view(envelope.view_id, services.renderer.view(message))
                 return
-            content = self._pressable(services.renderer.card(message))
+            content = self._pressable(of_alert(services.renderer.card(message), self._alert))
             if self._responded(services.chat, content, in_place=in_place) or not channel:
                 return
             services.chat.ephemeral(channel, envelope.user_id, content, thread_ts=_thread(envelope))
         except DeliveryError as error:
             services.log.warning("answer_not_delivered error=%s", error.slack_error)
+
+    @property
+    def _alert(self) -> str:
+        """Return the alert on whose card a read was pressed, such as `A31`, or nothing."""
+        key = ids.decode_request(self.envelope.value)[0]
+        return key if ids.asked_of(self.envelope.action_id, "read") and ids.parse_alert_key(key) else ""
 
     def _responded(self, chat: Chat, content: Rendered, *, in_place: bool) -> bool:
         """Answer through the address that came with the request: good five times, for half an hour (N7)."""
@@ -106,6 +113,25 @@ def pressable(content: Rendered, role: Role) -> Rendered:
         if left or block["type"] != "actions":
             kept.append({**block, "elements": left} if left else block)
     return replace(content, blocks=tuple(kept))
+
+
+def of_alert(content: Rendered, alert: str) -> Rendered:
+    """Return a message whose plans belong to the alert from whose card it was asked, so that it tells of them. Pure."""
+    if not alert:
+        return content
+    blocks = tuple(
+        {**block, "elements": [_begun_at(item, alert) for item in _elements(block)]}
+        if block["type"] == "actions"
+        else block
+        for block in content.blocks
+    )
+    return replace(content, blocks=blocks)
+
+
+def _begun_at(item: Mapping[str, object], alert: str) -> Mapping[str, object]:
+    subject, params = ids.decode_request(str(item.get("value", "")))
+    plans = ids.asked_of(str(item["action_id"]), "plan")
+    return {**item, "value": ids.encode_request(alert, params)} if plans and subject == "-" else item
 
 
 def _thread(envelope: Envelope) -> str:

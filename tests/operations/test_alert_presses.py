@@ -79,6 +79,18 @@ def test_runbook_is_the_alerts_own(here: Services, target: Target, answers: Answ
     assert f"'{card.key}?scenario=migration-block'" in shown
 
 
+def test_a_plan_made_from_what_an_alert_showed_is_the_alerts(here: Services, target: Target, answers: Answers) -> None:
+    """*Status* on its card, then *Reset stuck jobs…* there: the alert tells of the run; asked for elsewhere it does not."""
+    card = fired(here, target, "migration_blocked", {}, "migrations")
+    target.worker()
+    target.stuck(1)
+    for subject, begins in ((card.key, card.key), ("-", "-")):
+        press(here, ids.READ_STATUS, subject)
+        assert f"'action_id': '{ids.PLAN_RESET}'" in answers.shown[-1]
+        assert f"'value': '{begins}'" in answers.shown[-1]
+    assert f"'{card.key}'" not in answers.shown[-1]
+
+
 def test_the_vendor_that_fails_is_asked(here: Services, target: Target, answers: Answers) -> None:
     """*Probe* asks the alert's vendor, on its card and on the runbook that the card opens."""
     card = fired(here, target, "vendor_errors", {"vendor": BETA.name}, BETA.title)
