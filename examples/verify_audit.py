@@ -145,9 +145,14 @@ def compare(lines: Sequence[Line], anchors: Sequence[Anchor], restored: Line | N
                 raise Break(f"anchor {item.n}")
             held.append(item)
     before = [line for line in lines if restored and line.n < restored.n]
-    to = walk(before, before[0].n)[0] if before else 0
-    differ = [item for item in older if item.n >= lines[0].n and (item.n > to or hashes.get(item.n) != item.hash)]
-    return held, len(differ)
+    accepted = [line.n for line in before if json.loads(line.record)["event"] == "chain.restored"]
+    whole_to = {first: walk(before, first)[0] for first in (lines[0].n, *accepted)}
+    differ = 0
+    for item in older:
+        if item.n >= lines[0].n:
+            first = max(first for first in whole_to if first <= item.n)
+            differ += item.n > whole_to[first] or hashes.get(item.n) != item.hash
+    return held, differ
 
 
 def check(lines: Sequence[Line], anchors: Sequence[Anchor], key: bytes) -> int:
@@ -185,9 +190,11 @@ def main() -> int:
     args = parser.parse_args()
     try:
         lines, anchors = read_lines(args.export), read_anchors(args.anchor)
-        lines[0]
-    except (OSError, ValueError, TypeError, IndexError) as error:
+    except (OSError, ValueError, TypeError) as error:
         print(f"cannot be read: {error}", file=sys.stderr)
+        return 2
+    if not lines:
+        print(f"cannot be read: no record in {args.export}", file=sys.stderr)
         return 2
     try:
         return check(lines, anchors, os.environ.get("DRAGONFLY_AUDIT_KEY", "").encode())

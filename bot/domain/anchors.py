@@ -62,6 +62,11 @@ def sign_acceptance(key: bytes, n: int, record: Mapping[str, object]) -> str:
     return _sign(key, acceptance_text(n, record)) if key else ""
 
 
+def print_of(key: bytes) -> str:
+    """Return by what a key is known again, which tells nothing of it; `none` without one."""
+    return _sign(key, "dragonfly-key")[:8] if key else "none"
+
+
 def accepted_at(restored: AuditRow) -> str:
     """Return when a break was accepted, by what is signed: whoever holds the database may change the record's own time."""
     return str(restored.record.get("accepted_at") or rfc3339(restored.at))
@@ -132,4 +137,4 @@ def due(head: Head, copied: Copied | None, now: datetime, timing: Timing, *, end
     if head.n > copied.slack_n and (ending or now - copied.slack_at >= timing.anchor_slack):
         return "slack"
     fresh = head.n - copied.log_n
-    return "log" if fresh >= COPY_AFTER or (fresh and now - copied.log_at >= timing.anchor_log) else ""
+    return "log" if fresh >= COPY_AFTER or (fresh > 0 and now - copied.log_at >= timing.anchor_log) else ""

@@ -14,6 +14,7 @@ from bot.errors import ConflictError, InvalidCommand, NotAllowed
 from bot.operations.services import Services
 from bot.operations.tables import OWNER_VARIABLE, as_owner
 from bot.store import audit, changes
+from bot.store.changes import Off
 from bot.store.db import Tx
 from bot.store.limits import LONG
 
@@ -85,16 +86,27 @@ def verify(services: Services, copies: Sequence[Anchor] = ()) -> AuditVerdict:
 
 
 def _differ(tx: Tx, restored: AuditRow, older: Sequence[Anchor]) -> int:
-    """Return how many copies from before an acceptance the record contradicts: by their hash, or by what stands before it."""
-    hashes: dict[int, bytes] = {}
+    """Return how many copies from before an acceptance the record contradicts: by their hash, or by what stands before it.
 
-    def rows() -> Iterator[AuditRow]:
-        for row in audit.walk(tx, 1, restored.n - 1):
-            hashes[row.n] = row.hash
-            yield row
+    What counted for a copy began at the newest acceptance up to its number.
+    """
+    by_start: dict[int, list[Anchor]] = {}
+    for item in older:
+        begun = audit.newest_of(tx, audit.RESTORED, min(item.n, restored.n - 1))
+        by_start.setdefault(begun.n if begun else 1, []).append(item)
+    end, differ = audit.head(tx), 0
+    for first, items in by_start.items():
+        hashes: dict[int, bytes] = {}
+        whole_to = chain.verify(_kept(audit.walk(tx, first, restored.n - 1), hashes), end, first=first).whole_to
+        differ += sum(item.n > whole_to or hashes.get(item.n) != item.hash for item in items)
+    return differ
 
-    whole_to = chain.verify(rows(), audit.head(tx)).whole_to if older else 0
-    return sum(item.n > whole_to or hashes.get(item.n) != item.hash for item in older)
+
+def _kept(rows: Iterator[AuditRow], hashes: dict[int, bytes]) -> Iterator[AuditRow]:
+    """Yield the rows, and keep their hashes by their numbers."""
+    for row in rows:
+        hashes[row.n] = row.hash
+        yield row
 
 
 def _judge(services: Services, tx: Tx, copies: Sequence[Anchor]) -> tuple[Verdict, list[Anchor]]:
@@ -122,27 +134,36 @@ def accept(services: Services, actor: Actor, reason: str, copies: Sequence[Ancho
     Raises:
         InvalidCommand: the reason says too little.
         NotAllowed: the connection is not the owner's, or the key that signs it is not here.
-        ConflictError: there is nothing to accept.
+        ConflictError: there is nothing to accept; or, without a key, the bot has not found it, and would not take it.
     """
     require_reason(reason, LEAST, "why does it not add up?")
     with as_owner(services) as database, database.write(whole=LONG) as tx:
         if not audit.rights(tx).owns:
             message = "only the owner of the record accepts a break in it"
             raise NotAllowed(message, hint=f"give {OWNER_VARIABLE} for this one command")
+        off, key = changes.find(tx, changes.RECORD), services.audit_key
+        is_beyond_us = off is not None and audit.is_of_another_key(tx, off.reason, key)
         anchored = audit.newest_of(tx, audit.ANCHORED)
-        if not services.audit_key and anchored and anchored.record.get("signed"):
+        if not key and (is_beyond_us or (anchored and anchored.record.get("signed"))):
             message = "this record is signed: an acceptance counts only with the bot's key"
             raise NotAllowed(message, hint="give DRAGONFLY_AUDIT_KEY, as the bot has it, for this one command")
         found, compared = _judge(services, tx, copies)
-        if found.is_whole:
-            message = f"there is nothing to accept: the record is whole to no. {found.whole_to}"
-            raise ConflictError(message, hint="dragonfly audit verify")
+        _require_found(found, key, off, is_beyond_us=is_beyond_us)
         newest = max(compared, key=lambda item: item.n, default=None)
-        copy = {"n": newest.n, "hash": newest.hash.hex()} if newest else None
-        key = services.audit_key
-        audit.restore(tx, actor=actor.key, reason=reason, found=found.name, key=key, copy=copy)
+        copy, why_off = {"n": newest.n, "hash": newest.hash.hex()} if newest else None, off.reason if off else ""
+        audit.restore(tx, actor=actor.key, reason=reason, found=found.name, key=key, copy=copy, why_off=why_off)
         changes.turn_on(tx, changes.RECORD)
     return verify(services)
+
+
+def _require_found(found: Verdict, key: bytes, off: Off | None, *, is_beyond_us: bool) -> None:
+    """Return when there is a break to accept: one that we find, or one that a bot with another key found."""
+    if found.is_whole and not is_beyond_us:
+        message = f"there is nothing to accept: the record is whole to no. {found.whole_to}"
+        raise ConflictError(message, hint="dragonfly audit verify")
+    if not key and off is None:
+        message = "the bot has not found this break yet, and without a key takes no acceptance of another"
+        raise ConflictError(message, hint="wait for its alert, an hour or a day; or start it again, or give it a key")
 
 
 def acceptance_notice(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None:
@@ -150,8 +171,7 @@ def acceptance_notice(services: Services, tx: Tx, facts: Mapping[str, Any]) -> M
     restored = audit.newest_of(tx, audit.RESTORED, int(facts["n"]))
     if restored is None or restored.n != facts["n"]:
         return None
-    counts = not services.audit_key or is_accepted(restored, services.audit_key)
-    return services.notice(tx, "accepted", at=restored.at, counts=counts, **audit.said(restored))
+    return services.notice(tx, "accepted", at=restored.at, counts=facts.get("counts"), **audit.said(restored))
 
 
 def export(services: Services, first: int = 1, last: int = audit.ALL) -> Iterator[str]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from bot import words
 from bot.clock import Clock, SystemClock
+from bot.domain.anchors import is_accepted
 from bot.domain.ids import SCOPES
 from bot.domain.messages import DoctorLine, DoctorReport
 from bot.domain.rotation import on_call
@@ -99,6 +100,9 @@ def _store(services: Services, tx: Tx) -> Iterator[DoctorLine]:
         yield _record(audit.rights(tx))
         if not services.audit_key:
             yield _line("copies", "off")
+        accepted = audit.newest_of(tx, audit.RESTORED)
+        if services.audit_key and accepted and not is_accepted(accepted, services.audit_key):
+            yield _line("accepted", "bad", n=accepted.n)
     except (MigrationPending, ConflictError) as error:
         yield _line("tables", "bad", why=error.message, hint=error.hint)
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot import words
-from bot.domain.anchors import Anchor, accepted_at, by_number, due, is_accepted
+from bot.domain.anchors import Anchor, accepted_at, by_number, due, is_accepted, print_of
 from bot.domain.audit import AuditRow, Verdict, rfc3339
 from bot.domain.workers import Status
 from bot.errors import DeliveryError, StoreError
@@ -54,14 +54,16 @@ class Watch:
         with services.db.write() as tx:
             off, may, now = changes.find(tx, changes.RECORD), audit.rights(tx), tx.now
             accepted = audit.newest_of(tx, audit.RESTORED)
+            is_beyond_us = off is not None and audit.is_of_another_key(tx, off.reason, services.audit_key)
         found = self._walk(now, off) if self._is_due(now, off, accepted) else None
-        why = _why(found, may)
-        if off and (why or found is None):
+        why, cannot_tell = _why(found, may), off is not None and (found is None or is_beyond_us)
+        if off and (why or cannot_tell):
             why = off.reason  # as it was found first: a record appended since may have given the break another name
         with services.db.write() as tx:
-            self._turn(tx, off, found, why)
+            if not cannot_tell:
+                self._turn(tx, off, found, why)
             if accepted:
-                _announce(services, tx, accepted)
+                _announce(services, tx, accepted, counts=not why)
             alerts.observe(services, tx, _observation(why, tx.now, accepted))
         _copy(services)
 
@@ -76,7 +78,7 @@ class Watch:
         key, timing = self._services.audit_key, self._services.config.timing
         with self._services.db.read(snapshot=True) as tx:
             newest = audit.newest_of(tx, audit.RESTORED)
-            self._take(newest)
+            self._take(tx, newest)
             whole = self._seen is None or self._taken != _number(newest) or off is not None
             whole = whole or self._whole_at is None or now - self._whole_at >= timing.verify_whole
             known = by_number([self._seen] if self._seen else [])
@@ -92,35 +94,45 @@ class Watch:
             self._whole_at = now if whole else self._whole_at
         return found
 
-    def _take(self, newest: AuditRow | None) -> None:
+    def _take(self, tx: Tx, newest: AuditRow | None) -> None:
         """Take an acceptance that came since, and forget what was seen before it, where that can be relied on.
 
-        It is signed and newer than that; or, without a key, it accepts a break that this process had found itself. Any other is walked over:
-        the record must hold all that was seen, as if nobody had accepted anything.
+        It is signed and newer than that; or, without a key, it accepts a break that this process had found itself. Any
+        other is walked over: the record must hold all that was seen, as if nobody had accepted anything.
         """
         number = _number(newest)
         if self._taken == audit.ALL:
             self._taken = number
         elif newest and number != self._taken:
-            key, seen_at = self._services.audit_key, self._seen.at if self._seen else None
-            is_new = seen_at is None or accepted_at(newest) > rfc3339(seen_at)
-            found_before = self._refused is not None and number != self._refused
-            if is_new and is_accepted(newest, key) if key else found_before:
+            key, found_before = self._services.audit_key, self._refused is not None and number != self._refused
+            if is_accepted(newest, key) and self._is_new(tx, newest) if key else found_before:
                 self._taken, self._seen = number, None
+
+    def _is_new(self, tx: Tx, accepted: AuditRow) -> bool:
+        """Say whether an acceptance came after what was seen: that stands before it, or was seen earlier.
+
+        Its time alone does not tell: accepting takes minutes, and a look meanwhile may have seen a tail that is whole.
+        """
+        seen = self._seen
+        if seen is None or seen.at is None or accepted_at(accepted) > rfc3339(seen.at):
+            return True
+        return seen.n < accepted.n and [row.hash for row in audit.page(tx, seen.n, seen.n)] == [seen.hash]
 
     def _turn(self, tx: Tx, off: Off | None, found: Verdict | None, why: str) -> None:
         if why:
             if changes.turn_off(tx, changes.RECORD, actor=_ACTOR, reason=why):
                 self._tell(tx, found, why)
         elif found is not None and (off or (self._whole_at == self._looked_at and self._is_news(tx))):
-            changes.turn_on(tx, changes.RECORD)
+            if off:
+                changes.turn_on(tx, changes.RECORD)
             tx.last.append(partial(audit.append, tx, "chain.verified", actor=_ACTOR, n=found.whole_to))
 
     def _tell(self, tx: Tx, found: Verdict | None, why: str) -> None:
-        """Record the break, and what this process saw before, so that nobody who saw less takes it back."""
+        """Record the break, what this process saw before and its key, so that nobody who sees less takes it back."""
         seen = {"n": self._seen.n, "hash": self._seen.hash.hex()} if self._seen else None
         name = found.name if found else None
-        audit.append_or_go_on(tx, audit.BROKEN, actor=_ACTOR, reason=why, found=name, seen=seen)
+        key = print_of(self._services.audit_key)
+        audit.append_or_go_on(tx, audit.BROKEN, actor=_ACTOR, reason=why, found=name, seen=seen, key=key)
 
     def _is_news(self, tx: Tx) -> bool:
         """Say whether nobody has recorded of late that the whole record adds up."""
@@ -140,11 +152,15 @@ def _number(accepted: AuditRow | None) -> int:
     return accepted.n if accepted else 0
 
 
-def _announce(services: Services, tx: Tx, accepted: AuditRow) -> None:
-    """Tell everyone once that somebody accepted the record as it stands; messages are kept longer than this looks back."""
+def _announce(services: Services, tx: Tx, accepted: AuditRow, *, counts: bool) -> None:
+    """Tell everyone once that somebody accepted the record as it stands; messages are kept longer than this looks back.
+
+    Args:
+        counts: this process relies on it.
+    """
     key = f"accepted:{accepted.n}"
     if tx.now - accepted.at < services.config.timing.keep_messages and not outbox.was_queued(tx, key):
-        facts = {"message": "accepted", "n": accepted.n}
+        facts = {"message": "accepted", "n": accepted.n, "counts": counts}
         outbox.enqueue(tx, "post", services.config.alert_channel, key, facts, priority=outbox.CRITICAL)
 
 

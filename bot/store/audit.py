@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from bot.domain.anchors import Copied, is_accepted, sign_acceptance
+from bot.domain.anchors import Copied, is_accepted, print_of, sign_acceptance
 from bot.domain.audit import NOTHING, AuditRow, Head, Verdict, canonical, digest_of, rfc3339, verify
 from bot.errors import RecordUnavailable, StatementRefused, StatementTimedOut
 from bot.sqlfile import load
@@ -48,8 +48,9 @@ def append(tx: Tx, event: str, *, actor: str, **facts: object) -> int:
     record = {**tx.stamp, "event": event, "actor": actor, **facts}
     if actor.startswith("cli:"):
         record["verified"] = False
+    who = {"session_user": tx.stamp["session_user"]}  # whatever is redacted: the database takes no other name
     try:
-        row = tx.record(SQL["append"], canonical=canonical({**tx.redact.every(record), **_log_in(tx)}))
+        row = tx.record(SQL["append"], canonical=canonical({**tx.redact.every(record), **who}))
     except psycopg.Error as error:
         known = translate(error)
         if isinstance(known, StatementRefused | StatementTimedOut):
@@ -57,11 +58,6 @@ def append(tx: Tx, event: str, *, actor: str, **facts: object) -> int:
         raise
     assert row is not None
     return int(row["n"])
-
-
-def _log_in(tx: Tx) -> Mapping[str, str]:
-    """Return who is logged in, whatever is redacted: the database takes no other name in a record than the session's."""
-    return {"session_user": tx.stamp["session_user"]}
 
 
 def append_or_go_on(tx: Tx, event: str, *, actor: str, **facts: object) -> None:
@@ -109,7 +105,8 @@ def check(
     fault = _doubt(tx, newest, key) if newest else ""
     if newest and fault:
         return Verdict(whole_to=0, broken_at=newest.n, fault=fault)
-    match _seen(tx, newest):
+    broken = newest_of(tx, BROKEN)
+    match broken.record.get("seen") if broken and _is_open(broken, newest) else None:
         case {"n": int(n), "hash": str(digest)}:
             known, taken = {**known, n: {*known.get(n, ()), digest}}, min(taken, n)
     restored = newest_of(tx, RESTORED, taken)
@@ -134,10 +131,10 @@ def _is_open(broken: AuditRow | None, restored: AuditRow | None) -> bool:
     return broken is not None and (restored is None or broken.n > restored.n)
 
 
-def _seen(tx: Tx, restored: AuditRow | None) -> object:
-    """Return what a process had seen before it found the break that nobody has accepted yet, or None."""
-    broken = newest_of(tx, BROKEN)
-    return broken.record.get("seen") if broken and _is_open(broken, restored) else None
+def is_of_another_key(tx: Tx, reason: str, key: bytes) -> bool:
+    """Say whether the break for which changes are off was found with another key than this: who has this cannot check it."""
+    broken, mine = newest_of(tx, BROKEN), print_of(key)
+    return broken is not None and broken.record.get("reason") == reason and broken.record.get("key", mine) != mine
 
 
 def walk(tx: Tx, first: int = 1, last: int = ALL) -> Iterator[AuditRow]:
@@ -152,11 +149,12 @@ def page(tx: Tx, first: int, last: int) -> list[AuditRow]:
     return tx.rows(AuditRow, SQL["walk"], first=first, last=last, most=_PAGE)
 
 
-def restore(tx: Tx, *, actor: str, reason: str, found: str, key: bytes, copy: object) -> int:
+def restore(tx: Tx, *, actor: str, reason: str, found: str, key: bytes, copy: object, why_off: str = "") -> int:
     """Accept the record as it stands, and return the number of the record that says so; for the owner.
 
-    What stands before is pinned by its digest; nothing is appended meanwhile. A head that fell behind is put right. A
-    break that nobody has recorded yet is recorded first. What is signed is what is kept: redacted, and in one form.
+    What stands before is pinned by its digest; nothing is appended meanwhile. A head that fell behind is put right; what
+    the bot found but could not record because of it (`why_off`) is recorded first. What is signed is what is kept:
+    redacted, and in one form.
     """
     stood = tx.row(Head, SQL["lock_head"]) or _NO_HEAD
     tx.run(SQL["mend_head"])
@@ -164,8 +162,8 @@ def restore(tx: Tx, *, actor: str, reason: str, found: str, key: bytes, copy: ob
     both = {
         name: {"n": end.n, "hash": end.hash.hex()} for name, end in zip(("head", "last"), (stood, *last), strict=False)
     }
-    if not _is_open(newest_of(tx, BROKEN), newest_of(tx, RESTORED)):
-        append(tx, BROKEN, actor=actor, reason=reason, found=found)
+    if why_off and not _is_open(newest_of(tx, BROKEN), newest_of(tx, RESTORED)):
+        append(tx, BROKEN, actor=actor, reason=why_off, found=found)
     pinned = {"actor": actor, "reason": reason, "env": tx.stamp.get("env"), "digest": digest_of(walk(tx))}
     kept = json.loads(canonical(tx.redact.every({**pinned, "accepted_at": rfc3339(tx.now)})))
     signature = sign_acceptance(key, head(tx).n + 1, kept) or None

@@ -15,9 +15,11 @@ from typing import IO
 import pytest
 
 from bot.operations import verifying
+from bot.operations.record import Watch
 from bot.operations.table import VERIFIED
 from tests.support import shell
 from tests.support.jobs import Target
+from tests.support.product import product
 from tests.support.tampering import tamper
 from tests.support.teams import example, write
 
@@ -78,7 +80,7 @@ def test_the_story_from_a_shell(dragonfly: Run, target: Target) -> None:
 
 
 @pytest.mark.parametrize("target_schema", ["playbook"], indirect=True)
-def test_the_record_from_a_shell(dragonfly: Run, target: Target, target_dsn: str, tmp_path: Path) -> None:
+def test_the_record_from_a_shell(dragonfly: Run, target: Target, bot_dsn: str, target_dsn: str, tmp_path: Path) -> None:
     """Exported, compared with copies, found broken, accepted by its owner: each with its words and its exit code."""
     target.worker()
     target.stuck(3)
@@ -104,7 +106,12 @@ def test_the_record_from_a_shell(dragonfly: Run, target: Target, target_dsn: str
     assert "BROKEN  content 2: the record does not add up at no. 2 (content)" in broken.stdout
     facts = json.loads(dragonfly("audit", "verify", "--json").stdout)
     assert (facts["fault"], facts["broken_at"], facts["whole_to"]) == ("content", 2, 1)
-    accepted = dragonfly("audit", "accept", "--reason", "a drill", DRAGONFLY_OWNER_DATABASE_URL=target_dsn)
+    owner = {"DRAGONFLY_OWNER_DATABASE_URL": target_dsn}
+    early = dragonfly("audit", "accept", "--reason", "a drill", **owner)
+    assert (early.returncode, "wait for its alert" in early.stderr) == (4, True)
+    with product(bot_dsn) as bot:
+        Watch(bot).look()
+    accepted = dragonfly("audit", "accept", "--reason", "a drill", **owner)
     assert (accepted.returncode, f"counts from no. {last + 3}: accepted by cli:" in accepted.stdout) == (0, True)
     assert dragonfly("audit", "verify").returncode == 0
     differs = dragonfly("audit", "verify", "--anchor", f"{last}:{'0' * 64}")

@@ -19,6 +19,7 @@ from bot.operations import alert_cards, alerts, audit, cards, changes, doctor
 from bot.operations.record import Watch
 from bot.operations.services import Services
 from bot.operations.tables import OWNER_VARIABLE
+from bot.render.terminal import TerminalRenderer
 from bot.store import alerts as stored_alerts
 from bot.store import audit as chain
 from tests.project.test_imports import ROOT
@@ -280,7 +281,8 @@ def test_a_person_accepts_a_break(told: Services, clock: list[datetime], target:
     clock[0] += 25 * HOUR
     watch.look()
     assert not are_off(told)
-    assert "Ada repaired a table by hand" in one_announcement(told, target)
+    announced = one_announcement(told, target)
+    assert "Ada repaired a table by hand" in announced and "it counts from no." in announced
     for message in (recovering, *recovered(told, target)):
         assert told.renderer is not None
         shown = told.renderer.card(message)
@@ -336,7 +338,9 @@ def test_nothing_is_accepted_quietly(
         other.look()
         assert are_off(bot)
     assert events(bot).count("chain.broken") == len(before) + 1
-    assert ("does not count" in one_announcement(bot, target)) == bool(key)
+    assert "I do not rely on that" in one_announcement(bot, target)
+    said = TerminalRenderer().text(audit.verify(bot))
+    assert "BROKEN" in said and "in spite of no. " in said and "counts from" not in said
 
 
 @pytest.mark.usefixtures("owner")
@@ -380,20 +384,85 @@ def test_the_time_of_an_acceptance_is_signed(told: Services, target: Target) -> 
 
 
 @pytest.mark.usefixtures("owner")
-def test_without_a_key_the_bot_takes_what_it_found(told: Services, target: Target) -> None:
-    """A break that the bot did not find yet is found by it after all; accepted once more, changes are on."""
+def test_without_a_key_the_bot_takes_what_it_found(told: Services, clock: list[datetime], target: Target) -> None:
+    """A break that the bot has not found is not accepted; once it is, also one that it could not record, changes are on."""
     bot = replace(told, audit_key=b"")
     append(bot, 5)
     watch = Watch(bot)
     watch.look()
+    for attack in (CHANGE, "DELETE FROM ops.chatops_audit_head"):
+        tamper(target, attack)
+        with pytest.raises(ConflictError, match="has not found this break") as refused:
+            audit.accept(bot, SHELL, "a drill")
+        assert "wait for its alert" in refused.value.hint
+        clock[0] += 25 * HOUR
+        watch.look()
+        assert are_off(bot)
+        assert audit.accept(bot, SHELL, "a drill").broken_at is None
+        for other in (watch, Watch(bot)):
+            other.look()
+            assert not are_off(bot)
+
+
+@pytest.mark.usefixtures("owner")
+@pytest.mark.parametrize("other", [b"another key", b""])
+def test_a_look_that_cannot_check_turns_nothing_on(
+    told: Services, clock: list[datetime], target: Target, other: bytes
+) -> None:
+    """Replicas with different keys, or one without, do not overrule each other: changes stay off until it is accepted."""
+    append(told, 5)
     tamper(target, CHANGE)
-    audit.accept(bot, SHELL, "a drill")
+    audit.accept(told, SHELL, "a drill")
+    right, wrong = Watch(told), Watch(replace(told, audit_key=other))
+    accept_by_hand(target)
+    right.look()
+    accept_by_hand(target)
+    for watch in (wrong, right, wrong):
+        clock[0] += HOUR
+        watch.look()
+        assert are_off(told)
+    audit.accept(told, SHELL, "that was not us")
+    assert not are_off(told)
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_replica_with_a_wrong_key_is_not_overruled(told: Services, clock: list[datetime], target: Target) -> None:
+    """What it turned off stays off, though the record is whole by the right key; a person ends that, with the right key."""
+    append(told, 5)
+    tamper(target, CHANGE)
+    audit.accept(told, SHELL, "a drill")
+    right = Watch(told)
+    right.look()
+    Watch(replace(told, audit_key=b"another key")).look()
+    for _ in range(2):
+        clock[0] += HOUR
+        right.look()
+        assert are_off(told)
+    assert audit.verify(told).broken_at is None
+    with pytest.raises(NotAllowed, match="only with the bot's key"):
+        audit.accept(replace(told, audit_key=b""), SHELL, "one replica had another key")
+    audit.accept(told, SHELL, "one replica had another key")
+    right.look()
+    assert not are_off(told)
+
+
+@pytest.mark.usefixtures("owner")
+def test_an_acceptance_that_took_long_counts(told: Services, clock: list[datetime], target: Target) -> None:
+    """A look at the whole tail while somebody accepts does not make the acceptance older than what was seen."""
+    append(told, 5)
+    watch = Watch(told)
     watch.look()
-    assert are_off(bot)
-    audit.accept(bot, SHELL, "the same drill")
-    for other in (watch, Watch(bot)):
-        other.look()
-        assert not are_off(bot)
+    tamper(target, CHANGE)
+    began = clock[0]
+    clock[0] += HOUR
+    watch.look()
+    assert not are_off(told), "it looked at the tail alone"
+    clock[0] = began
+    accepted = audit.accept(told, SHELL, "a drill").accepted_at
+    clock[0] += 2 * HOUR
+    watch.look()
+    assert not are_off(told)
+    assert f"it counts from no. {accepted}" in one_announcement(told, target)
 
 
 @pytest.mark.usefixtures("owner")
@@ -401,9 +470,14 @@ def test_a_key_that_came_later(told: Services, target: Target) -> None:
     """An acceptance from before there was a key counts no more: it is made once more, with the key."""
     append(told, 5)
     tamper(target, CHANGE)
-    accepted = audit.accept(replace(told, audit_key=b""), SHELL, "a drill").accepted_at
+    keyless = replace(told, audit_key=b"")
+    Watch(keyless).look()
+    accepted = audit.accept(keyless, SHELL, "a drill").accepted_at
     assert audit.verify(told).name == f"signature {accepted}"
+    [line] = [line for line in doctor.examine(told).lines if line.name == "record accepted"]
+    assert (line.verdict, f"no. {accepted} is not signed" in line.detail) == ("bad", True)
     assert audit.accept(told, SHELL, "the same drill").broken_at is None
+    assert not {line.name for line in doctor.examine(told).lines} & {"record accepted"}
 
 
 @pytest.mark.usefixtures("owner")
@@ -491,6 +565,7 @@ def test_an_export_is_checked_without_us(told: Services, tmp_path: Path) -> None
     (tmp_path / "empty").touch()
     for unreadable in ("empty", "nothing", "bot.log"):
         assert standalone(str(tmp_path / unreadable))[0] == 2
+    assert standalone(str(tmp_path / "empty"))[1].startswith("cannot be read: no record in ")
 
 
 @pytest.mark.parametrize(
@@ -535,6 +610,28 @@ def test_an_accepted_break_is_checked_without_us(told: Services, target: Target,
     text = Path(path).read_text(encoding="utf-8")
     Path(path).write_text(text.replace('\\"acting\\":1', '\\"acting\\":2'), encoding="utf-8")
     assert standalone(path) == (1, f"BROKEN  link {accepted}")
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_copy_from_between_two_acceptances_holds(told: Services, target: Target, tmp_path: Path) -> None:
+    """What counted for it began at the acceptance before it: an honest copy does not differ, a wrong one does."""
+    append(told, 5)
+    tamper(target, CHANGE)
+    audit.accept(told, SHELL, "a drill")
+    append(told, 2)
+    between = end_of(told)
+    append(told)
+    tamper(target, f"UPDATE ops.chatops_audit SET record = record || '{{\"x\": 1}}' WHERE n = {between.n + 1}")
+    accepted = audit.accept(told, SHELL, "another drill").accepted_at
+    wrong = replace(between, hash=bytes(32)).signed(KEY)
+    verdict = audit.verify(told, [between, wrong])
+    assert (verdict.accepted_at, verdict.older, verdict.differ) == (accepted, 2, 1)
+    log = tmp_path / "bot.log"
+    path = exported(told, tmp_path)
+    for copy, said in ((between, "OK"), (wrong, "DIFFERS")):
+        log.write_text(replace(copy, signature="").line, encoding="utf-8")
+        assert audit.verify(replace(told, audit_key=b""), [replace(copy, signature="")]).contradicts == (said != "OK")
+        assert standalone(path, "--anchor", str(log), key=b"")[1].startswith(f"{said}  whole from {accepted} to ")
 
 
 def test_a_quiet_acceptance_is_noticed_without_us(told: Services, target: Target, tmp_path: Path) -> None:
