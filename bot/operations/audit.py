@@ -150,8 +150,8 @@ def accept(services: Services, actor: Actor, reason: str, copies: Sequence[Ancho
         found, compared = _judge(services, tx, copies)
         _require_found(found, key, off, is_beyond_us=is_beyond_us)
         newest = max(compared, key=lambda item: item.n, default=None)
-        copy, why_off = {"n": newest.n, "hash": newest.hash.hex()} if newest else None, off.reason if off else ""
-        audit.restore(tx, actor=actor.key, reason=reason, found=found.name, key=key, copy=copy, why_off=why_off)
+        copy = {"n": newest.n, "hash": newest.hash.hex()} if newest else None
+        audit.restore(tx, actor=actor.key, reason=reason, found=found.name, key=key, copy=copy)
         changes.turn_on(tx, changes.RECORD)
     return verify(services)
 

@@ -149,12 +149,12 @@ def page(tx: Tx, first: int, last: int) -> list[AuditRow]:
     return tx.rows(AuditRow, SQL["walk"], first=first, last=last, most=_PAGE)
 
 
-def restore(tx: Tx, *, actor: str, reason: str, found: str, key: bytes, copy: object, why_off: str = "") -> int:
+def restore(tx: Tx, *, actor: str, reason: str, found: str, key: bytes, copy: object) -> int:
     """Accept the record as it stands, and return the number of the record that says so; for the owner.
 
-    What stands before is pinned by its digest; nothing is appended meanwhile. A head that fell behind is put right; what
-    the bot found but could not record because of it (`why_off`) is recorded first. What is signed is what is kept:
-    redacted, and in one form.
+    What stands before is pinned by its digest; nothing is appended meanwhile. A head that fell behind is put right. A
+    break that the bot could not record because of that, or that only copies show, is recorded first: who has no key
+    looks for it. What is signed is what is kept: redacted, and in one form.
     """
     stood = tx.row(Head, SQL["lock_head"]) or _NO_HEAD
     tx.run(SQL["mend_head"])
@@ -162,8 +162,8 @@ def restore(tx: Tx, *, actor: str, reason: str, found: str, key: bytes, copy: ob
     both = {
         name: {"n": end.n, "hash": end.hash.hex()} for name, end in zip(("head", "last"), (stood, *last), strict=False)
     }
-    if why_off and not _is_open(newest_of(tx, BROKEN), newest_of(tx, RESTORED)):
-        append(tx, BROKEN, actor=actor, reason=why_off, found=found)
+    if not _is_open(newest_of(tx, BROKEN), newest_of(tx, RESTORED)):
+        append(tx, BROKEN, actor=actor, reason=reason, found=found)
     pinned = {"actor": actor, "reason": reason, "env": tx.stamp.get("env"), "digest": digest_of(walk(tx))}
     kept = json.loads(canonical(tx.redact.every({**pinned, "accepted_at": rfc3339(tx.now)})))
     signature = sign_acceptance(key, head(tx).n + 1, kept) or None

