@@ -37,30 +37,29 @@ def _show(args: argparse.Namespace) -> int:
         raise InvalidCommand("plan show needs one plan", hint="dragonfly plan show 7F3K")
     with services() as made:
         key = args.values[0].upper()
-        code = show(_known(made, key), args, made)
+        code = show(_known(plans.card(made, key), key), args, made)
         if code == EXIT_OK and not args.json:
             sys.stdout.write("\n")
             show(plans.details(made, key), args, made)
         return code
 
 
-def _known(made: Services, key: str) -> Message:
-    """Return a plan's card.
+def _known(answer: Message, key: str) -> Message:
+    """Return what was answered about a plan.
 
     Raises:
         NotKnown: there is no such plan.
     """
-    card = plans.card(made, key)
-    if isinstance(card, Notice) and card.kind == "not-found":
+    if isinstance(answer, Notice) and answer.kind == "not-found":
         hint = "Those that were made: dragonfly audit list. A new one: dragonfly plan STEP; the steps: dragonfly help"
         raise NotKnown(f"no plan {key!r}", hint=hint)
-    return card
+    return answer
 
 
 def _apply(args: argparse.Namespace) -> int:
     key = args.plan.upper()
     with services(needs_mode=True) as made:
-        card = _known(made, key)
+        card = _known(plans.card(made, key), key)
         if not isinstance(card, PlanCard):
             return show(card, args, made)
         if not args.json:
@@ -94,9 +93,9 @@ def _carry_out(made: Services, key: str) -> Message:
 
 def _hand_over(args: argparse.Namespace) -> int:
     """Print what a DBA may run in our place, as one text that `psql` takes: the card is its comment."""
+    key = args.plan.upper()
     with services(needs_mode=True) as made:
-        _known(made, args.plan.upper())
-        card = handing_over.hand_over(made, args.plan.upper(), actor())
+        card = _known(handing_over.hand_over(made, key, actor()), key)
         if args.json or not isinstance(card, PlanCard):
             return show(card, args, made)
         comment = "".join(f"-- {line}\n" for line in text(card, made).splitlines() if line)

@@ -86,14 +86,18 @@ def named(values: Sequence[str]) -> dict[str, str]:
 
 def text(message: Message, made: Services | None = None) -> str:
     """Return a message as a terminal shows it."""
-    return in_a_shell(_renderer(made).text(message, modes.read(made) if made else None))
+    return _coloured_text(message, made)[0]
 
 
-def _renderer(made: Services | None) -> TerminalRenderer:
+def _coloured_text(message: Message, made: Services | None) -> tuple[str, str]:
+    """Return a message as a terminal shows it, and the colour of its first line."""
     zone = get_localzone_name() or "UTC"
     if made is None:
-        return TerminalRenderer(zone=zone)
-    return TerminalRenderer(zone=zone, names=made.config.people.names, timing=made.config.timing)
+        said, style = TerminalRenderer(zone=zone).coloured(message)
+    else:
+        renderer = TerminalRenderer(zone=zone, names=made.config.people.names, timing=made.config.timing)
+        said, style = renderer.coloured(message, modes.read(made))
+    return in_a_shell(said), style
 
 
 def show(message: Message, args: argparse.Namespace, made: Services | None = None) -> int:
@@ -104,10 +108,10 @@ def show(message: Message, args: argparse.Namespace, made: Services | None = Non
     elif code == EXIT_REFUSED and isinstance(message, Notice):
         sys.stderr.write(f"dragonfly: {text(message, made)}\n")
     else:
-        said = text(message, made)
+        said, style = _coloured_text(message, made)
         if code == EXIT_FINDINGS:
             said += f"\nexit {code} ({'gate failed' if args.command == 'gate' else 'findings'})"
-        sys.stdout.write(_coloured(folded(said), _renderer(made).colour(message)))
+        sys.stdout.write(_coloured(folded(said), style))
     return code
 
 

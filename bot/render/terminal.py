@@ -38,18 +38,26 @@ class TerminalRenderer:
 
     def text(self, message: Message, mode: m.Mode | None = None) -> str:
         """Return a message as plain text, the zone in its last line; below it, what is reduced at present."""
+        return self.coloured(message, mode)[0]
+
+    def coloured(self, message: Message, mode: m.Mode | None = None) -> tuple[str, str]:
+        """Return a message as plain text, and the colour of its first line: who has to act? (cards, 0.5)."""
         name = template_name(message)
         if self._engine.has(name):
             body = f"{self._engine.text(name, {'card': message})}\nas of {self._local(message.as_of)}"
+            style = _judged(message)
         else:
-            body = self._from_blocks(name, message)
-        return f"{body}\n{self._engine.text('parts/mode', {'mode': mode, 'card': message})}" if mode else body
+            body, style = self._from_blocks(name, message)
+        if mode:
+            body += f"\n{self._engine.text('parts/mode', {'mode': mode, 'card': message})}"
+        return body, style
 
-    def _from_blocks(self, name: str, message: Message) -> str:
-        """Return a card's words line by line, without marks and emoji (cards, 0.7)."""
+    def _from_blocks(self, name: str, message: Message) -> tuple[str, str]:
+        """Return a card's words line by line, without marks and emoji (cards, 0.7), and the colour of its emoji."""
         values = {"card": message, "name": type(message).__name__}
         parts = self._engine.blocks(name, values)
         parts.pop("fallback", None)
+        style = _COLOURS.get(parts.get("head", "")[:1], "bold")
         parts["head"] = _headline(
             parts.get("head", "").replace("\n", " "),
             message.key if isinstance(message, m.PlanCard | m.AlertCard) else "",
@@ -61,25 +69,18 @@ class TerminalRenderer:
             message.statement if isinstance(message, m.CannotPlan | m.PlanDetails) else ""
         )  # as it is, to be run
         lines = "\n".join(part for part in parts.values() if part)
-        return _MARKS.sub(r"\1", lines).replace("`", "") + (f"\n\n{statement}" if statement else "")
-
-    def colour(self, message: Message) -> str:
-        """Return the colour of a message's first line: who has to act? (cards, 0.5)."""
-        name = template_name(message)
-        if not self._engine.has(name):
-            values = {"card": message, "name": type(message).__name__}
-            return _COLOURS.get(self._engine.blocks(name, values).get("head", "")[:1], "bold")
-        if isinstance(message, m.StatusCard):
-            if message.blind:
-                return "dim"
-            return "yellow" if message.alerts and all(line.acked_by for line in message.alerts) else _found(message)
-        return _found(message)
+        return _MARKS.sub(r"\1", lines).replace("`", "") + (f"\n\n{statement}" if statement else ""), style
 
     def _local(self, at: datetime) -> str:
         return self._engine.clock(at) + f" {self._zone}"
 
 
-def _found(message: Message) -> str:
+def _judged(message: Message) -> str:
+    """Return the colour of a message that has no emoji here."""
+    if isinstance(message, m.StatusCard) and message.blind:
+        return "dim"
+    if isinstance(message, m.StatusCard) and message.alerts and all(line.acked_by for line in message.alerts):
+        return "yellow"
     return {True: "bold red", False: "green"}.get(getattr(message, "has_findings", None), "bold")  # type: ignore[arg-type]
 
 

@@ -146,7 +146,8 @@ def test_what_is_not_handed_over(dragonfly: Run, target: Target, target_dsn: str
         approvals.approve(services, approved, DANA)
     refused = dragonfly("apply", approved, "--hand-over")
     assert (refused.returncode, "has been approved" in refused.stderr) == (2, True)
-    assert dragonfly("apply", "ZZZZ", "--hand-over").returncode == 4
+    unknown = dragonfly("apply", "ZZZZ", "--hand-over")
+    assert (unknown.returncode, "no plan 'ZZZZ'" in unknown.stderr) == (4, True)
     assert target.statuses() == {"processing": 3}
     assert dragonfly("apply", small, "--yes").returncode == 0
 

@@ -10,12 +10,7 @@ from tests.cli.test_commands import Run, dragonfly
 
 __all__ = ["dragonfly"]
 GRANTS = "dragonfly db grants"
-
-
-@pytest.fixture
-def target_schema() -> str:
-    """One schema: rights are the same on both."""
-    return "deployed"
+pytestmark = pytest.mark.parametrize("target_schema", ["deployed"])
 
 
 @pytest.fixture

@@ -301,7 +301,7 @@ COLOURS = [
 @pytest.mark.parametrize(("style", "message"), COLOURS)
 def test_the_colour_says_who_has_to_act(style: str, message: m.Message) -> None:
     """Red: somebody has to and nobody does; yellow: somebody is on it, which is no green while it still fires."""
-    assert TERMINAL.colour(message) == style
+    assert TERMINAL.coloured(message)[1] == style
 
 
 def test_a_shell_says_what_to_type() -> None:

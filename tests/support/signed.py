@@ -28,16 +28,12 @@ def press(
     action: str,
     value: str,
     *,
-    user: str = "U0ADA",
-    channel: str = INCIDENTS,
-    team: str = TEAM,
-    user_team: str = "",
     message: str = "",
+    **of: str,
 ) -> httpx.Response:
     """Press a button, on the message that carries it unless another one is named; each press is one of its own."""
     on = message or next((item.ts for item in slack.workspace.messages(INCIDENTS) if value in repr(item.blocks)), "1.2")
-    made = pressed(action, value, user=user, channel=channel, team=team, user_team=user_team, message=on)
-    return send(bot, slack, made)
+    return send(bot, slack, pressed(action, value, message=on, **of))
 
 
 def pressed(
