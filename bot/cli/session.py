@@ -130,7 +130,7 @@ def _code(message: Message, command: str) -> int:
     if isinstance(message, CannotPlan):
         return EXIT_REFUSED
     if isinstance(message, StatusCard) and message.blind == "unreachable":
-        return EXIT_UNREACHABLE
+        return EXIT_REFUSED if message.refused_hint else EXIT_UNREACHABLE
     if isinstance(message, LogReport) and message.why_unknown:
         return EXIT_UNREACHABLE
     return EXIT_FINDINGS if command in _FINDS and getattr(message, "has_findings", False) else EXIT_OK

@@ -39,7 +39,7 @@ _NOTHING = QueueLine(
 
 
 def read(services: Services) -> StatusCard:
-    """Return the state of everything now; a database that cannot be reached is said, not raised."""
+    """Return the state of everything now; a database that cannot be read is said, not raised."""
     began = services.clock.monotonic()
     api = services.api.worker_verdicts() if services.api else {}
     try:
@@ -240,8 +240,7 @@ def _gate(look: HeartbeatLook, judged: tuple[Judgement, ...], window: timedelta)
 
 
 def _unreachable(services: Services, api: Mapping[str, SourceVerdict], error: StoreError, began: float) -> StatusCard:
-    now, config, reason = services.clock.now(), services.config, error.message
-    short = reason if isinstance(error, StatementRefused) else "the database cannot be reached"
+    now, config, short = services.clock.now(), services.config, "the database cannot be seen"
     unknown = tuple(
         WorkersLine(
             label=config.label(name),
@@ -259,13 +258,14 @@ def _unreachable(services: Services, api: Mapping[str, SourceVerdict], error: St
         as_of=now,
         workers=unknown,
         queue=_NOTHING,
-        elsewhere=(*_api_line(api), SourceLine(name="database", verdict="failing", detail=reason)),
+        elsewhere=(*_api_line(api), SourceLine(name="database", verdict="failing")),
         alerts=(),
         oncall=on_call(config.rotation, now),
         changes_on=False,
         changes_why=short,
         blind="unreachable",
-        blind_reason=reason,
+        blind_reason=error.message,
+        refused_hint=(error.hint or "dragonfly doctor says more") if isinstance(error, StatementRefused) else "",
         last=services.memory.seen,
         logs=next(filter(None, map(config.service_of, config.expected_types)), "") if services.platform else "",
         recorded=False,

@@ -45,7 +45,7 @@ def translate(error: psycopg.Error) -> Exception:
         sqlstate=state,
         constraint=found.constraint_name or "",
         table=found.table_name or "",
-        hint="dragonfly db grants prints what our role needs, for the owner to run" if state == NO_PRIVILEGE else "",
+        hint="dragonfly db grants prints what to grant" if state == NO_PRIVILEGE else "",
     )
 
 

@@ -800,6 +800,7 @@ def examples() -> list[m.Message]:
     away = replace(STATUS, queue=NOT_KNOWN, alerts=(), blind="unreachable", blind_reason="timed out", changes_on=False)
     last = m.LastSeen(at=NOW, workers=(("ingest", 0, 2), ("enforcement", 1, 1)), pending=244, processing=17)
     found += [away, replace(away, blind="hidden"), replace(away, last=last, logs="ingest")]
+    found.append(replace(away, refused_hint="dragonfly db grants prints what to grant"))
     found += [PLAN, *in_every_face(PLAN, **RAN), replace(PLAN, facts={**PLAN.facts, "replaces": "8Q2M"})]
     found += [
         replace(PLAN, face=face, alone=alone, **RAN)  # type: ignore[arg-type]

@@ -87,6 +87,8 @@ class StatusCard(Message):
     blind: str = ""
     """`hidden` (row security), `unreachable`, or empty."""
     blind_reason: str = ""
+    refused_hint: str = ""
+    """What to do about a database that refused to be read; empty where it did not answer, which is another thing."""
     last: LastSeen | None = None
     """What was seen before it was unreachable."""
     logs: str = ""
