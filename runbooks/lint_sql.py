@@ -27,18 +27,25 @@ _LOCKS = re.compile(
     r"\bFOR (?:NO KEY UPDATE|UPDATE|SHARE|KEY SHARE)\b|\b(?:NEXTVAL|PG_(?:TRY_)?ADVISORY_XACT_LOCK\w*) ?\("
 )
 _TELLS = (
-    r"BACKEND_PID|BLOCKING_PIDS|COLUMN_SIZE|GET_\w+|HAS_ROLE|INPUT_\w+|IS_IN_RECOVERY|POSTMASTER_START_TIME|"
-    r"SIZE_\w+|(?:DATABASE|INDEXES|RELATION|TABLE|TOTAL_RELATION)_SIZE|TYPEOF|\w+_IS_VISIBLE"
+    r"BACKEND_PID|BLOCKING_PIDS|COLUMN_SIZE|CURRENT_(?:SNAPSHOT|WAL_\w+)|GET_\w+|HAS_ROLE|INPUT_\w+|IS_\w+|LAST_\w+|"
+    r"POSTMASTER_START_TIME|SIZE_\w+|STAT_GET_\w+|(?:DATABASE|INDEXES|RELATION|TABLE|TABLESPACE|TOTAL_RELATION)_SIZE|"
+    r"TYPEOF|WAL_LSN_DIFF|WALFILE_NAME\w*|\w+_IS_VISIBLE"
 )
 _CALLS = {
     "would outlive the statement": r"SET_CONFIG|SETSEED|SETVAL|LO_\w+|LOWRITE|PG_(?:TRY_)?ADVISORY_(?:UN)?LOCK\w*",
     "runs a text as SQL, which nobody can check": (
         r"(?:QUERY|CURSOR|TABLE|SCHEMA|DATABASE)_TO_XML\w*|DBLINK\w*|TS_STAT|TS_REWRITE|CROSSTAB\w*|CONNECTBY|XPATH_TABLE"
     ),
-    "does more than show or change rows": rf"PG_(?!(?:{_TELLS})\b|(?:TRY_)?ADVISORY_)\w+|HTTP(?:_\w+)?|LOREAD",
+    "is not on the list of server functions a runbook may call": rf"PG_(?!(?:{_TELLS})\b|(?:TRY_)?ADVISORY_)\w+",
+    "does more than show or change rows": r"HTTP(?:_\w+)?|LOREAD",
 }
 """Functions that are refused, and why; of those of the server that begin with `pg_` only what tells is taken."""
 _REFUSED = {why: re.compile(rf"\b({names}) ?\(") for why, names in _CALLS.items()}
+_NAMED = re.compile(
+    r"\bINTO [\w.]+(?= ?\()|(?:\bWITH (?:RECURSIVE )?|\), ?)\w+ ?\([\w, ]+\)(?= AS (?:(?:NOT )?MATERIALIZED )?\()"
+)
+"""A table or a CTE with its columns, which is no call."""
+_QUERIES = re.compile(r"\bPG_STAT_(?:ACTIVITY|STATEMENTS|GET_(?:BACKEND_)?ACTIVITY)\b")
 _KEY = re.compile(r"(?:.*\W)?ID|(?:[\w.]+\.)?\*|(?:.*\W)?ID ?\)?::(?!.* AS ).*|CAST\((?:.*\W)?ID AS .*\)")
 """What Postgres returns under the name `id`."""
 _UNTYPED = re.compile(r"%\((\w+)\)S IS (?:NOT )?NULL\b")
@@ -60,6 +67,11 @@ _WHERE_ENDS = (
     " RETURNING ",
 )
 _SETS = (" UNION ", " EXCEPT ", " INTERSECT ")
+_FROM_ENDS = (" WHERE ", *_WHERE_ENDS, *_SETS)
+_JOINING = re.compile(r"\b(?:NATURAL|CROSS|INNER|LEFT|RIGHT|FULL|OUTER|LATERAL|ONLY|AS)\b")
+_ROWS_OF_A_CALL = re.compile(r"(?!(?:LATERAL|ONLY) ?\()(?:LATERAL )?(?:ROWS FROM|[\w.]+) ?\(")
+_NO_ROW = re.compile(r"%\(\w+\)S|\bCOUNT ?\([\w.]+(?:\.\*)?\)|^DISTINCT(?: ON ?\([^()]*\))? | AS \w+$")
+"""What looks like the name of a row and shows none: a parameter, a count, the name that a column gets."""
 _SQL_TYPES = {"ids": "text[]", "duration": "interval", "integer": "integer", "pid": "integer", "flag": "boolean"}
 _FIRST = {"effect": ("UPDATE", "DELETE", "INSERT", "WITH")}
 _LOOK = ("SELECT", "WITH")
@@ -137,8 +149,13 @@ def _lint_body(place: str, role: str, body: str) -> Iterator[str]:
         yield f"{place}: the tables ops.chatops_… are Dragonfly's own; no runbook reads or changes them"
     if not body.startswith(first):
         yield f"{place}: {_A[role]} begins with {' or '.join(first)}"
+    called = _NAMED.sub("", body)
     for why, refused in _REFUSED.items():
-        yield from (f"{place}: {name.lower()}() {why}" for name in dict.fromkeys(refused.findall(body)))
+        yield from (f"{place}: {name.lower()}() {why}" for name in dict.fromkeys(refused.findall(called)))
+    yield from (
+        f"{place}: {name.lower()} holds the text of other people's queries, which is never selected"
+        for name in dict.fromkeys(_QUERIES.findall(body))
+    )
     writes = len(_WRITES.findall(body))
     if role != "effect":
         if writes or _LOCKS.search(body):
@@ -163,7 +180,11 @@ def _at_the_end(body: str) -> str:
 
 def _lint_private(place: str, body: str) -> Iterator[str]:
     """Error texts and payloads may hold personal data (design, D8): under their own names they are never shown."""
-    items = [item for part in _parts(body) for item in _shown(part)]
+    selects = [one for part in _parts(body) for one in _split(f" {part} ", *_SETS) if _shown(one)]
+    sources = [source for one in selects for source in _sources(one)]
+    made = [f"({source.partition('(')[2].rpartition(')')[0]}" for source in map(_alone, sources)]
+    items = [*(_alone(item) for one in selects for item in _shown(one)), *made]
+    yield from _lint_rows(place, items, {_row_name(source) for source in sources})
     if any(re.search(r"\bPAYLOAD\b", item) for item in items):
         yield f"{place}: payload may hold personal data and is never selected; leave it out"
     if any("LAST_ERROR" in _JUDGED.sub("", item) and not _OWN_NAME.fullmatch(item) for item in items):
@@ -171,6 +192,40 @@ def _lint_private(place: str, body: str) -> Iterator[str]:
             f"{place}: last_error may hold personal data and would be shown; select it under its own name, "
             "or what kind of error it is: last_error LIKE '%%timeout%%' AS timed_out"
         )
+
+
+def _lint_rows(place: str, items: list[str], names: set[str]) -> Iterator[str]:
+    """A row as one value has every column in it, whatever it is called."""
+    rows = re.compile(rf"[A-Z_]\w*\.\*|(?<![\w.])(?:{'|'.join(names - {''}) or '(?!)'})(?![\w.]| ?\(| IS\b)")
+    for item in (_NO_ROW.sub("", item) for item in items):
+        if not re.fullmatch(r"[\w.]+\.\*", item) and (found := rows.search(item)):
+            yield f"{place}: {found[0].lower()} is a whole row, and what is private in it would be shown; name its columns"
+
+
+def _sources(select: str) -> list[str]:
+    """Return what a SELECT takes its rows from, with the words that join it and without the conditions."""
+    main = _split(f" {select} ".replace("DISTINCT FROM", "DISTINCT_FROM"), " FROM ")
+    clause = _split(f"{main[1]} ", *_FROM_ENDS)[0] if len(main) > 1 else ""
+    return [
+        _split(f"{item} ", " ON ", " ON(", " USING ", " USING(")[0] for item in _split(f" {clause} ", ",", " JOIN ")
+    ]
+
+
+def _row_name(source: str) -> str:
+    """Return what a row of a table or a SELECT in a FROM is called, or nothing: a function's row may be one value."""
+    if _ROWS_OF_A_CALL.match(source):
+        return ""
+    while (shorter := re.sub(r"\([^()]*\)", " ", source)) != source:
+        source = shorter
+    return "".join(_JOINING.sub(" ", source).split()[-1:]).rpartition(".")[2]
+
+
+def _alone(item: str) -> str:
+    """Return a text without each SELECT in parentheses, which is looked at by itself."""
+    for part in reversed([*_parts(item)]):
+        if part.strip().startswith(_LOOK):
+            item = item.replace(part, "")
+    return item
 
 
 def _parts(body: str) -> Iterator[str]:

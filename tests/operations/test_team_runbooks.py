@@ -418,12 +418,14 @@ def test_the_read_of_the_example(ours: Services, target: Target) -> None:
 def test_a_read_shows_fifty_rows_and_nothing_private(services: Services, target: Target, tmp_path: Path) -> None:
     """Rows and cells are cut; an error's text is not shown; a read that writes is refused."""
     failed(target, 60)
-    table = "SELECT id, last_error, repeat('x', 99) AS long FROM ops.job_queue LIMIT %(most)s;"
+    whole = """jsonb_build_object('why', last_error) AS a, '[{"why": 1}]'::json AS b, row(id) AS c, array[1] AS d"""
+    table = f"SELECT id, last_error, repeat('x', 99) AS long, {whole} FROM ops.job_queue LIMIT %(most)s;"
     ours = unchecked(services, write(tmp_path, more=READ, blocks=WHO.partition("SELECT")[0] + table))
     report = team_reads.read(ours, "our-read", {})
     assert isinstance(report, TableReport)
     assert (len(report.rows), report.more) == (50, True)
-    assert report.rows[0][1:] == ("(not shown)", "x" * 39 + "…")
+    hidden = "(not shown)"
+    assert report.rows[0][1:] == (hidden, "x" * 39 + "…", hidden, hidden, hidden, "[1]")
     assert check_message([dict(block) for block in SlackRenderer().card(report).blocks]) == []
     writing = "UPDATE ops.job_queue SET status = 'pending' RETURNING id, %(most)s::int;"
     ours = unchecked(services, write(tmp_path, more=READ, blocks=WHO.partition("SELECT")[0] + writing))

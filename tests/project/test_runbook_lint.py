@@ -183,6 +183,7 @@ STATEMENTS = [
         f"WITH x AS ({PREVIEW.replace('j.last_error', 'left(j.last_error, 40) AS why')}) SELECT id, why FROM x",
         "last_error may hold personal data and would be shown",
     ),
+    ("preview", f"{PREVIEW.replace('LIMIT', 'UNION ALL SELECT id, 1, payload FROM x LIMIT')}", "payload may hold"),
     ("preview", PREVIEW.replace("j.last_error", "j.payload"), "payload may hold personal data and is never selected"),
     ("blocks", SEEN.replace("1 AS n", "p.payload->>'name' AS n FROM x AS p") + PROOF, "payload may hold personal data"),
     ("blocks", SEEN.replace("LIMIT %(most)s", "") + PROOF, "a read names %(most)s"),
@@ -211,11 +212,14 @@ CALLS = [
     ("table_to_xmlschema('x', true, false, '')", "table_to_xmlschema() runs a text as SQL"),
     ("ts_stat('SELECT 1')", "ts_stat() runs a text as SQL"),
     ("dblink_exec('', '')", "dblink_exec() runs a text as SQL"),
-    ("pg_read_file('x')", "pg_read_file() does more than show or change rows"),
-    ("pg_terminate_backend(1)", "pg_terminate_backend() does more"),
-    ("pg_notify('x', 'y')", "pg_notify() does more"),
-    ("pg_sleep(9)", "pg_sleep() does more"),
-    ("net.http_post('x')", "http_post() does more"),
+    ("pg_read_file('x')", "pg_read_file() is not on the list of server functions a runbook may call"),
+    ("pg_terminate_backend(1)", "pg_terminate_backend() is not on the list"),
+    ("pg_notify('x', 'y')", "pg_notify() is not on the list"),
+    ("pg_sleep(9)", "pg_sleep() is not on the list"),
+    ("net.http_post('x')", "http_post() does more than show or change rows"),
+    ("(SELECT max(query) FROM pg_stat_activity)", "pg_stat_activity holds the text of other people's queries"),
+    ("pg_stat_get_backend_activity(1)", "pg_stat_get_backend_activity holds the text"),
+    ("(SELECT max(query) FROM x.pg_stat_statements)", "pg_stat_statements holds the text"),
     (r"""U&"s\0065t_config"('role', 'none', true)""", "no U& before a name"),
     (r"E'\\' , set_config('a', 'b', false), '", "no backslash before a quote"),
     (r"E'\', set_config('a', 'b', false) --'", "no backslash before a quote"),
@@ -235,6 +239,34 @@ def test_a_call_that_is_hidden_is_found(called: str, said: str) -> None:
     lines = f"SELECT {called} AS n LIMIT %(most)s".split("\n")
     found = list(lint_sql.lint_statement("here", "read", Statement("x", "", tuple(lines)), {}))
     assert [fault for fault in found if said in fault], found
+
+
+ROWS = [
+    ("to_jsonb(j)", "ops.job_queue AS j", "j is a whole row"),
+    ("to_jsonb(j.*)", "ops.job_queue AS j", "j.* is a whole row"),
+    ("row_to_json(job_queue)", "ops.job_queue", "job_queue is a whole row"),
+    ("DISTINCT j", "ops.other o LEFT JOIN ops.job_queue j USING (id)", "j is a whole row"),
+    ("j::text", "ops.other o, ops.job_queue AS j", "j is a whole row"),
+    ("(q).*", "(SELECT * FROM ops.job_queue) q", "q is a whole row"),
+    ("n", "(SELECT array_agg(j) AS n FROM ops.job_queue j WHERE j.id = (SELECT 1)) AS q", "j is a whole row"),
+    ("e.value", "ops.job_queue j, jsonb_each_text(to_jsonb(j)) AS e", "j is a whole row"),
+    ("e.value", "ops.job_queue j, jsonb_each_text(j.payload) AS e", "payload may hold personal data"),
+    ("e", "ops.job_queue j CROSS JOIN LATERAL (VALUES (j.last_error)) v(e)", "last_error may hold personal data"),
+    ("j.*", "ops.job_queue AS j", ""),
+    ("DISTINCT ON (j.job_type, j.status) j.*", "ops.job_queue AS j", ""),
+    ("j.attempts * 2 AS j, count(j), j IS NULL AS gone", "ops.job_queue AS j", ""),
+    ("s.id, %(now)s - s.since", "(SELECT id, locked_at AS since FROM ops.job_queue) AS s", ""),
+    ("day, (SELECT max(o.id) FROM ops.other o WHERE o.id = x.id)", "ops.x, generate_series(1, 3) AS day", ""),
+    ("n.id, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')", "lo_x AS n, pg_stat_get_wal_senders() AS w", ""),
+]
+
+
+@pytest.mark.parametrize(("shown", "source", "said"), ROWS, ids=[f"{shown} of {of}" for shown, of, _ in ROWS])
+def test_a_row_is_not_shown_as_one_value(shown: str, source: str, said: str) -> None:
+    """A table's row under its own name, made JSON or cast, and what a FROM makes of private columns, is refused."""
+    lines = (f"SELECT {shown} FROM {source} LIMIT %(most)s",)
+    found = list(lint_sql.lint_statement("here", "read", Statement("x", "", lines), {}))
+    assert [fault for fault in found if said in fault] if said else found == [], found
 
 
 def test_texts_and_comments_are_no_statements(tmp_path: Path) -> None:
@@ -271,6 +303,12 @@ WELL = [
     ("preview", PREVIEW.replace("(%(ids)s::text[] IS NULL OR j.id", "(%(ids)s::text[] IS NULL) OR (j.id")),
     ("effect", EFFECT.replace("'failed'", "'failed' AND payload IS NOT NULL AND job_type = %(wanted)s")),
     ("effect", EFFECT.replace("RETURNING id::text AS id", "RETURNING status, id::text")),
+    (
+        "effect",
+        """WITH lo_ids (id) AS (SELECT 1), http_errors (job, n) AS MATERIALIZED (SELECT 1, 2)
+        INSERT INTO ops.http_requests (id) SELECT id FROM lo_ids WHERE id = ANY (%(ids)s::int[]) RETURNING id""",
+    ),
+    ("preview", PREVIEW.replace("j.last_error", "pg_is_wal_replay_paused(), pg_last_xact_replay_timestamp()")),
 ]
 
 

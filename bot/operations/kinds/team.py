@@ -112,13 +112,18 @@ def by_hand(services: Services, catalog: Catalog) -> str:
 
 
 def shown(name: str, value: object, width: int = _WIDTH) -> str:
-    """Return a value as it is shown: cut, times in UTC, and nothing of a column that may hold personal data."""
-    if name in _PRIVATE and value is not None:
+    """Return a value as it is shown: cut, times in UTC, and nothing that may hold personal data: two columns, and rows."""
+    if (name in _PRIVATE and value is not None) or _has_names(value):
         return "(not shown)"
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     text = "" if value is None else str(value)
     return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _has_names(value: object) -> bool:
+    """Say whether a value is a row, or an object of JSON, which may have been one."""
+    return isinstance(value, Mapping | tuple) or (isinstance(value, list) and any(map(_has_names, value)))
 
 
 def _line(row: Row) -> str:
