@@ -22,6 +22,8 @@ _NOISE = re.compile(
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 """A name that is the same in quotes and without: a quoted one can be a call or a column like any other."""
 _BLANKS = re.compile(r"\s+")
+_WORDS = re.compile(r"(?<!\.)\b(?:SELECT|FROM|JOIN|ON|USING|WHERE|OR|UNION|EXCEPT|INTERSECT|RETURNING)\b")
+"""Words at which a statement is split; beside a parenthesis they need no blank."""
 _WRITES = re.compile(r"(?<!FOR )(?<!KEY )(?<!DO )\b(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE)\b")
 _LOCKS = re.compile(
     r"\bFOR (?:NO KEY UPDATE|UPDATE|SHARE|KEY SHARE)\b|\b(?:NEXTVAL|PG_(?:TRY_)?ADVISORY_XACT_LOCK\w*) ?\("
@@ -117,7 +119,8 @@ def lint_statement(place: str, role: str, statement: Statement, params: Mapping[
 def _bare(text: str) -> str:
     """Return a statement in capitals without comments, texts and the last semicolon, one blank between words."""
     one_line = _BLANKS.sub(" ", _NOISE.sub(_quiet, text)).replace("'' ", "")
-    return re.sub(r" ?\. ?", ".", one_line).strip().rstrip("; ").upper()
+    text = re.sub(r" ?\. ?", ".", one_line).upper()
+    return _BLANKS.sub(" ", _WORDS.sub(r" \g<0> ", text)).strip().rstrip("; ")
 
 
 def _quiet(found: re.Match[str]) -> str:
@@ -206,9 +209,7 @@ def _sources(select: str) -> list[str]:
     """Return what a SELECT takes its rows from, with the words that join it and without the conditions."""
     main = _split(f" {select} ".replace("DISTINCT FROM", "DISTINCT_FROM"), " FROM ")
     clause = _split(f"{main[1]} ", *_FROM_ENDS)[0] if len(main) > 1 else ""
-    return [
-        _split(f"{item} ", " ON ", " ON(", " USING ", " USING(")[0] for item in _split(f" {clause} ", ",", " JOIN ")
-    ]
+    return [_split(f"{item} ", " ON ", " USING ")[0] for item in _split(f" {clause} ", ",", " JOIN ")]
 
 
 def _row_name(source: str) -> str:
@@ -257,7 +258,7 @@ def _shown(body: str) -> list[str]:
     main = _split(f" {body} ", " SELECT ")
     if len(main) == 1:
         return []
-    return _split(_split(f"{main[1]} ".replace("DISTINCT FROM", "DISTINCT_FROM"), " FROM ", *_SETS)[0], ",")
+    return _split(_split(f" {main[1]} ".replace("DISTINCT FROM", "DISTINCT_FROM"), " FROM ", *_SETS)[0], ",")
 
 
 def _shows_key(items: list[str]) -> bool:

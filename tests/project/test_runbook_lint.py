@@ -175,6 +175,11 @@ STATEMENTS = [
         f"WITH x AS ({PREVIEW.replace('(%(ids)s::text[] IS', 'j.attempts = 1 OR (%(ids)s::text[] IS')}) SELECT id FROM x",
         "write parentheses around it: (… OR …) AND …",
     ),
+    (
+        "effect",
+        EFFECT.replace("'failed' AND", "'failed' AND (attempts = 1)OR(attempts = 2) AND"),
+        "an OR stands beside",
+    ),
     ("preview", PREVIEW.replace("(%(ids)s::text[] IS", "(%(ids)s IS"), "the type of %(ids)s; write %(ids)s::text[]"),
     ("effect", EFFECT.replace("'failed'", "'failed' AND %(wanted)s IS NULL"), "write %(wanted)s::text"),
     ("preview", PREVIEW.replace("j.last_error", "j.last_error AS why"), "last_error may hold personal data and would"),
@@ -243,6 +248,7 @@ def test_a_call_that_is_hidden_is_found(called: str, said: str) -> None:
 
 ROWS = [
     ("to_jsonb(j)", "ops.job_queue AS j", "j is a whole row"),
+    ("1,to_jsonb(q)", "x JOIN(SELECT * FROM ops.job_queue)q ON(true)", "q is a whole row"),
     ("to_jsonb(j.*)", "ops.job_queue AS j", "j.* is a whole row"),
     ("row_to_json(job_queue)", "ops.job_queue", "job_queue is a whole row"),
     ("DISTINCT j", "ops.other o LEFT JOIN ops.job_queue j USING (id)", "j is a whole row"),
@@ -255,6 +261,7 @@ ROWS = [
     ("j.*", "ops.job_queue AS j", ""),
     ("DISTINCT ON (j.job_type, j.status) j.*", "ops.job_queue AS j", ""),
     ("j.attempts * 2 AS j, count(j), j IS NULL AS gone", "ops.job_queue AS j", ""),
+    ("j.id, EXISTS (SELECT FROM ops.job_queue q WHERE q.payload = j.payload)", "ops.job_queue AS j", ""),
     ("s.id, %(now)s - s.since", "(SELECT id, locked_at AS since FROM ops.job_queue) AS s", ""),
     ("day, (SELECT max(o.id) FROM ops.other o WHERE o.id = x.id)", "ops.x, generate_series(1, 3) AS day", ""),
     ("n.id, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')", "lo_x AS n, pg_stat_get_wal_senders() AS w", ""),
