@@ -44,7 +44,8 @@ _CALLS = {
 """Functions that are refused, and why; of those of the server that begin with `pg_` only what tells is taken."""
 _REFUSED = {why: re.compile(rf"\b({names}) ?\(") for why, names in _CALLS.items()}
 _NAMED = re.compile(
-    r"\bINTO [\w.]+(?= ?\()|(?:\bWITH (?:RECURSIVE )?|\), ?)\w+ ?\([\w, ]+\)(?= AS (?:(?:NOT )?MATERIALIZED )?\()"
+    r"\bINTO [\w.]+(?= ?\()|(?:\bWITH (?:RECURSIVE )?|\), ?)\w+ ?\([\w, ]+\)"
+    r"(?= AS (?:(?:NOT )?MATERIALIZED )?\( ?(?:SELECT|WITH|VALUES|INSERT|UPDATE|DELETE)\b)"
 )
 """A table or a CTE with its columns, which is no call."""
 _QUERIES = re.compile(r"\bPG_STAT_(?:ACTIVITY|STATEMENTS|GET_(?:BACKEND_)?ACTIVITY)\b")
@@ -199,7 +200,9 @@ def _lint_private(place: str, body: str) -> Iterator[str]:
 
 def _lint_rows(place: str, items: list[str], names: set[str]) -> Iterator[str]:
     """A row as one value has every column in it, whatever it is called."""
-    rows = re.compile(rf"[A-Z_]\w*\.\*|(?<![\w.])(?:{'|'.join(names - {''}) or '(?!)'})(?![\w.]| ?\(| IS\b)")
+    rows = re.compile(
+        rf"[A-Z_]\w*\.\*|(?<![\w.])(?:{'|'.join(map(re.escape, names - {''})) or '(?!)'})(?![\w.]| ?\(| IS\b)"
+    )
     for item in (_NO_ROW.sub("", item) for item in items):
         if not re.fullmatch(r"[\w.]+\.\*", item) and (found := rows.search(item)):
             yield f"{place}: {found[0].lower()} is a whole row, and what is private in it would be shown; name its columns"
