@@ -13,6 +13,8 @@ from bot.render import buttons, filters, forms, limits
 from bot.render.engine import Engine
 
 _SNAKE = re.compile(r"(?<!^)(?=[A-Z])")
+_SAY_THEMSELVES = ("frozen", "unfrozen")
+"""Notices whose own words are whether changes are on: what was reduced a moment before does not stand under them."""
 
 
 def template_name(message: Message) -> str:
@@ -62,7 +64,8 @@ class SlackRenderer:
     def _reduced(self, message: Message, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Say under a card what is reduced at present: in its foot, or as one where it has none."""
         mode = self._mode()
-        if mode is None or isinstance(message, m.ModeNotice):
+        says_so = isinstance(message, m.ModeNotice) or getattr(message, "kind", "") in _SAY_THEMSELVES
+        if mode is None or says_so:
             return []
         line = limits.mrkdwn(self._engine.text("parts/mode", {"mode": mode, "card": message}))
         foot = next((block for block in blocks if block["block_id"] == "foot"), None)

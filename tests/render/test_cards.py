@@ -20,7 +20,7 @@ from bot.render.slack import SlackRenderer
 from bot.render.terminal import TerminalRenderer, to_json
 from bot.sandbox.slack.limits import check_message, check_view
 from handlers.commands import WITHOUT_DATABASE
-from tests.support.examples import ALERT, HOSTILE, MODES, NOW, PAGE, PLAN, STATUS, TAKEN, examples
+from tests.support.examples import ALERT, HOSTILE, MODES, MOMENT, NOW, PAGE, PLAN, STATUS, TAKEN, examples
 
 RENDERER = SlackRenderer(names={"U0ADA": "Ada", "U0BEN": "Ben"})
 TERMINAL = TerminalRenderer()
@@ -364,13 +364,15 @@ def test_a_page_is_one_line() -> None:
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: str(mode.kind))
 def test_every_card_says_what_is_reduced(mode: m.Mode) -> None:
-    """The last line of every card and reply, where it has a foot and where it has none; nothing when all is normal."""
+    """The last line of every card and reply, with a foot or without; what says itself whether changes are on has none."""
     reduced = SlackRenderer(names={}, mode=lambda: mode)
     for message in CARDS:
         blocks = [dict(block) for block in reduced.card(message).blocks]
         assert check_message(blocks) == []
         words = [block for block in blocks if block["type"] != "actions"][-1]
-        if not isinstance(message, m.ModeNotice):
+        if getattr(message, "kind", "") in ("frozen", "unfrozen"):
+            assert words["block_id"] == "facts"
+        elif not isinstance(message, m.ModeNotice):
             assert words["block_id"] == "foot"
             said = {"slack_slow": "up to 40 s late", "no_copy": "no copy outside since no. 1,800, 22 m"}
             assert str(words["elements"]).count(said.get(mode.kind, "Changes are off")) == 1
@@ -422,6 +424,23 @@ def test_limits_are_those_that_are_set() -> None:
         assert said not in shown
     whole = [limit(timedelta(seconds=value)) for value in (8, 60, 120, 300, 90, 3600)]
     assert whole == ["8 s", "60 s", "2 min", "5 min", "1 m 30 s", "1 h 00 m"]
+
+
+def test_who_may_approve_is_named() -> None:
+    """Whoever lacks an approver's role is told who has it, not who is on call: that may be the reader."""
+    base = next(card for card in CARDS if isinstance(card, m.Notice) and card.kind == "not-allowed")
+    asked = dataclasses.replace(base, facts={**base.facts, "ask": ("U0BEN", "U0CLEO")})
+    said = str(RENDERER.card(asked).text)
+    assert said.endswith("Approvers: <@U0BEN> <@U0CLEO>.") and "On call" not in said
+
+
+def test_a_pause_that_is_kept_is_confirmed_as_that() -> None:
+    """What stays paused longer pauses nothing more: its button names what it does."""
+    pause = next(card for card in CARDS if isinstance(card, m.PlanCard) and card.kind == "pause" and not card.result)
+    kept = dataclasses.replace(
+        pause, face=m.PlanFace.ISSUED, facts={**pause.facts, "keeps": "4B7T", "before": MOMENT, "held": 3}
+    )
+    assert "Confirm: keep paused" in repr(RENDERER.card(kept)) and "Confirm: pause" not in repr(RENDERER.card(kept))
 
 
 def test_what_happened_is_asked_in_its_own_words() -> None:
