@@ -75,10 +75,11 @@ class NotAllowed(UserError):
     code = "actor.not-allowed"
     exit_code = EXIT_REFUSED
 
-    def __init__(self, message: str, *, hint: str = "", reason: str = "") -> None:
-        """Keep why in a few words that the record counts by (`a guest`)."""
+    def __init__(self, message: str, *, hint: str = "", reason: str = "", ask: Sequence[str] = ()) -> None:
+        """Keep why in a few words that the record counts by (`a guest`), and who may, if that is known."""
         super().__init__(message, hint=hint)
         self.reason = reason or message
+        self.ask = tuple(ask)
 
 
 class ConflictError(BotError):

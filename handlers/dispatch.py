@@ -87,13 +87,13 @@ def answered(asked: Asked, act: Callable[[], None]) -> None:
 
 
 def _not_allowed(asked: Asked, error: NotAllowed) -> Message:
-    """Return why somebody may not, with what works instead: a shell for the same plan, or whoever is on call."""
+    """Return why somebody may not, with what works instead: a shell for the same plan, or whoever may or is on call."""
     services, pressed = asked.services, decode(asked.envelope.value)
     if error.reason == authority.NOT_VERIFIED:
         shell = f"dragonfly apply {pressed.plan}" if pressed else "dragonfly status"
         return notice(services, "not-verified", message=error.message, shell=shell)
-    now = on_call(services.config.rotation, services.clock.now())
-    return notice(services, "not-allowed", message=error.message, oncall=now.who if now else "")
+    now = None if error.ask else on_call(services.config.rotation, services.clock.now())
+    return notice(services, "not-allowed", message=error.message, ask=error.ask, oncall=now.who if now else "")
 
 
 def _command(asked: Asked) -> None:

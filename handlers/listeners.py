@@ -213,7 +213,7 @@ class Listeners:
     def _not_taken(self, why: str) -> Message:
         if why == NOT_LISTED:
             return notice(self._services, "not-here", channel=self._services.config.alert_channel)
-        return notice(self._services, "not-allowed", message=why, oncall="")
+        return notice(self._services, "not-allowed", message=why, ask=(), oncall="")
 
     def _keep(self, envelope: Envelope, ack: Ack, context: BoltContext) -> BoltResponse | None:
         """Commit the delivery, then acknowledge; too late, or over Socket Mode not at all, Slack tells its user."""

@@ -12,6 +12,7 @@ from bot.errors import DeliveryError, NotAllowed
 from bot.operations.services import Services
 
 _NEEDS = {Role.VIEWER: "a member of this workspace", Role.OPERATOR: "an operator", Role.APPROVER: "an approver"}
+_MAY = {Role.VIEWER: "you may read and acknowledge", Role.OPERATOR: "you may plan and confirm changes"}
 NOT_VERIFIED = "cannot be verified"
 
 
@@ -85,9 +86,11 @@ def require(services: Services, actor: Actor, role: Role, doing: str) -> None:
         message = f"not in this channel: {why_not_here}"
         raise NotAllowed(message, hint="/dragonfly oncall says who may", reason=why_not_here)
     if holds.role < role:
-        may = "you may read and acknowledge" if holds.role >= Role.VIEWER else f"{holds.why_not} may not"
+        may = _MAY.get(holds.role) or f"{holds.why_not} may not"
         message = f"{doing} needs {_NEEDS[role]}, {may}"
-        raise NotAllowed(message, hint="/dragonfly oncall says who may", reason=holds.why_not or f"not {_NEEDS[role]}")
+        reason = holds.why_not or f"not {_NEEDS[role]}"
+        ask = services.config.people.approvers if role is Role.APPROVER else ()
+        raise NotAllowed(message, hint="/dragonfly oncall says who may", reason=reason, ask=ask)
 
 
 def require_slack(actor: Actor, what: str, hint: str) -> None:

@@ -45,8 +45,9 @@ def test_who_may(services: Services) -> None:
     assert (again.kind, again.facts["by"], again.facts["reason"]) == ("frozen-already", SHELL.key, WHY)
     with pytest.raises(NotAllowed, match="in Slack, never from a shell"):
         freezing.unfreeze(services, SHELL)
-    with pytest.raises(NotAllowed, match="needs an approver"):
+    with pytest.raises(NotAllowed, match="needs an approver, you may plan and confirm changes") as told:
         freezing.unfreeze(services, ADA)
+    assert told.value.ask == services.config.people.approvers
     assert freezing.unfreeze(services, BEN).kind == "unfrozen"
     assert freezing.unfreeze(services, BEN).kind == "not-frozen"
     assert [event for event in events(services) if event.startswith("freeze")] == ["freeze.set", "freeze.lifted"]

@@ -250,6 +250,7 @@ FACTS: dict[str, object] = {
     "decided_at": NOW,
     "message": "reset-stuck needs an operator, you may read and acknowledge",
     "hint": "/dragonfly stuck 5m",
+    "ask": (),
     "oncall": "U0ADA",
     "holder": "6T9W",
     "holder_step": "reset-stuck",
