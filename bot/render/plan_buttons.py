@@ -110,7 +110,9 @@ def _worded(label: str, card: m.PlanCard) -> str:
 
 
 def _deed(card: m.PlanCard) -> str:
-    """Return a plan's kind of step; of a rescue, whether it sets jobs to failed too, or does nothing else."""
+    """Return a plan's kind of step; of a rescue, whether it sets jobs to failed too, or only that; of a pause, if it is kept."""
+    if card.kind == "pause" and card.facts.get("keeps"):
+        return "keep"
     counts = card.facts.get("counts", {}) if card.kind == "rescue" else {}
     if not counts.get("fail_exhausted", 0) + counts.get("fail_poison", 0):
         return card.kind
