@@ -1,10 +1,8 @@
 """Which controls stand on a plan's card, by how far it has come."""
 
-from typing import Any
-
 from bot.domain import ids
 from bot.domain import messages as m
-from bot.render import filters, limits
+from bot.render import filters
 from bot.render.controls import Button, asked, button, labels, menu
 
 _NARROW = 100
@@ -82,21 +80,10 @@ def _plan_open(card: m.PlanCard) -> list[Button]:
         case m.PlanFace.NEEDS_SECOND:
             return [button(ids.ASK, "ask_second", card.key, style="danger"), *look]
         case m.PlanFace.ASKED:
-            approve = button(ids.APPROVE, "approve", card.key, style="danger") | {"confirm": _sure(card)}
+            approve = button(ids.APPROVE, "approve", card.key, style="danger")
             mine = [withdraw, *([button(ids.RUN_ALONE, "run_alone", card.key)] if card.may_run_alone else [])]
             return [approve, button(ids.DENY, "deny", card.key), _evidence(card), menu(*mine)]
     return [*([_named(ids.RUN, "run", card, style="danger")] if card.secret else []), withdraw]
-
-
-def _sure(card: m.PlanCard) -> dict[str, Any]:
-    """Return Slack's own dialog before an approval."""
-    text = labels()["approve_text"].format(title=card.title, env=card.env, target=card.target)
-    return {
-        "title": limits.plain(labels()["approve_title"], limits.BUTTON),
-        "text": limits.plain(text, limits.DIALOG),
-        "confirm": limits.plain(labels()["approve"], limits.MODAL_TITLE),
-        "deny": limits.plain(labels()["go_back"], limits.MODAL_TITLE),
-    }
 
 
 def _named(action: str, label: str, card: m.PlanCard, *, style: str) -> Button:

@@ -4,12 +4,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bot.domain import ids
 from bot.domain import messages as m
 from bot.domain.messages import Message
 from bot.domain.redaction import Redactor
 from bot.domain.timing import PLAYBOOK, Timing
 from bot.ports import Rendered
 from bot.render import buttons, filters, forms, limits
+from bot.render.controls import labels
 from bot.render.engine import Engine
 
 _SNAKE = re.compile(r"(?<!^)(?=[A-Z])")
@@ -58,7 +60,10 @@ class SlackRenderer:
         text = limits.cut_text(parts.pop("fallback", "").replace("\n", " "), 200)
         blocks = [_block(name, part) for name, part in limits.fit(limits.in_pieces(parts))]
         blocks += self._reduced(message, blocks)
-        rows = [{"type": "actions", "block_id": name, "elements": row} for name, row in buttons.rows(message)]
+        rows = [
+            {"type": "actions", "block_id": name, "elements": [self._asked_first(message, item) for item in row]}
+            for name, row in buttons.rows(message)
+        ]
         return Rendered(text=text, blocks=(*blocks[: limits.BLOCKS - len(rows)], *rows))
 
     def _reduced(self, message: Message, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -73,6 +78,19 @@ class SlackRenderer:
             return [{"type": "context", "block_id": "foot", "elements": [line]}]
         foot["elements"].append(line)
         return []
+
+    def _asked_first(self, message: Message, control: dict[str, Any]) -> dict[str, Any]:
+        """Return a control; an approval with Slack's own dialog, which says who asks for what."""
+        if control["action_id"] != ids.APPROVE:
+            return control
+        said = self._plain.blocks("approval", {"card": message})
+        dialog = {
+            "title": limits.plain(said["title"], limits.BUTTON),
+            "text": limits.plain(said["text"], limits.DIALOG),
+            "confirm": limits.plain(labels()["approve"], limits.MODAL_TITLE),
+            "deny": limits.plain(labels()["go_back"], limits.MODAL_TITLE),
+        }
+        return control | {"confirm": dialog}
 
     def line(self, message: Message) -> str:
         """Return a message as one line of at most 140 characters."""

@@ -434,6 +434,20 @@ def test_who_may_approve_is_named() -> None:
     assert said.endswith("Approvers: <@U0BEN> <@U0CLEO>.") and "On call" not in said
 
 
+def test_an_approval_says_who_asks_for_what() -> None:
+    """Slack's own dialog and the form in which the target is typed name the thing, with its direction."""
+    repair = next(card for card in CARDS if isinstance(card, m.PlanCard) and card.kind == "repair" and not card.result)
+    for status in ("applied", "reverted"):
+        asked = dataclasses.replace(
+            repair, face=m.PlanFace.ASKED, stale=False, facts={**repair.facts, "status": status}
+        )
+        dialog = repr(RENDERER.card(asked).blocks[-1])
+        assert f"Approve: repair 20251226000000 as {status}?" in dialog
+        assert f"Ada asks to repair 20251226000000 as {status}. Ada still has to type 20251226000000" in dialog
+        typed = m.TypedForm(env="dev", as_of=NOW, card=dataclasses.replace(asked, face=m.PlanFace.APPROVED))
+        assert f"about to repair 20251226000000 as {status}" in repr(RENDERER.view(typed))
+
+
 def test_a_pause_that_is_kept_is_confirmed_as_that() -> None:
     """What stays paused longer pauses nothing more: its button names what it does."""
     pause = next(card for card in CARDS if isinstance(card, m.PlanCard) and card.kind == "pause" and not card.result)
