@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.domain.catalog import Catalog
+from bot.domain.durations import spoken
 from bot.domain.ids import alert_key
 from bot.domain.messages import CannotPlan, Message, QueueLine, SourceLine, StatusCard, WorkersLine
 from bot.domain.needs import unseen
@@ -147,8 +148,9 @@ def _held_up(services: Services, tx: Tx) -> tuple[SourceLine, ...]:
     found = []
     pause = pauses.open_one(tx)
     if pause is not None:
-        left = int((pause.ends_at - tx.now).total_seconds() // 60)
-        detail = f"{pauses.counts(tx, pause.id).now} jobs held, {f'{left} min left' if left > 0 else 'its end is over'}"
+        left, held = pause.ends_at - tx.now, pauses.counts(tx, pause.id).now
+        ends = f"{spoken(left)} left" if left > timedelta(0) else "its end is over"
+        detail = f"{held:,} {'job' if held == 1 else 'jobs'} held, {ends}"
         found.append(SourceLine(name="ingest", verdict="paused", detail=detail))
     try:
         compared = history.compared(services, tx)
@@ -210,7 +212,7 @@ def _queue(services: Services, tx: Tx, catalog: Catalog) -> QueueLine:
     held = pauses.counts(tx, pause.id).now if pause and pause.strategy == BY_NEXT_RUN else 0
     return QueueLine(
         pending=by["pending"] - held,
-        oldest_pending=tx.now - oldest if oldest else None,
+        oldest_pending=tx.now - oldest if oldest and not held else None,  # the oldest may be one that is held
         processing=by["processing"],
         paused=by["paused"] + held,
         failed_24h=queue.failed_lately(tx, catalog),

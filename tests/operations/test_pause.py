@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.messages import CannotPlan, IngestReport, PlanCard, PlanDetails, PlanFace
 from bot.errors import InvalidCommand
-from bot.operations import audit, pausing, plans, proofs, queues, vendors, verifying
+from bot.operations import audit, pausing, plans, proofs, queues, status, vendors, verifying
 from bot.operations.services import Services
 from bot.render.terminal import TerminalRenderer
 from bot.sandbox.target.seeds import PAYLOAD
@@ -66,6 +66,9 @@ def test_row_02_a_pause_holds_pending_jobs_by_what_the_schema_has(services: Serv
     assert isinstance(read, IngestReport)
     assert {status: jobs for _, status, jobs in read.counts} == {"paused": 5, "processing": 1}, "as `queue` says"
     assert "Paused by U0ADA until" in TerminalRenderer().text(read)
+    now = status.read(services)
+    assert (now.queue.pending, now.queue.oldest_pending) == (0, None), "what is held is not what waits"
+    assert "0 pending · " in (said := TerminalRenderer().text(now)) and "ingest paused (5 jobs held, " in said
     assert audit.verify(services).broken_at is None
 
 
