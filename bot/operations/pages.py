@@ -54,7 +54,7 @@ def page(services: Services, tx: Tx, facts: Mapping[str, Any]) -> Message | None
     alert = alerts.find(tx, int(facts["id"]))
     if alert is None:
         return None
-    if facts["action"] == TRIGGER and (alert.acked_at or alert.state == "resolved" or _arrived(tx, facts["unless"])):
+    if facts["action"] == TRIGGER and (alert.acked_at or _is_over(alert) or _arrived(tx, facts["unless"])):
         return None
     return Page(
         env=services.config.env,
@@ -76,6 +76,11 @@ def note(tx: Tx, facts: Mapping[str, Any]) -> None:
     alert = alerts.find(tx, int(facts["id"]))
     if alert is not None:
         alerts.add_event(tx, alert, "paged", reason=str(facts["action"]))
+
+
+def _is_over(alert: Alert) -> bool:
+    """Say whether an alert is over; a database that answers again is: should it go away anew, its own watch tells that."""
+    return alert.state == "resolved" or (alert.check_id == "db_reachable" and alert.state == "resolving")
 
 
 def _arrived(tx: Tx, message_key: str) -> bool:

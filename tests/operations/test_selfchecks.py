@@ -8,7 +8,9 @@ import pytest
 
 from bot.domain.configuration import Level
 from bot.domain.watch import FORGED, Said
-from bot.operations import alerts, changes, delivery
+from bot.domain.workers import Status
+from bot.operations import alerts, changes, delivery, pages
+from bot.operations.alerts import Observation
 from bot.operations.selfchecks import Pulse
 from bot.sandbox.slack.people import Channel
 from bot.store import outbox
@@ -235,6 +237,19 @@ def test_a_level_that_names_the_pager(paging: Night) -> None:
     assert len({page["dedup_key"] for page in paging.pager.pages}) == 1
     history = paging.rows("SELECT reason FROM ops.chatops_alert_event WHERE event = 'paged' ORDER BY id")
     assert history == [("trigger",), ("acknowledge",), ("resolve",)]
+
+
+def test_a_database_that_answers_again_pages_nobody(night: Night) -> None:
+    """A page whose time comes while the database answers is moot: what is over asks nobody to acknowledge."""
+    asked = {"id": 1, "action": "trigger", "unless": ""}
+    told_of = []
+    for status, reason in ((Status.BAD, "3 tries failed"), (Status.OK, "the database answers again")):
+        with night.services.db.write() as tx:
+            evidence = {"label": "database", "reason": reason}
+            seen = Observation(check="db_reachable", labels={}, status=status, started_at=tx.now, evidence=evidence)
+            alerts.observe(night.services, tx, seen)
+            told_of.append(pages.page(night.services, tx, asked) is not None)
+    assert told_of == [True, False]
 
 
 def test_a_pager_that_fails_is_tried_again(paging: Night) -> None:
