@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.messages import CheckLine, CheckReport, LastSeen
+from bot.domain.needs import unseen
 from bot.domain.workers import HeartbeatLook, Judgement, SourceVerdict, Status, judge
 from bot.errors import StatementRefused, StatementTimedOut
 from bot.operations import alerts, blindness, detection, looking, stuck_jobs
@@ -86,6 +87,7 @@ def _heartbeats(services: Services, api: Mapping[str, SourceVerdict]) -> None:
     try:
         with services.db.read() as tx:
             look, depth, view = see(services, tx)
+            lacking = unseen(services.catalog.get(tx))
     except (StatementTimedOut, StatementRefused) as error:
         blindness.blind(services, HEARTBEAT, "worker heartbeats", error.message)
         return
@@ -101,7 +103,7 @@ def _heartbeats(services: Services, api: Mapping[str, SourceVerdict]) -> None:
             checks.saw(tx, HEARTBEAT, timing.dead_after)
             blindness.see_again(services, tx, HEARTBEAT, "worker heartbeats")
     if cannot_see:
-        blindness.blind(services, HEARTBEAT, "worker heartbeats", judged[0].reason)
+        blindness.blind(services, HEARTBEAT, "worker heartbeats", lacking[0].reason if lacking else judged[0].reason)
 
 
 def _last_seen(services: Services, judged: Sequence[Judgement], depth: Depth | None, now: datetime) -> LastSeen:

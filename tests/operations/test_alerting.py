@@ -313,9 +313,11 @@ def test_hidden_rows_are_no_outage(target_dsn: str, target: Target, worker_id: s
             target.connection.execute("UPDATE ops.chatops_check SET due_at = now() - interval '1 minute'")
             checks.run_due(services)
         with services.db.read() as tx:
-            found = tx.connection.execute("SELECT check_id FROM ops.chatops_alert").fetchall()
+            found = tx.connection.execute(
+                "SELECT check_id, evidence ->> 'reason' AS why FROM ops.chatops_alert"
+            ).fetchall()
     assert {row["check_id"] for row in found} <= {"check_blind"}
-    assert found
+    assert found and "row security hides" in found[0]["why"], "it says why"
     target.connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
