@@ -51,7 +51,7 @@ vendor-outage = [
 ]
 
 [cards]
-simplicity-support = {{ name = "Simplicity support", phone = "+1 555 0100", link = "{vendor}{page}" }}
+simplicity-support = {{ name = "vendor support", phone = "+1 555 0100" }}
 
 [queue.idempotent]
 ingest = true
@@ -84,7 +84,7 @@ job_types = ["ingest", "ingest_csv", "simplicity_ingest"]
 patterns = ['Simplicity API returned 5\\d\\d', 'Max retries exceeded']
 services = ["ingest-worker"]
 variable = "SIMPLICITY_OFFLINE_MODE"
-contact = "Simplicity support, +1 555 0100"
+contact = "vendor support, +1 555 0100"
 
 [migrations]
 source = "{migrations}"

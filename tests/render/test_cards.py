@@ -448,6 +448,27 @@ def test_an_approval_says_who_asks_for_what() -> None:
         assert f"about to repair 20251226000000 as {status}" in repr(RENDERER.view(typed))
 
 
+def test_what_cannot_be_seen_keeps_its_name_and_its_reason() -> None:
+    """A check that cannot see is no outage: its header names what is not seen, its card says the whole reason."""
+    why = "row security hides rows from our role: the tables look empty, which is no outage"
+    base = dataclasses.replace(ALERT, env="prod", check="check_blind", label="worker heartbeats")
+    for face in (m.AlertFace.FIRING, m.AlertFace.REOPENED):
+        blind = RENDERER.card(dataclasses.replace(base, face=face, reason=f"3 looks in a row failed: {why}"))
+        assert "'⚪ Cannot see: heartbeats · prod'" in repr(blind) and why in repr(blind)
+    hidden = RENDERER.card(dataclasses.replace(ALERT, face=m.AlertFace.HIDDEN, unseen=why))
+    assert f"*R{why[1:]}*" in repr(hidden)
+
+
+def test_a_contact_outside_slack_is_named_not_called() -> None:
+    """Whom the bot cannot reach did not fail to answer: the reply says so as the timeline does."""
+    reply = next(card for card in CARDS if isinstance(card, m.AlertReply) and card.event == "escalated")
+    call = m.Call(who=("Simplicity support",), label="vendor support", at=NOW)
+    said = repr(RENDERER.card(dataclasses.replace(reply, earlier=(call,))).blocks)
+    assert "Simplicity support was named" in said and "whom I do not call" in said and "no answer" not in said
+    alert = repr(RENDERER.card(dataclasses.replace(ALERT, calls=(call,))).blocks)
+    assert "Named: Simplicity support" in alert
+
+
 def test_a_pause_that_is_kept_is_confirmed_as_that() -> None:
     """What stays paused longer pauses nothing more: its button names what it does."""
     pause = next(card for card in CARDS if isinstance(card, m.PlanCard) and card.kind == "pause" and not card.result)
