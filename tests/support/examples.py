@@ -370,6 +370,7 @@ PLANS: dict[str, tuple[str, str, dict[str, object]]] = {
             "before": None,
             "after": "true",
             "lines": ["if OFFLINE: sleep"],
+            "holds": 4,
         },
     ),
     "end_session": (

@@ -106,7 +106,7 @@ def _planned(
             "instances": list(running.instance_ids),
             "worker_types": list(service.worker_types),
             "workers": workers,
-            "holds": _holds(tx, catalog, workers),
+            "holds": holds(tx, catalog, workers),
             "reset_first": _reset_first(services, tx, catalog),
             "url": state.url,
         },
@@ -149,7 +149,8 @@ def new_workers(services: Services, work: Work, types: Sequence[str], known: Col
     ]
 
 
-def _holds(tx: Tx, catalog: Catalog, workers: list[str]) -> int | None:
+def holds(tx: Tx, catalog: Catalog, workers: list[str]) -> int | None:
+    """Return how many jobs some workers hold now; None = jobs carry no worker id."""
     if "worker_id" not in catalog.features:
         return None
     held: dict[str, int] = {row["worker_id"]: row["held"] for row in tx.records(BEATS["held"])}

@@ -17,7 +17,7 @@ from bot.domain.runbook import Step
 from bot.errors import TargetError, TargetRefused
 from bot.operations import vendors
 from bot.operations.kinds.base import Done, Kind, Preview, Proof, Work, cannot, impossible, watched
-from bot.operations.kinds.restart import beats, new_workers
+from bot.operations.kinds.restart import beats, holds, new_workers
 from bot.operations.services import Services
 from bot.ports import Platform
 from bot.store import plans
@@ -80,6 +80,7 @@ def _planned(
         return cannot(services, tx, step, [seen.message], ["dragonfly doctor"])
     facts, service = _facts(seen, value), seen.service
     facts["workers"] = [row["worker_id"] for row in beats(services, tx, catalog, service.worker_types)]
+    facts["holds"] = holds(tx, catalog, facts["workers"])
     sealed = {key: facts[key] for key in ("variable", "service", "before", "after")}
     return Preview(params=dict(params), facts=facts, sealed=sealed, resource=f"service:{service.name}")
 
