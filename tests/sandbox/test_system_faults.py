@@ -109,6 +109,7 @@ def test_ending_the_blocker_lets_the_migration_go_on(running: Running) -> None:
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'psql' AND datname = current_database()"
     )
     eventually(lambda: sessions(running) == {})
+    eventually(lambda: running.system.state()["trouble"] == [])
 
     running.system.fault("bring-back")
     running.system.fault("block-migrations")

@@ -117,8 +117,8 @@ class Trouble:
 
     @property
     def is_blocked(self) -> bool:
-        """Say whether the two sessions were opened and not ended by us."""
-        return self._holder is not None
+        """Say whether a migration still waits: whoever ends the session it waits for has ended this too."""
+        return self._waiting is not None and self._waiting.is_alive()
 
     def half_apply(self) -> str:
         """A local migration's objects exist, and nothing records it."""
