@@ -221,7 +221,7 @@ def _why(name: str, params: Sequence[Param], word: str, found: Mapping[str, str]
     duration = next((item for item in open_ones if item.type == "duration"), None)
     if word[:1].isdigit() and duration:
         return f"{word!r} has no unit. Write 5m or 1h", duration.name
-    said = f"{word!r} is not {' or '.join(item.what for item in open_ones) or 'understood here'}"
+    said = f"{word!r} is not {', nor '.join(item.what for item in open_ones) or 'understood here'}"
     return said, open_ones[0].name if open_ones else ""
 
 
