@@ -132,6 +132,28 @@ _VERBS: Mapping[str, Mapping[str, Words]] = {
 }
 """Commands that are nouns, with the words of each of their verbs."""
 
+_SAID_OF_VERBS: Mapping[str, Mapping[str, str]] = {
+    "runbook": {
+        "list": "every runbook",
+        "show": "the steps of one",
+        "run": "one of its steps that only looks",
+        "lint": "what is wrong with a team's own",
+    },
+    "audit": {
+        "list": "the newest records",
+        "show": "all of one plan or alert",
+        "verify": "does the record add up?",
+        "export": "records as they are kept, to be kept elsewhere",
+        "accept": "take a record that does not add up as it stands; it is recorded",
+    },
+    "route": {"test": "compare who would be called first with who must be"},
+    "db": {
+        "migrate": "make or change the bot's own tables",
+        "status": "are they of this program and mode?",
+        "grants": "the statements that make its role",
+    },
+}
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the whole grammar."""
@@ -148,7 +170,7 @@ def parser() -> argparse.ArgumentParser:
         if item.name in _VERBS:
             verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
             for verb, words in _VERBS[item.name].items():
-                _add(verbs.add_parser(verb), {**_JSON, **words})
+                _add(verbs.add_parser(verb, help=_SAID_OF_VERBS[item.name][verb]), {**_JSON, **words})
         else:
             words = _WORDS.get(item.name) or _declared(item)
             _add(made, words if item.name in ("bot", "sandbox") else {**_JSON, **words})

@@ -364,6 +364,7 @@ def test_help_by_a_word(dragonfly: Run) -> None:
     assert "dragonfly plan reset-stuck" in dragonfly("help", "stuck").stdout
     assert "no command speaks of 'zzz'" in dragonfly("help", "zzz").stdout
     assert "/dragonfly" not in dragonfly("help").stdout
+    assert "does the record add up?\n    export" in dragonfly("audit", "--help").stdout
     assert "dragonfly failed [--since 24h] [--show-errors]" in dragonfly("help", "failed").stdout
 
 
