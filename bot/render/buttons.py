@@ -254,9 +254,11 @@ def _logs(report: m.LogReport) -> list[Button]:
 
 
 def _cannot(card: m.CannotPlan) -> list[Button]:
-    """Return a probe where it is the vendor's answers that lack, else the status."""
+    """Return a probe where it is the vendor's answers that lack, the locks where they are why, else the status."""
     if "dragonfly probe" in card.remedy:
         return [button(ids.READ_PROBE, "probe", "-")]
+    if "dragonfly locks" in card.remedy:
+        return [button(ids.READ_LOCKS, "show_locks", "-", style="primary"), button(ids.READ_STATUS, "status", "-")]
     return [button(ids.READ_STATUS, "status", "-")]
 
 

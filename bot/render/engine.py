@@ -105,7 +105,9 @@ class Engine:
             lstrip_blocks=True,
             finalize=_outside if escape else None,
         )
-        self._environment.globals.update(timing=timing, shown=lambda most: most if escape else _ALL)
+        self._environment.globals.update(
+            timing=timing, shown=lambda most: most if escape else _ALL, in_a_shell=not escape
+        )
         self._environment.tests["reached"] = lambda who: who == PAGER or is_slack_id(who)
         self._clock = filters.clock if escape else filters.local_time
         self._zone = zone
@@ -116,6 +118,7 @@ class Engine:
             moment=lambda text: safe(self.clock(datetime.fromisoformat(text))),
             mention=lambda key: safe(filters.mention(key)) if escape else filters.person(key, names),
             person=lambda key: filters.person(key, names),
+            slashed=filters.slashed if escape else str,
         )
 
     def has(self, name: str) -> bool:

@@ -1,5 +1,6 @@
 """How numbers, durations, times, ids and people are written (cards, 0.4 and 0.6). Pure functions."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -12,6 +13,9 @@ NOT_KNOWN = "not known"
 ID_WIDTH = 26
 _MILLION = 1_000_000
 _MINUTE = 60
+_READS = "status|workers|queue|failed|stuck|ingest|migrations|locks|logs|probe|verify|gate|alerts|timeline|oncall|doctor|help"
+_COMMAND = re.compile(rf"(?<![/\w.-])dragonfly ({_READS})\b( --mode)?")
+_PLANNED = re.compile(r"^dragonfly plan (?!show\b)([a-z-]+)$")
 _BETWEEN = " -_./"
 """What stands between the words of a name."""
 
@@ -129,6 +133,11 @@ def code(text: str, width: int = 120) -> str:
     """Return untrusted text as a code span."""
     inner = cut(clean(str(text)).replace("`", "'"), width)
     return f"`{inner or ' '}`"
+
+
+def slashed(text: str) -> str:
+    """Return a text whose commands are those of Slack: `/dragonfly locks`; what only a shell has stays as it is."""
+    return _PLANNED.sub(r"/dragonfly \1", _COMMAND.sub(r"/dragonfly \1", str(text)))
 
 
 def person(key: str, names: Mapping[str, str] | None = None) -> str:

@@ -448,6 +448,44 @@ def test_an_approval_says_who_asks_for_what() -> None:
         assert f"about to repair 20251226000000 as {status}" in repr(RENDERER.view(typed))
 
 
+def test_a_command_is_one_of_where_it_is_read() -> None:
+    """Slack says what is typed in Slack, a shell what is typed there; where locks are why, *Show locks* is offered."""
+    base = next(card for card in CARDS if isinstance(card, m.CannotPlan))
+    remedies = ("dragonfly locks", "dragonfly plan resume", "dragonfly db grants", "dragonfly gate --mode prod")
+    card = dataclasses.replace(base, remedy=remedies)
+    in_slack = repr(RENDERER.card(card).blocks)
+    for words in ("`/dragonfly locks`", "`/dragonfly resume`", "`dragonfly db grants`", "`/dragonfly gate prod`"):
+        assert words in in_slack
+    assert "Show locks" in in_slack
+    assert "/dragonfly" not in TERMINAL.text(card) and "dragonfly plan resume" in TERMINAL.text(card)
+
+
+def test_a_new_deployment_says_what_it_cuts_off() -> None:
+    """The plan of offline mode says, as a restart's does, that jobs held now may be stuck after."""
+    offline = next(card for card in CARDS if isinstance(card, m.PlanCard) and card.kind == "set_variable")
+    plan = dataclasses.replace(offline, face=m.PlanFace.ISSUED, result={}, facts={**offline.facts, "holds": 4})
+    assert "It holds 4 jobs now: they may be stuck after" in repr(RENDERER.card(plan))
+
+
+def test_nobody_is_shown_what_they_may_not_press() -> None:
+    """Approvers are shown how to look at a plan, not how its requester applies it; nobody presses in a shell."""
+    asked = repr(RENDERER.card(dataclasses.replace(PLAN, face=m.PlanFace.ASKED)).blocks)
+    assert f"`dragonfly plan show {PLAN.key}`" in asked and "dragonfly apply" not in asked
+    twice = next(card for card in CARDS if isinstance(card, m.Notice) and card.kind == "twice")
+    assert "press" not in TERMINAL.text(twice) and "press" in RENDERER.card(twice).text
+
+
+def test_names_keep_their_nouns() -> None:
+    """A long job type gives way in a header, what it counts does not; the gate's card leaves no number alone on a line."""
+    stuck = dataclasses.replace(ALERT, env="prod", check="jobs_stuck", label="ingest_csv jobs", face=m.AlertFace.ACKED)
+    assert "Acknowledged: ingest… jobs · prod" in repr(RENDERER.card(stuck))
+    gate = next(card for card in CARDS if isinstance(card, m.GateReport) and card.failed and not card.in_progress)
+    skipped = dataclasses.replace(gate.checks[0], passed=False, skipped=True)
+    one = dataclasses.replace(gate, checks=(*gate.checks, skipped), stopped_by="", allowed_until=None)
+    [facts] = [dict(block)["text"]["text"] for block in RENDERER.card(one).blocks if block["block_id"] == "facts"]  # type: ignore[index]
+    assert re.search(r" passed,\n\d skipped, \d", facts), facts
+
+
 def test_what_cannot_be_seen_keeps_its_name_and_its_reason() -> None:
     """A check that cannot see is no outage: its header names what is not seen, its card says the whole reason."""
     why = "row security hides rows from our role: the tables look empty, which is no outage"
