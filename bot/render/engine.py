@@ -105,9 +105,8 @@ class Engine:
             lstrip_blocks=True,
             finalize=_outside if escape else None,
         )
-        self._environment.globals.update(
-            timing=timing, shown=lambda most: most if escape else _ALL, in_a_shell=not escape
-        )
+        self._environment.globals.update(timing=timing, in_a_shell=not escape)
+        self._environment.globals["shown"] = lambda most: most if escape else _ALL
         self._environment.tests["reached"] = lambda who: who == PAGER or is_slack_id(who)
         self._clock = filters.clock if escape else filters.local_time
         self._zone = zone
