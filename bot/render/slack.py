@@ -83,7 +83,7 @@ class SlackRenderer:
         """Return a control; an approval with Slack's own dialog, which says who asks for what."""
         if control["action_id"] != ids.APPROVE:
             return control
-        said = self._plain.blocks("approval", {"card": message})
+        said = self._plain.blocks("parts/approval", {"card": message})
         dialog = {
             "title": limits.plain(said["title"], limits.BUTTON),
             "text": limits.plain(said["text"], limits.DIALOG),
