@@ -100,7 +100,7 @@ def test_a_vendor_outage_is_paused_and_resumed(page: Page, pictures: Path | None
     say(page, "resume ingest")
     shows(page, "good answers")
     fault(page, "vendor-ok")
-    shows(page, "resume in small batches", 60)
+    expect(page.locator(CARD, has_text="Paused: ingest").last).to_contain_text("Next resume in small", timeout=60_000)
     say(page, "resume ingest")
     shows(page, "Plan: resume ingest")
     act(page, "confirm:v1")
