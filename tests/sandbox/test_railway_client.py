@@ -222,11 +222,12 @@ def test_a_page_instead_of_an_answer_is_unknown(change: Change) -> None:
 @pytest.mark.parametrize("kind", [FaultKind.DOWN, FaultKind.ERROR, FaultKind.NO_ANSWER, FaultKind.SLOW])
 def test_a_read_that_fails_is_not_available(kind: FaultKind, monkeypatch: pytest.MonkeyPatch) -> None:
     """However it fails; the next one, on a good day, is answered."""
-    monkeypatch.setattr("bot.targets.railway.READ_SECONDS", 0.3)
     with clients() as (world, client):
         world.server.faults.script(Fault(kind=kind, seconds=1.0))
-        with pytest.raises(TargetUnavailable):
-            client.state(INGEST)
+        with monkeypatch.context() as hasty:
+            hasty.setattr("bot.targets.railway.READ_SECONDS", 0.3)
+            with pytest.raises(TargetUnavailable):
+                client.state(INGEST)
         world.server.faults.clear()
         assert client.state(INGEST).service == INGEST
 

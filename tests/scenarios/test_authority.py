@@ -117,6 +117,10 @@ def second(bot_dsn: str, slack: SlackServer, config: Configuration) -> Iterator[
         yield running
 
 
+POLITE = ("first press counted", "cannot check who you are")
+"""What a press is told that came second, or for which a busy directory did not answer in time."""
+
+
 def test_17_double_click(bot: Bot, bot_dsn: str, slack: SlackServer, config: Configuration, target: Target) -> None:
     """Fifty concurrent confirms of one plan on two replicas: one run, forty-nine polite refusals, one record of the confirmation."""
     stuck(target, 2)
@@ -131,7 +135,7 @@ def test_17_double_click(bot: Bot, bot_dsn: str, slack: SlackServer, config: Con
 
         assert list(pool.map(press, [bot, other] * 25)) == [200] * 50
         eventually(lambda: len(ada.private_messages) >= 49, PATIENT)
-        assert ["first press counted" in item.text for item in ada.private_messages] == [True] * 49
+        assert [item.text for item in ada.private_messages if not any(words in item.text for words in POLITE)] == []
         slack.workspace.wait_for(lambda: head(slack, plan.ts).startswith("🟡 Working: 2 of 2"), PATIENT)
 
     assert target.statuses() == {"pending": 2}
