@@ -1,5 +1,7 @@
 """The story of worker death, from the kill to the proof, as people see it in Slack."""
 
+import pytest
+
 from bot.domain import ids
 from bot.operations import audit
 from bot.process import Bot
@@ -19,6 +21,7 @@ STORY = (
 )
 
 
+@pytest.mark.parametrize(("target_schema", "transport"), [("deployed", "socket"), ("playbook", "http")], indirect=True)
 def test_from_the_kill_to_the_proof(bot: Bot, slack: SlackServer, target: Target) -> None:
     """One card, acknowledged in place, a plan confirmed once, recovery on the same card, everything in the record."""
     ada, ben = slack.person("U0ADA"), slack.person("U0BEN")
