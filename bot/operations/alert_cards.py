@@ -34,11 +34,6 @@ def wrong(alert: Alert) -> str:
     return str(_SAYS["wrong"][alert.check_id])
 
 
-def announce_edit(tx: Tx, alert: Alert) -> None:
-    """Queue an edit of an alert's card."""
-    outbox.enqueue_live(tx, "update", "alert", alert.id, alert.channel, priority=outbox.CRITICAL)
-
-
 def announce_reply(tx: Tx, alert: Alert, event_id: int, *, broadcast: bool = False) -> str:
     """Queue a reply in the alert's thread that tells of one event, and return its key."""
     where = (alert.id, alert.channel, event_id)

@@ -12,7 +12,7 @@ from bot.domain.ids import alert_key
 from bot.domain.messages import AlertLine, AlertList, Message, ResolveForm
 from bot.domain.params import LEAST, require_reason
 from bot.domain.workers import Status
-from bot.operations import alert_cards, authority, pages
+from bot.operations import alert_cards, announcing, authority, pages
 from bot.operations.services import Services
 from bot.store import alerts, audit, escalations, outbox
 from bot.store.alerts import Alert
@@ -101,7 +101,7 @@ def _hide(tx: Tx, alert: Alert | None, seen: Observation) -> None:
     if alert and alert.state in ("firing", "resolving") and bool(alert.evidence.get("hidden")) != unknown:
         why = seen.evidence.get("reason", "") if unknown else ""
         alerts.change(tx, alert, evidence={**alert.evidence, "hidden": unknown, "unseen": why})
-        alert_cards.announce_edit(tx, alert)
+        announcing.edit_alert(tx, alert)
 
 
 def _forget(_services: Services, tx: Tx, alert: Alert, _seen: Observation, reason: str) -> None:
@@ -130,7 +130,7 @@ def _announce_fire(services: Services, tx: Tx, alert: Alert, event: str, reason:
     if event == "fired":
         outbox.enqueue_live(tx, "post", "alert", alert.id, alert.channel, priority=outbox.CRITICAL)
     else:
-        alert_cards.announce_edit(tx, alert)
+        announcing.edit_alert(tx, alert)
         key = alert_cards.announce_reply(tx, alert, number, broadcast=True)
     pages.call(services, tx, alert, called, key)
     labels = dict(alert.labels)
@@ -170,7 +170,7 @@ def _keep(services: Services, tx: Tx, alert: Alert, seen: Observation, _reason: 
         edited_at=tx.now if edit else alert.edited_at,
     )
     if edit or hidden_ended:
-        alert_cards.announce_edit(tx, alert)
+        announcing.edit_alert(tx, alert)
 
 
 def _numbers(evidence: Mapping[str, Any]) -> tuple[object, ...]:
@@ -180,13 +180,13 @@ def _numbers(evidence: Mapping[str, Any]) -> tuple[object, ...]:
 def _recover(_services: Services, tx: Tx, alert: Alert, seen: Observation, reason: str) -> None:
     alerts.change(tx, alert, state="resolving", resolving_since=tx.now, evidence=dict(seen.evidence))
     alerts.add_event(tx, alert, "recovering", reason=reason)
-    alert_cards.announce_edit(tx, alert)
+    announcing.edit_alert(tx, alert)
 
 
 def _relapse(_services: Services, tx: Tx, alert: Alert, seen: Observation, reason: str) -> None:
     alerts.change(tx, alert, state="firing", resolving_since=None, last_bad_at=tx.now, evidence=dict(seen.evidence))
     alerts.add_event(tx, alert, "relapsed", reason=reason)
-    alert_cards.announce_edit(tx, alert)
+    announcing.edit_alert(tx, alert)
 
 
 def _resolve(services: Services, tx: Tx, alert: Alert, seen: Observation, reason: str) -> None:
@@ -206,7 +206,7 @@ def _resolve(services: Services, tx: Tx, alert: Alert, seen: Observation, reason
     down = int((ended - alert.started_at).total_seconds())
     number = alerts.add_event(tx, alert, "recovered", reason=reason, down_seconds=down)
     pages.follow(tx, alert, pages.RESOLVE, number)
-    alert_cards.announce_edit(tx, alert)
+    announcing.edit_alert(tx, alert)
     alert_cards.announce_reply(tx, alert, number)
     audit.append_or_go_on(tx, "alert.resolved", actor="dragonfly", alert=alert.id, down_seconds=down)
 
@@ -281,7 +281,7 @@ def acknowledge(services: Services, alert_id: int, actor: Actor) -> Message:
         escalations.cancel(tx, alert_id)
         number = alerts.add_event(tx, alert, "acknowledged", actor=actor.key)
         pages.follow(tx, alert, pages.ACKNOWLEDGE, number)
-        alert_cards.announce_edit(tx, alert)
+        announcing.edit_alert(tx, alert)
         audit.append_or_go_on(tx, "alert.acked", actor=actor.key, alert=alert_id)
         return services.notice(tx, "acknowledged", actor=actor.key, at=tx.now, key=alert_key(alert_id))
 
@@ -310,7 +310,7 @@ def resolve(
         escalations.cancel(tx, alert_id)
         number = alerts.add_event(tx, alert, "resolved_by_hand", actor=actor.key, reason=reason)
         pages.follow(tx, alert, pages.RESOLVE, number)
-        alert_cards.announce_edit(tx, alert)
+        announcing.edit_alert(tx, alert)
         alert_cards.announce_reply(tx, alert, number)
         audit.append(tx, "alert.resolved", actor=actor.key, alert=alert_id, reason=reason)
         return services.notice(tx, "resolved", key=alert_key(alert_id))

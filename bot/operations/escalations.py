@@ -5,7 +5,7 @@ from datetime import datetime
 from bot.domain.configuration import Configuration
 from bot.domain.escalation import ROUNDS, calls, chain
 from bot.domain.messages import Call
-from bot.operations import alert_cards, pages
+from bot.operations import alert_cards, announcing, pages
 from bot.operations.services import Services
 from bot.store import alerts, audit, escalations
 from bot.store.alerts import Alert
@@ -36,7 +36,7 @@ def _tell(services: Services, tx: Tx, item: Escalation) -> bool:
         return False
     alerts.change(tx, alert)
     event = alerts.add_event(tx, alert, "escalated", label=item.label, who=list(item.who))
-    alert_cards.announce_edit(tx, alert)
+    announcing.edit_alert(tx, alert)
     key = alert_cards.announce_reply(tx, alert, event, broadcast=True)
     pages.call(services, tx, alert, item.who, key)
     for channel in (who for who in item.who if who[:1] in ("C", "G") and who != alert.channel):

@@ -7,7 +7,7 @@ from bot.domain.ids import parse_alert_key
 from bot.domain.messages import LogReport
 from bot.domain.platform import LogLine, ServiceState, dropped, evidence, instances_in, out_of_memory
 from bot.errors import StoreError, TargetError
-from bot.operations import alert_cards
+from bot.operations import announcing
 from bot.operations.kinds.restart import known_service
 from bot.operations.services import Services
 from bot.ports import Platform
@@ -83,7 +83,7 @@ def note(services: Services, report: LogReport, alert: str) -> None:
             found = alerts.find(tx, parse_alert_key(alert) or 0, lock=True)
             if found is not None and found.state != "resolved":
                 alerts.add_event(tx, found, "logs", found=causes)
-                alert_cards.announce_edit(tx, found)
+                announcing.edit_alert(tx, found)
     except StoreError as error:
         services.log.warning("logs_not_noted alert=%s error=%s", alert, error.code)
 

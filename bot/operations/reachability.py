@@ -12,7 +12,7 @@ from bot.domain.escalation import SELF_CHECK, calls, chain
 from bot.domain.messages import AlertCard, AlertFace
 from bot.domain.workers import Status
 from bot.errors import DeliveryError, StoreError
-from bot.operations import alert_cards, alerts, pages
+from bot.operations import alerts, announcing, pages
 from bot.operations.alerts import Observation
 from bot.operations.services import Services
 from bot.store import alerts as stored
@@ -132,7 +132,7 @@ class Watch:
         key = outbox.live_key("alert", alert.id)
         if self._ts:
             outbox.settle(tx, "post", key, alert.channel, self._ts)
-            alert_cards.announce_edit(tx, alert)
+            announcing.edit_alert(tx, alert)
         if self._paged:
             outbox.settle(tx, "page", pages.key(alert.id, pages.TRIGGER, key), alert.channel, alert.fingerprint)
 

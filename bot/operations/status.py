@@ -1,7 +1,7 @@
 """`status`: everything on one card, each part read once, nothing judged that cannot be seen."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from bot.operations.kinds.base import impossible
 from bot.operations.kinds.pause import BY_NEXT_RUN
 from bot.operations.services import Services
 from bot.store import alerts, checks, pauses
+from bot.store.alerts import Alert
 from bot.store.changes import FREEZE
 from bot.store.db import Tx
 from bot.targets import heartbeats, queue
@@ -68,6 +69,7 @@ def _card(
     counted = _NOTHING if lacking else _queue(services, tx, catalog)
     restart = _restart(services, tx, judged, catalog)
     off = changes.why_refused(services, tx)
+    is_open = alerts.list_open(tx)
     return StatusCard(
         env=config.env,
         as_of=tx.now,
@@ -79,7 +81,7 @@ def _card(
             SourceLine(name="database", verdict="ok"),
             *_held_up(services, tx),
         ),
-        alerts=tuple(alert_operations.line(services, tx, alert) for alert in alerts.list_open(tx)),
+        alerts=tuple(alert_operations.line(services, tx, alert) for alert in is_open),
         oncall=on_call(config.rotation, tx.now),
         gate_verdict=_gate(look, judged, config.gate.worker_window),
         blind="hidden" if lacking else "",
@@ -91,7 +93,7 @@ def _card(
         reset_possible=cannot is None,
         reset_why_not=cannot.reasons[0] if cannot else "",
         restart=restart,
-        **_next(services, tx, judged, restart, resettable=counted.stuck_dead if cannot is None else None),
+        **_next(services, tx, judged, is_open, restart, resettable=counted.stuck_dead if cannot is None else None),
         shared_by=shared_by,
         took=timedelta(seconds=services.clock.monotonic() - began),
     )
@@ -111,12 +113,18 @@ def _restart(services: Services, tx: Tx, judged: tuple[Judgement, ...], catalog:
 
 
 def _next(
-    services: Services, tx: Tx, judged: tuple[Judgement, ...], restart: str, *, resettable: int | None
+    services: Services,
+    tx: Tx,
+    judged: tuple[Judgement, ...],
+    is_open: Sequence[Alert],
+    restart: str,
+    *,
+    resettable: int | None,
 ) -> dict[str, Any]:
     """Return what comes next for workers that are offline: what their alert says, as far as it can be done from here."""
     offline = {item.worker_type for item in judged if item.status is Status.BAD}
     mine = {name for name in offline if restart in ("", services.config.service_of(name))}
-    down = next((alert for alert in alerts.list_open(tx) if alert.labels.get("worker_type") in mine), None)
+    down = next((alert for alert in is_open if alert.labels.get("worker_type") in mine), None)
     if down is None:
         steps = next_steps(service=restart, taken=("logs",), held=bool(resettable))
     else:
